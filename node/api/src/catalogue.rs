@@ -1,0 +1,87 @@
+//! The tables that a site shows to one caller: names, types and meaning; never a row, a count or a statistic.
+
+use liquid_policy::id::{AgreementHash, AgreementId, ColumnName, Purpose, SiteName, TableName};
+use serde::{Deserialize, Serialize};
+
+/// The shared schema of a federation, as `model.toml` writes it and as sites publish it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The tables.
+    #[serde(default, rename = "table")]
+    pub tables: Vec<ModelTable>,
+}
+
+/// One table of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelTable {
+    /// Its name.
+    pub name: TableName,
+    /// What one row is.
+    pub description: String,
+    /// Its columns, in order.
+    #[serde(rename = "column")]
+    pub columns: Vec<ModelColumn>,
+}
+
+/// One column of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelColumn {
+    /// Its name.
+    pub name: ColumnName,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// What it says.
+    pub description: String,
+    /// The unit of a measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The codes that it can hold, with their meaning.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub codes: std::collections::BTreeMap<String, String>,
+}
+
+/// The types of the shared model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// True or false.
+    Boolean,
+    /// A 64-bit whole number.
+    Integer,
+    /// A 64-bit float.
+    Float,
+    /// A text.
+    Text,
+    /// A day.
+    Date,
+}
+
+/// What a site shows to one caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// The site.
+    pub site: SiteName,
+    /// The agreements under which this caller may ask something here.
+    pub agreements: Vec<PublishedAgreement>,
+    /// The tables of those agreements, with the columns that have any use at all.
+    pub tables: Vec<ModelTable>,
+}
+
+/// An agreement under which a caller may ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedAgreement {
+    /// Its id.
+    pub id: AgreementId,
+    /// Its version, as a hash over the canonical form.
+    pub hash: AgreementHash,
+    /// The purposes that this caller may name.
+    pub purposes: Vec<Purpose>,
+    /// The tables that it opens.
+    pub tables: Vec<TableName>,
+    /// Of those, the tables in which no entity is at two sites, so that distinct counts add up.
+    pub disjoint: Vec<TableName>,
+}

@@ -1,0 +1,102 @@
+//! The messages between a node's front process and its engine; [`crate::worker::Worker`] is the seam between them.
+//!
+//! A front keeps tokens, agreements, decisions, disclosure and the audit log; an engine keeps DataFusion and the data.
+//! The engine lives in a child process for real and in the same process for tests; one request at a time either way.
+
+use liquid_disclosure::Layout;
+use liquid_policy::footprint::Footprint;
+use liquid_policy::id::TableName;
+use liquid_policy::table::Obligations;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Model;
+use crate::error::Error;
+use crate::parameter::Parameter;
+
+/// A question to an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// Parse, bind, analyse and cut; touches no data. The answer is [`Told::Planned`].
+    Plan {
+        /// The query.
+        sql: String,
+        /// Its bound values.
+        parameters: Vec<Parameter>,
+        /// The tables that this caller may name: the opaque sources of the plan.
+        tables: Vec<TableName>,
+        /// The version of the catalogue that the front decided on; an engine with another refuses.
+        catalogue: String,
+    },
+    /// Run one cut of a planned query, with what the permit demands. The answer is [`Told::Ran`], with Arrow IPC.
+    Run {
+        /// Which plan.
+        plan: u64,
+        /// Which of its cuts.
+        cut: usize,
+        /// What to compute beside it.
+        obligations: Obligations,
+        /// Caps on the work.
+        caps: Caps,
+    },
+    /// Run what lies above the cuts over released tables alone, sent along as one Arrow IPC stream a cut. The answer
+    /// is [`Told::Finished`], with Arrow IPC: the query's columns, then one mark column each.
+    Finish {
+        /// Which plan.
+        plan: u64,
+        /// Caps on the work.
+        caps: Caps,
+    },
+    /// What tables there are. The answer is [`Told::Opened`].
+    Open,
+}
+
+/// Caps on one piece of an engine's work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caps {
+    /// Memory that large operators may take, in bytes.
+    pub memory_bytes: u64,
+    /// Rows that a result may have.
+    pub rows: u64,
+}
+
+/// An engine's answer. Errors carry text that is safe for the caller; the detail goes to the operator's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+pub enum Told {
+    /// The tables, as the site's views make them.
+    Opened {
+        /// Tables and columns, checked against the shared model.
+        model: Model,
+        /// Changes whenever sources, views or model do.
+        catalogue: String,
+    },
+    /// A plan, kept by the engine until the next `Plan`.
+    Planned {
+        /// Its number.
+        plan: u64,
+        /// Its cuts, in the order in which they must run.
+        cuts: Vec<Footprint>,
+        /// The query is one bare cut: nothing lies above it.
+        bare: bool,
+        /// The result's schema as an Arrow IPC schema message.
+        schema: Vec<u8>,
+    },
+    /// A cut's result; the rows lie in the attachment.
+    Ran {
+        /// What its columns mean.
+        layout: Layout,
+    },
+    /// The final rows lie in the attachment.
+    Finished {
+        /// An operator that drops or mixes rows read a withheld cell.
+        rows_may_be_missing: bool,
+    },
+    /// It did not work.
+    Failed {
+        /// For the caller.
+        error: Error,
+        /// For the operator's log alone.
+        detail: String,
+    },
+}

@@ -1,0 +1,41 @@
+//! One question to one site: SQL text in a closed dialect with bound values, inside an envelope.
+
+use std::time::Duration;
+
+use liquid_policy::id::{AgreementHash, AgreementId, Purpose, RequestId};
+use serde::{Deserialize, Serialize};
+
+use crate::parameter::Parameter;
+
+/// The version of the dialect that coordinators print and sites read.
+pub const DIALECT: u32 = 1;
+
+/// A question, as it stands in a Flight ticket. It is checked anew whenever it is presented, so it gives no rights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteRequest {
+    /// [`DIALECT`].
+    pub dialect: u32,
+    /// The request's id, made by whoever asks first.
+    pub id: RequestId,
+    /// The query.
+    pub sql: String,
+    /// Values for `$1`, `$2`, …
+    pub parameters: Vec<Parameter>,
+    /// The purpose; none where the caller has only one.
+    pub purpose: Option<Purpose>,
+    /// The agreement; none where only one applies.
+    pub agreement: Option<AgreementId>,
+    /// The version that the coordinator planned against; the site refuses if it holds another.
+    pub pinned: Option<AgreementHash>,
+    /// The answer is of no use after this many milliseconds, counted from the request's arrival.
+    pub deadline_ms: u64,
+    /// Adds a `<column>_mark` column beside each column.
+    pub marks: bool,
+}
+
+impl SiteRequest {
+    /// How long the whole request may take.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}

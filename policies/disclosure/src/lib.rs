@@ -1,0 +1,15 @@
+//! Withheld cells become released cells: the only way out of a site. Pure code, no clock, no engine, no sockets.
+//!
+//! 1. [`withheld`]: rows that an engine produced; anyone may wrap, only this crate unwraps.
+//! 2. [`cells`]: what the columns of a cut's result mean.
+//! 3. [`threshold`]: which cells have enough contributors, in them and left out of them.
+//! 4. [`released`]: [`disclose`] makes [`Released`], [`finish`] is its only other constructor.
+
+pub mod cells;
+pub mod released;
+pub mod threshold;
+pub mod withheld;
+
+pub use cells::{Cells, Layout};
+pub use released::{Mark, Released, Table};
+pub use withheld::Withheld;
