@@ -1,1 +1,27 @@
-//! liquid-node
+//! The site: sovereign, trusting nobody. No DataFusion here: the data lies behind an engine in a process of its own.
+//!
+//! A request meets the modules in this order:
+//!
+//! 1. [`config`]: what the operator wrote.
+//! 2. [`agreements`]: the agreements that the node holds, with what their signatures prove.
+//! 3. [`node`]: everything that is open while a node runs.
+//! 4. [`serve`]: Flight SQL; who asks is settled here, and by which way the question came.
+//! 5. [`pipeline`]: the one way out: admit, check, execute, disclose, finish, audit.
+//! 6. [`check`]: plan, decide, and the record of what was asked.
+//! 7. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
+//! 8. [`audit`]: the record, on disk before the bytes leave.
+//! 9. [`in_process`]: the same without a network, for tests.
+
+pub mod agreements;
+pub mod audit;
+pub mod check;
+pub mod config;
+pub mod execute;
+pub mod in_process;
+pub mod node;
+pub mod pipeline;
+pub mod serve;
+
+pub use config::Config;
+pub use in_process::InProcess;
+pub use node::{Node, Parts};

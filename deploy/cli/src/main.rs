@@ -1,2 +1,49 @@
-//! The one binary.
-fn main() {}
+//! The one binary, `liquid`: sites and coordinators run it, and people ask, sign and check with it.
+//!
+//! - [`args`]: the command line. [`start`]: how every command starts and stops. [`failure`]: how one ends badly.
+//! - [`serve`]: `node`, `coordinator` and the `engine` behind each of them.
+//! - [`demo`] with its [`story`]; [`init`]: a small federation of one's own.
+//! - [`query`] with [`render`]: questions and answers. [`audit`], [`policy`]: logs, keys and signatures.
+//! - [`terminal`]: data to standard output, all else to standard error.
+
+mod args;
+mod audit;
+mod demo;
+mod failure;
+mod init;
+mod policy;
+mod query;
+mod render;
+mod serve;
+mod start;
+mod story;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::{Arguments, Audit, Command, Key, Policy, Role};
+use clap::Parser;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    liquid_node_api::tls::install_provider(); // first: rustls panics where two providers are at hand and none is chosen
+    start::run(Arguments::parse())
+}
+
+/// One arm a command.
+async fn command(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Node(node) => serve::node(&node).await,
+        Command::Coordinator(coordinator) => serve::coordinator(&coordinator).await,
+        Command::Query(query) => query::run(query).await,
+        Command::Init(init) => init::run(&init.folder),
+        Command::Audit(Audit::Verify { file, key }) => audit::run(&file, key.as_deref()),
+        Command::Key(Key::New { file }) => policy::new_key(&file),
+        Command::Policy(Policy::Sign(sign)) => policy::sign(&sign),
+        Command::Engine(engine) => match engine.role {
+            Role::Node => serve::engine(&engine).await,
+            Role::Coordinator => serve::planner().await,
+        },
+    }
+}

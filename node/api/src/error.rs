@@ -2,6 +2,7 @@
 //! answer, a fault means that an operation failed, bad input names its own cure.
 
 use liquid_policy::Refusal;
+use liquid_policy::id::RequestId;
 use serde::{Deserialize, Serialize};
 
 /// Why a request has no answer. Display is text for the caller: never a value, a count or an engine message.
@@ -53,6 +54,34 @@ pub enum Error {
         /// What to do.
         fix: String,
     },
+}
+
+impl Error {
+    /// An operation failed; whoever knows the request puts in its id by [`Error::referenced`].
+    pub fn fault(message: impl Into<String>, retry: bool, fix: impl Into<String>) -> Self {
+        Self::Fault { message: message.into(), reference: "none".to_owned(), retry, fix: fix.into() }
+    }
+
+    /// A question that is wrong in itself.
+    pub fn invalid(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Invalid { message: message.into(), fix: fix.into() }
+    }
+
+    /// A caller who did not prove who they are.
+    pub fn unauthenticated(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Unauthenticated { message: message.into(), fix: fix.into() }
+    }
+
+    /// The same error; a fault says under which id the operator's log has the detail.
+    #[must_use]
+    pub fn referenced(self, request: &RequestId) -> Self {
+        match self {
+            Self::Fault { message, reference: _, retry, fix } => {
+                Self::Fault { message, reference: request.to_string(), retry, fix }
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<Refusal> for Error {

@@ -12,7 +12,7 @@
 //! 8. [`wire`]: released tables become Arrow Flight messages; nothing else can.
 //! 9. [`flight`]: the networked [`NodeChannel`].
 //! 10. [`report`]: what travels beside an answer: completeness and clauses.
-//! 11. [`error`]: refusal, fault and bad input, typed over gRPC status.
+//! 11. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
 
 pub mod catalogue;
 pub mod channel;
@@ -24,7 +24,9 @@ pub mod parameter;
 pub mod report;
 pub mod request;
 pub mod sql;
+pub mod status;
 pub mod tls;
+pub mod token;
 pub mod wire;
 pub mod worker;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct SiteReport {
     /// The site.
     pub site: SiteName,
-    /// The request.
+    /// The request, by the id that its sender gave it.
     pub request: RequestId,
     /// The agreement that decided.
     pub agreement: AgreementId,

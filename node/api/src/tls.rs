@@ -1,1 +1,31 @@
-//! tls
+//! TLS 1.3 with certificates of both sides: who is at the other end of a connection.
+//!
+//! 1. [`Files`] are loaded into [`Material`], with errors that name the file.
+//! 2. [`listen`] binds, [`incoming`] accepts: a cap on connections, a limit on handshakes, [`PeerInfo`] for each request.
+//! 3. [`connect`] makes a lazy client channel that presents its own certificate and insists on the peer's identity.
+//!
+//! Organisations are known by exactly one URI in their certificate, [`Identity`], never by their address.
+
+mod connect;
+mod identity;
+mod incoming;
+mod material;
+
+pub use connect::{Target, connect};
+pub use identity::{Identity, PeerCertificate};
+pub use incoming::{Connection, Limits, PeerInfo, http2, incoming, listen};
+pub use material::{ClientCertificate, Files, Material, install_provider};
+
+/// Why TLS or a listener could not be set up; for operators, and it names the cure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}; {fix}")]
+pub struct Error {
+    message: String,
+    fix: String,
+}
+
+impl Error {
+    pub(crate) fn new(message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { message: message.into(), fix: fix.into() }
+    }
+}

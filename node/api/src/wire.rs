@@ -1,1 +1,190 @@
-//! wire
+//! Released tables become Arrow Flight messages; nothing else can. [`IntoWire`] is sealed, and what an engine produced
+//! ([`liquid_disclosure::Withheld`]) does not have it.
+//!
+//! The hash that an audit log holds of an answer is taken over [`Encoded::ipc`]: the Arrow IPC stream that anyone who
+//! received the messages can put together again with [`assemble`].
+
+pub mod gate;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow::record_batch::RecordBatch;
+use arrow_flight::FlightData;
+use bytes::{BufMut, Bytes, BytesMut};
+use liquid_disclosure::{Released, Table};
+
+use crate::error::Error;
+
+/// What ends the name of a mark column.
+pub const MARK_SUFFIX: &str = "_mark";
+
+/// A value that may be put on the wire.
+pub trait IntoWire: sealed::Sealed + Send + 'static {
+    /// Encodes it; `marks` adds, after all columns, one `<column>_mark` (UInt8: 0 plain, 1 incomplete, 2 withheld) each.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] where Arrow cannot encode the rows.
+    fn into_wire(self, marks: bool) -> Result<Encoded, Error>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for liquid_disclosure::Released<liquid_disclosure::Table> {}
+    impl Sealed for super::Combined {}
+    impl Sealed for super::Encoded {}
+}
+
+impl IntoWire for Released<Table> {
+    fn into_wire(self, marks: bool) -> Result<Encoded, Error> {
+        Encoded::new(self.get().batch(), marks)
+    }
+}
+
+/// Rows that a coordinator computed over sites' released tables. A coordinator holds nothing else, and a site, which
+/// does, never makes one: a test of the node looks for the constructor's name.
+#[derive(Debug, Clone)]
+pub struct Combined(RecordBatch);
+
+impl Combined {
+    /// Takes `n` columns of values and then their `n` marks, computed over released tables alone.
+    pub fn of_released_tables(batch: RecordBatch) -> Self {
+        Self(batch)
+    }
+}
+
+impl IntoWire for Combined {
+    fn into_wire(self, marks: bool) -> Result<Encoded, Error> {
+        Encoded::new(&self.0, marks)
+    }
+}
+
+/// Rows as Flight messages. Only the types above become one.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    schema: SchemaRef,
+    messages: Vec<FlightData>,
+}
+
+impl IntoWire for Encoded {
+    fn into_wire(self, _marks: bool) -> Result<Encoded, Error> {
+        Ok(self)
+    }
+}
+
+/// Bodies stay under this size, unless a single row is larger.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+impl Encoded {
+    fn new(batch: &RecordBatch, marks: bool) -> Result<Self, Error> {
+        let batch = outgoing(batch, marks)?;
+        let mut messages = vec![schema_message(&batch.schema())];
+        let mut tracker = DictionaryTracker::new(false);
+        let mut context = IpcWriteContext::default();
+        let mut waiting = vec![batch.clone()];
+        while let Some(part) = waiting.pop() {
+            let (_, data) = IpcDataGenerator::default()
+                .encode(&part, &mut tracker, &IpcWriteOptions::default(), &mut context)
+                .map_err(|_| unencodable())?;
+            let rows = part.num_rows();
+            if data.arrow_data.len() > BODY_BYTES_MAX && rows > 1 {
+                let half = rows / 2;
+                waiting.push(part.slice(half, rows - half));
+                waiting.push(part.slice(0, half));
+                continue;
+            }
+            messages.push(FlightData {
+                data_header: data.ipc_message.into(),
+                data_body: data.arrow_data.into(),
+                ..FlightData::default()
+            });
+        }
+        Ok(Self { schema: batch.schema(), messages })
+    }
+
+    /// The schema on the wire.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The messages: the schema first, then at least one batch.
+    pub fn messages(&self) -> &[FlightData] {
+        &self.messages
+    }
+
+    /// The messages, with `metadata` in the `app_metadata` of the last.
+    pub fn into_messages(self, metadata: impl Into<Bytes>) -> Vec<FlightData> {
+        let mut messages = self.messages;
+        if let Some(last) = messages.last_mut() {
+            last.app_metadata = metadata.into();
+        }
+        messages
+    }
+
+    /// The same rows as one Arrow IPC stream.
+    pub fn ipc(&self) -> Bytes {
+        assemble(&self.messages)
+    }
+}
+
+/// The schema of an answer on the wire, from its value columns: names and types alone, every column nullable.
+pub fn schema(values: &Schema, marks: bool) -> SchemaRef {
+    let mut fields: Vec<Field> =
+        values.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
+    if marks {
+        fields.extend(
+            values
+                .fields()
+                .iter()
+                .map(|f| Field::new(format!("{}{MARK_SUFFIX}", f.name()), DataType::UInt8, true)),
+        );
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// Puts an Arrow IPC stream together from Flight messages, without reading them.
+pub fn assemble<'a>(messages: impl IntoIterator<Item = &'a FlightData>) -> Bytes {
+    let mut stream = BytesMut::new();
+    for message in messages.into_iter().filter(|m| !m.data_header.is_empty()) {
+        let padding = message.data_header.len().wrapping_neg() % 8;
+        stream.put_slice(&[0xFF; 4]);
+        stream.put_u32_le((message.data_header.len() + padding) as u32);
+        stream.put_slice(&message.data_header);
+        stream.put_bytes(0, padding);
+        stream.put_slice(&message.data_body);
+    }
+    stream.put_slice(&[0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]);
+    stream.freeze()
+}
+
+/// A batch of released cells (`n` values, `n` marks) as the columns that leave.
+fn outgoing(batch: &RecordBatch, marks: bool) -> Result<RecordBatch, Error> {
+    let columns = batch.columns();
+    let (values, flags) = columns.split_at_checked(columns.len() / 2).ok_or_else(unencodable)?;
+    if values.len() != flags.len() || flags.iter().any(|c| c.data_type() != &DataType::UInt8) {
+        return Err(unencodable());
+    }
+    let fields: Vec<_> = batch.schema().fields().iter().take(values.len()).cloned().collect();
+    let schema = schema(&Schema::new(fields), marks);
+    let leaving: Vec<ArrayRef> =
+        if marks { columns.to_vec() } else { values.iter().map(Arc::clone).collect() };
+    let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, leaving, &options).map_err(|_| unencodable())
+}
+
+/// A schema as a Flight message.
+fn schema_message(schema: &Schema) -> FlightData {
+    let mut tracker = DictionaryTracker::new(false);
+    let data = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(
+        schema,
+        &mut tracker,
+        &IpcWriteOptions::default(),
+    );
+    FlightData { data_header: data.ipc_message.into(), ..FlightData::default() }
+}
+
+fn unencodable() -> Error {
+    Error::fault("the answer could not be encoded", false, "send the reference to the site's operator")
+}

@@ -15,4 +15,9 @@ pub trait Worker<A, T>: Send {
     /// # Errors
     /// [`Error::Fault`] where the worker died, was killed, or broke the protocol. What a worker itself reports is a `T`.
     async fn ask(&mut self, ask: A, attached: Vec<Bytes>) -> Result<(T, Vec<Bytes>), Error>;
+
+    /// False where it is known to be of no more use, for example since its process has ended while it was idle.
+    fn alive(&mut self) -> bool {
+        true
+    }
 }

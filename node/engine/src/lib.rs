@@ -1,1 +1,52 @@
-//! liquid-engine
+//! DataFusion over one site's own data. It lives in a child process that may die of a query; nothing that it produces
+//! from data leaves the site before the front has put it through disclosure.
+//!
+//! The modules stand in the order in which data and questions meet them:
+//!
+//! 1. [`config`]: what the operator writes: sources, views, model, caps.
+//! 2. `error`: the operator's text and the caller's, kept apart.
+//! 3. `runtime`, `session`, `three_valued`: threads with big stacks, sessions with bounded memory and without one
+//!    wrong simplification.
+//! 4. `sources`, `views`: raw files, and the statements that map them onto the shared tables.
+//! 5. `tables`, `opened`: the tables held against the model, and the files that they were read from.
+//! 6. `domain`, `base`, `checks`: values outside declared domains are NULL; entities and required values are there.
+//! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
+//! 8. `product`, `statics`: what is public before any data is read.
+//! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
+//! 10. `names`, `hidden`, `run`: one cut over the rows, with its hidden columns.
+//! 11. [`finish`]: the rest of a query over released tables alone.
+//! 12. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
+
+mod base;
+mod checks;
+pub mod config;
+mod contributors;
+mod distinct;
+mod domain;
+mod entity_hash;
+mod error;
+mod guard;
+mod hidden;
+mod ipc;
+mod names;
+mod nulls;
+mod opened;
+mod product;
+mod run;
+mod runtime;
+mod session;
+mod sources;
+mod statics;
+mod tables;
+mod three_valued;
+mod views;
+
+pub mod finish;
+pub mod local;
+pub mod parameters;
+
+pub use config::{EngineConfig, Format, SourceConfig};
+pub use error::{Failure, OpenError};
+pub use finish::{Finished, finish};
+pub use local::LocalEngine;
+pub use tables::{arrow_type, schema_of};

@@ -9,10 +9,15 @@
 //! s0 … sm-1      Boolean: true where nothing can be left out of aggregate j, whatever the data | a minimum k
 //! ```
 //!
-//! The last three kinds are computed by the engine as obligations of the permit; `s` comes from the declared domains
-//! alone. With [`Layout::declared`] the rows are exactly the groups that the declared domains allow, seen or not.
+//! The last four kinds are computed by the engine as obligations of the permit; `s` comes from the declared domains
+//! alone. An element of `count(*)`, `sum` and `avg` is a row, so an entity is left out where any of its rows of the group
+//! is not in the cell. An element of `count(DISTINCT entity)` is the entity itself: it is left out where none of its rows
+//! is in the cell, for only then does the number change. With [`Layout::declared`] the rows are exactly the groups that the declared domains allow, seen or not.
 
+use arrow::datatypes::{DataType, Field};
 use arrow::record_batch::RecordBatch;
+use liquid_policy::Permit;
+use liquid_policy::footprint::Argument;
 use serde::{Deserialize, Serialize};
 
 /// How many columns of each kind a cut's result has.
@@ -26,6 +31,49 @@ pub struct Layout {
     pub guarded: bool,
     /// Every group that the declared domains allow has a row, whether the data has it or not.
     pub declared: bool,
+}
+
+impl Layout {
+    /// The layout that the result of a permitted cut must have. Whether its groups are declared is for the engine to say.
+    pub fn of(permit: &Permit, declared: bool) -> Self {
+        let footprint = permit.footprint();
+        let branches = footprint.aggregates.iter().map(|aggregate| match &aggregate.argument {
+            Argument::Rows | Argument::Term(_) => 1,
+            Argument::Case { branches, .. } => branches.len(),
+        });
+        Self {
+            groups: footprint.groups.len(),
+            branches: branches.collect(),
+            guarded: permit.obligations().minimum.is_some(),
+            declared,
+        }
+    }
+
+    /// Columns that the analyst asked for: group keys, then aggregates.
+    pub fn visible(&self) -> usize {
+        self.groups + self.branches.len()
+    }
+
+    /// The names of those columns, in order.
+    pub fn visible_names(&self) -> Vec<String> {
+        let groups = (0..self.groups).map(|group| format!("g{group}"));
+        groups.chain((0..self.branches.len()).map(|aggregate| format!("a{aggregate}"))).collect()
+    }
+
+    /// The columns behind them, which never leave; none where the agreement has no minimum.
+    pub fn hidden(&self) -> Vec<Field> {
+        if !self.guarded {
+            return Vec::new();
+        }
+        let count = |name: String| Field::new(name, DataType::UInt32, true);
+        let mut fields = vec![count("present".into())];
+        for (j, branches) in self.branches.iter().enumerate() {
+            fields.extend((0..*branches).map(|b| count(format!("c{j}_{b}"))));
+        }
+        fields.extend((0..self.branches.len()).map(|j| count(format!("l{j}"))));
+        fields.extend((0..self.branches.len()).map(|j| Field::new(format!("s{j}"), DataType::Boolean, true)));
+        fields
+    }
 }
 
 /// A cut's result as the engine produced it.

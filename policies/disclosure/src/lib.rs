@@ -2,14 +2,14 @@
 //!
 //! 1. [`withheld`]: rows that an engine produced; anyone may wrap, only this crate unwraps.
 //! 2. [`cells`]: what the columns of a cut's result mean.
-//! 3. [`threshold`]: which cells have enough contributors, in them and left out of them.
+//! 3. `threshold`: which cells have enough contributors, in them and left out of them.
 //! 4. [`released`]: [`disclose`] makes [`Released`], [`finish`] is its only other constructor.
 
 pub mod cells;
 pub mod released;
-pub mod threshold;
+mod threshold;
 pub mod withheld;
 
 pub use cells::{Cells, Layout};
-pub use released::{Mark, Released, Table};
+pub use released::{Bug, Mark, Released, Table, disclose, finish};
 pub use withheld::Withheld;

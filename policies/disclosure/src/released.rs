@@ -1,7 +1,23 @@
 //! Released tables: what may go on the wire. [`disclose`] makes them from withheld cells under a permit; [`finish`] is
 //! the only other constructor, for what was computed over released tables alone.
 
-use arrow::record_batch::RecordBatch;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array};
+use arrow::compute::kernels::cmp::eq;
+use arrow::compute::{filter_record_batch, nullif};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use liquid_policy::Permit;
+
+use crate::cells::{Cells, Layout};
+use crate::threshold::{self, Verdict};
+use crate::withheld::Withheld;
+
+/// The clause that can hide cells and groups of a guarded cut.
+const MINIMUM: &str = "disclosure.minimum_contributors";
 
 /// Why a cell is not simply its value. Marks travel as UInt8 columns, and the greater one wins where cells meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +29,18 @@ pub enum Mark {
     Incomplete = 1,
     /// The cell is NULL because the agreement withholds it, or something it is computed from.
     Withheld = 2,
+}
+
+impl Mark {
+    /// The mark that a mark column writes as this number.
+    pub fn from_u8(mark: u8) -> Option<Self> {
+        match mark {
+            0 => Some(Self::Plain),
+            1 => Some(Self::Incomplete),
+            2 => Some(Self::Withheld),
+            _ => None,
+        }
+    }
 }
 
 /// A value that may leave. Its field is private: see the module's head for who makes it.
@@ -32,5 +60,232 @@ pub struct Table {
     batch: RecordBatch,
     groups_may_be_missing: bool,
     rows_may_be_missing: bool,
-    clauses: Vec<String>,
+    clauses: BTreeSet<String>,
+}
+
+impl Table {
+    /// All 2n columns: the values, nullable, then their marks, UInt8 without NULL. A value is NULL where its mark says
+    /// that it is withheld.
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// How many columns of values there are: n.
+    pub fn columns(&self) -> usize {
+        self.batch.num_columns() / 2
+    }
+
+    /// How many rows there are. All of them were released, so the number tells nothing more.
+    pub fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The values alone.
+    pub fn values(&self) -> RecordBatch {
+        self.half(0..self.columns())
+    }
+
+    /// The marks alone, in the order of the values.
+    pub fn marks(&self) -> RecordBatch {
+        self.half(self.columns()..self.batch.num_columns())
+    }
+
+    /// The names of the values, as the analyst wrote them.
+    pub fn names(&self) -> Vec<String> {
+        self.batch
+            .schema_ref()
+            .fields()
+            .iter()
+            .take(self.columns())
+            .map(|field| field.name().clone())
+            .collect()
+    }
+
+    /// How many cells are withheld; each of them is marked.
+    pub fn withheld(&self) -> u64 {
+        let marked =
+            |marks: &UInt8Array| marks.values().iter().filter(|m| **m == Mark::Withheld as u8).count();
+        let marks = self.batch.columns().iter().skip(self.columns());
+        let cells: usize = marks.filter_map(|m| m.as_any().downcast_ref::<UInt8Array>()).map(marked).sum();
+        u64::try_from(cells).unwrap_or(u64::MAX)
+    }
+
+    /// Groups whose keys are not all declared may be missing: few and none look alike.
+    pub fn groups_may_be_missing(&self) -> bool {
+        self.groups_may_be_missing
+    }
+
+    /// Rows may be missing above the cut: an operator that drops or mixes rows read a withheld cell.
+    pub fn rows_may_be_missing(&self) -> bool {
+        self.rows_may_be_missing
+    }
+
+    /// The clauses that can hide a cell or a group in an answer like this one. Which one did stays sealed.
+    pub fn clauses(&self) -> &BTreeSet<String> {
+        &self.clauses
+    }
+
+    fn half(&self, columns: std::ops::Range<usize>) -> RecordBatch {
+        let picked: Vec<usize> = columns.collect();
+        // Every column stands there, so there is nothing that the projection could miss.
+        self.batch.project(&picked).unwrap_or_else(|_| RecordBatch::new_empty(Arc::new(Schema::empty())))
+    }
+}
+
+/// The engine or the code between broke its word. The text is for the operator's log; nothing was released.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Bug(String);
+
+impl Bug {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl From<ArrowError> for Bug {
+    fn from(error: ArrowError) -> Self {
+        Self(format!("released columns do not fit together: {error}"))
+    }
+}
+
+/// Releases what the permit's agreement lets through: withheld cells become NULL with a mark, groups that may not be seen
+/// go, and the hidden columns stay behind.
+///
+/// # Errors
+/// Where the result has not the form that was permitted. Nothing is released then.
+pub fn disclose(cells: Withheld<Cells>, permit: &Permit) -> Result<Released<Table>, Bug> {
+    let Cells { batch, layout } = cells.unwrap_for_disclosure();
+    fits(&batch, &layout, permit)?;
+    let (batch, verdict) = match permit.obligations().minimum {
+        Some(minimum) => {
+            let verdict = threshold::judge(&batch, &layout, minimum)?;
+            (filter_record_batch(&batch, &verdict.keep)?, Some(verdict))
+        }
+        None => (batch, None),
+    };
+    let mut values = Vec::with_capacity(layout.visible());
+    let mut marks = Vec::with_capacity(layout.visible());
+    for (index, column) in batch.columns().iter().take(layout.visible()).enumerate() {
+        let withheld = match (&verdict, index.checked_sub(layout.groups)) {
+            (Some(verdict), Some(aggregate)) => Some(cells_of(verdict, aggregate)?),
+            (None, _) | (_, None) => None,
+        };
+        marks.push(mark(column.len(), withheld));
+        values.push(match withheld {
+            Some(withheld) => nullif(column, withheld)?,
+            None => Arc::clone(column),
+        });
+    }
+    let table = Table {
+        batch: assemble(&layout.visible_names(), values, marks, batch.num_rows())?,
+        groups_may_be_missing: layout.guarded && !layout.declared,
+        rows_may_be_missing: false,
+        clauses: if layout.guarded { BTreeSet::from([MINIMUM.to_owned()]) } else { BTreeSet::new() },
+    };
+    Ok(Released(table))
+}
+
+/// Releases what was computed over released tables alone: 2n columns, values and then their marks. What may be missing from
+/// the inputs may be missing from the result.
+///
+/// # Errors
+/// Where the columns are not values and their marks. Nothing is released then.
+pub fn finish(
+    inputs: &[&Released<Table>],
+    batch: RecordBatch,
+    rows_may_be_missing: bool,
+) -> Result<Released<Table>, Bug> {
+    if !batch.num_columns().is_multiple_of(2) {
+        return Err(Bug::new("a finished table has a column without its mark"));
+    }
+    let columns = batch.num_columns() / 2;
+    let schema = batch.schema();
+    let names: Vec<_> = schema.fields().iter().take(columns).map(|field| field.name().clone()).collect();
+    let mut values = Vec::with_capacity(columns);
+    let mut marks: Vec<ArrayRef> = Vec::with_capacity(columns);
+    let mut incomplete = rows_may_be_missing;
+    for (value, mark) in batch.columns().iter().zip(batch.columns().iter().skip(columns)) {
+        let mark = readable(mark)?;
+        incomplete |= mark.values().contains(&(Mark::Incomplete as u8));
+        let withheld = eq(mark, &UInt8Array::new_scalar(Mark::Withheld as u8))?;
+        values.push(nullif(value, &withheld)?);
+        marks.push(Arc::new(mark.clone()));
+    }
+    let tables = || inputs.iter().map(|input| input.get());
+    let table = Table {
+        batch: assemble(&names, values, marks, batch.num_rows())?,
+        groups_may_be_missing: tables().any(Table::groups_may_be_missing),
+        rows_may_be_missing: incomplete || tables().any(Table::rows_may_be_missing),
+        clauses: tables().flat_map(Table::clauses).cloned().collect(),
+    };
+    Ok(Released(table))
+}
+
+/// Whether a result has the form that was permitted. An engine that forgot its obligations is caught here.
+fn fits(batch: &RecordBatch, layout: &Layout, permit: &Permit) -> Result<(), Bug> {
+    if *layout != Layout::of(permit, layout.declared) {
+        return Err(Bug::new("the layout of a result is not the one that the permit demands"));
+    }
+    if layout.branches.contains(&0) {
+        return Err(Bug::new("an aggregate without a branch has no contributors to count"));
+    }
+    let declared = |name| permit.obligations().columns.get(name).is_some_and(|rule| rule.domain.is_some());
+    let keys = permit.footprint().groups.iter().flat_map(|key| &key.columns);
+    if layout.declared && !keys.into_iter().all(declared) {
+        return Err(Bug::new(
+            "a result says that its groups are declared, but a group key has no declared domain",
+        ));
+    }
+    let hidden = layout.hidden();
+    if batch.num_columns() != layout.visible() + hidden.len() {
+        return Err(Bug::new("a result has another number of columns than its layout"));
+    }
+    let schema = batch.schema();
+    let names = layout.visible_names().into_iter().chain(hidden.iter().map(|field| field.name().clone()));
+    if !names.eq(schema.fields().iter().map(|field| field.name().clone())) {
+        return Err(Bug::new("the columns of a result do not stand in the order of its layout"));
+    }
+    Ok(())
+}
+
+/// Where the cells of one aggregate are withheld, over the rows that are kept.
+fn cells_of(verdict: &Verdict, aggregate: usize) -> Result<&BooleanArray, Bug> {
+    verdict.withheld.get(aggregate).ok_or_else(|| Bug::new("an aggregate was not judged"))
+}
+
+fn mark(rows: usize, withheld: Option<&BooleanArray>) -> ArrayRef {
+    let marks = match withheld {
+        Some(withheld) => withheld
+            .values()
+            .iter()
+            .map(|withheld| if withheld { Mark::Withheld } else { Mark::Plain } as u8)
+            .collect(),
+        None => vec![Mark::Plain as u8; rows],
+    };
+    Arc::new(UInt8Array::from(marks))
+}
+
+/// A mark column: UInt8, no NULL, only marks that there are.
+fn readable(column: &ArrayRef) -> Result<&UInt8Array, Bug> {
+    let marks = column.as_any().downcast_ref::<UInt8Array>();
+    let marks = marks.ok_or_else(|| Bug::new("a column of marks is not UInt8"))?;
+    if marks.null_count() > 0 || marks.values().iter().any(|mark| Mark::from_u8(*mark).is_none()) {
+        return Err(Bug::new("a column of marks holds something that is no mark"));
+    }
+    Ok(marks)
+}
+
+fn assemble(
+    names: &[String],
+    values: Vec<ArrayRef>,
+    marks: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch, Bug> {
+    let value = |(name, column): (&String, &ArrayRef)| Field::new(name, column.data_type().clone(), true);
+    let mark = |name: &String| Field::new(format!("{name}_mark"), DataType::UInt8, false);
+    let fields: Vec<_> = names.iter().zip(&values).map(value).chain(names.iter().map(mark)).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let columns = values.into_iter().chain(marks).collect();
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }

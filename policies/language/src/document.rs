@@ -1,1 +1,237 @@
-//! document
+//! The agreement as data that cannot hold nonsense: [`crate::parse`] alone makes one, from a file that passed every check.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use chrono::{Days, NaiveDate};
+
+use crate::file::File;
+pub use crate::file::{Entities, PartyRole};
+use crate::id::{AgreementHash, AgreementId, ColumnName, OrganisationName, Purpose, RoleName, TableName};
+use crate::table::{ColumnRule, Obligations};
+
+/// One version of one agreement: what the node enforces, and the whole file for readers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agreement {
+    pub(crate) id: AgreementId,
+    pub(crate) version: String,
+    pub(crate) purposes: BTreeSet<Purpose>,
+    pub(crate) in_force: RangeInclusive<NaiveDate>,
+    pub(crate) review: Option<Review>,
+    pub(crate) parties: BTreeMap<OrganisationName, PartyRole>,
+    pub(crate) recipients: Vec<Recipient>,
+    pub(crate) tables: BTreeMap<TableName, Table>,
+    pub(crate) minimum_contributors: u32,
+    pub(crate) rows_out_max: u64,
+    pub(crate) file: File,
+    pub(crate) canonical: Vec<u8>,
+    pub(crate) hash: AgreementHash,
+}
+
+impl Agreement {
+    /// Its id, for example `HRT-2026-01`.
+    pub fn id(&self) -> &AgreementId {
+        &self.id
+    }
+
+    /// Its version, as the board numbers it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Its title, or its id where it has none.
+    pub fn title(&self) -> &str {
+        self.file.agreement.title.as_deref().unwrap_or(self.id.as_str())
+    }
+
+    /// The purposes that a request may name.
+    pub fn purposes(&self) -> &BTreeSet<Purpose> {
+        &self.purposes
+    }
+
+    /// The days on which it is in force, first and last included.
+    pub fn in_force(&self) -> &RangeInclusive<NaiveDate> {
+        &self.in_force
+    }
+
+    /// When it must be reviewed.
+    pub fn review(&self) -> Option<Review> {
+        self.review
+    }
+
+    /// The parties and what each of them is.
+    pub fn parties(&self) -> &BTreeMap<OrganisationName, PartyRole> {
+        &self.parties
+    }
+
+    /// The organisations whose signature it needs: every controller and joint controller.
+    pub fn controllers(&self) -> impl Iterator<Item = &OrganisationName> {
+        self.parties.iter().filter(|(_, role)| role.is_controller()).map(|(organisation, _)| organisation)
+    }
+
+    /// Who may receive results, and for what.
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.recipients
+    }
+
+    /// The protected tables.
+    pub fn tables(&self) -> &BTreeMap<TableName, Table> {
+        &self.tables
+    }
+
+    /// The least number of distinct entities behind a cell and behind what its plan leaves out; 1 switches it off.
+    pub fn minimum_contributors(&self) -> u32 {
+        self.minimum_contributors
+    }
+
+    /// Rows that an answer may have.
+    pub fn rows_out_max(&self) -> u64 {
+        self.rows_out_max
+    }
+
+    /// What the engine must know and compute for a cut over one of the tables.
+    pub fn obligations(&self, table: &Table) -> Obligations {
+        Obligations {
+            table: table.name.clone(),
+            entity: table.entity.clone(),
+            minimum: (self.minimum_contributors > 1).then_some(self.minimum_contributors),
+            columns: table.columns.iter().map(|(name, column)| (name.clone(), column.rule.clone())).collect(),
+        }
+    }
+
+    /// The whole file as it was written, keys for the record and promises included.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The canonical form (RFC 8785) that signatures are made over. Comments, order and spacing are not in it.
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+
+    /// The SHA-256 of the canonical form, in hex: the name of this version.
+    pub fn hash(&self) -> &AgreementHash {
+        &self.hash
+    }
+}
+
+/// When an agreement must be reviewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Review {
+    /// The day on which the review is due.
+    pub due: NaiveDate,
+    /// Days after it for which the agreement still stands.
+    pub grace_days: u32,
+}
+
+impl Review {
+    /// The last day on which the agreement stands without a review.
+    pub fn last_day(&self) -> NaiveDate {
+        self.due.checked_add_days(Days::new(self.grace_days.into())).unwrap_or(NaiveDate::MAX)
+    }
+}
+
+/// An organisation that may receive results, in some roles, for some purposes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The organisation.
+    pub organisation: OrganisationName,
+    /// The roles within it, at least one.
+    pub roles: BTreeSet<RoleName>,
+    /// The purposes, at least one, all of them purposes of the agreement.
+    pub purposes: BTreeSet<Purpose>,
+}
+
+/// What the agreement says of one protected table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub(crate) name: TableName,
+    pub(crate) entity: ColumnName,
+    pub(crate) entities: Entities,
+    pub(crate) columns: BTreeMap<ColumnName, Column>,
+}
+
+impl Table {
+    /// Its name.
+    pub fn name(&self) -> &TableName {
+        &self.name
+    }
+
+    /// The column whose distinct values are the protected entities; always one of [`Self::columns`].
+    pub fn entity(&self) -> &ColumnName {
+        &self.entity
+    }
+
+    /// Whether an entity can be at two sites.
+    pub fn entities(&self) -> Entities {
+        self.entities
+    }
+
+    /// The columns that the agreement lists, with what each may be used for.
+    pub fn columns(&self) -> &BTreeMap<ColumnName, Column> {
+        &self.columns
+    }
+
+    /// The columns that a recipient may see in a catalogue: those with any use, and the entity, which may be counted.
+    pub fn visible_columns(&self) -> impl Iterator<Item = &ColumnName> {
+        self.columns
+            .iter()
+            .filter(|(name, column)| !column.uses.is_empty() || **name == self.entity)
+            .map(|(name, _)| name)
+    }
+}
+
+/// What one column may be used for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Column {
+    /// The positions in which it may stand.
+    pub uses: BTreeSet<Use>,
+    /// The aggregates that may be computed over it; empty where it is no measure.
+    pub aggregates: BTreeSet<Aggregate>,
+    /// What is public about its values.
+    pub rule: ColumnRule,
+}
+
+/// A position in which a column may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Use {
+    /// In a group key.
+    Group,
+    /// In a condition: WHERE, FILTER, CASE.
+    Filter,
+    /// Inside an aggregate.
+    Measure,
+}
+
+impl Use {
+    /// The word that stands for it in an agreement.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Filter => "filter",
+            Self::Measure => "measure",
+        }
+    }
+}
+
+/// An aggregate that an agreement can grant over a measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aggregate {
+    /// How many values there are.
+    Count,
+    /// Their total.
+    Sum,
+    /// Their mean.
+    Avg,
+}
+
+impl Aggregate {
+    /// The word that stands for it in an agreement.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+        }
+    }
+}

@@ -3,26 +3,66 @@
 //! The modules stand in the order in which a request meets them:
 //!
 //! 1. [`id`]: the names that everything else is keyed by.
-//! 2. [`document`]: the agreement as data that cannot hold nonsense, with [`table`] for what it says of one table.
-//! 3. [`parse`]: the text of a file becomes a document, or an error that points into the file.
-//! 4. [`signature`]: who signed which canonical form, and whether that is enough.
-//! 5. [`admit`]: caller, purpose and dates against one agreement.
-//! 6. [`footprint`]: what one cut of a query touches, as plain data.
-//! 7. [`decide`]: the only maker of a [`Permit`].
-//! 8. [`refusal`]: the answer "no", as an expected answer and not as an error.
+//! 2. [`file`]: the agreement key by key as it is written, with [`mod@key`] for who keeps each key and [`schema`] for the
+//!    published JSON Schema.
+//! 3. [`document`]: the agreement as data that cannot hold nonsense, with [`table`] for what it says of one table.
+//! 4. [`mod@parse`]: the text of a file becomes a document, or an error that points into the file.
+//! 5. [`signature`]: who signed which canonical form, and whether that is enough.
+//! 6. [`mod@admit`]: caller, purpose and dates against the agreements of a node.
+//! 7. [`footprint`]: what one cut of a query touches, as plain data.
+//! 8. [`mod@decide`]: the only maker of a [`Permit`].
+//! 9. [`refusal`]: the answer "no", as an expected answer and not as an error.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use liquid_policy::footprint::{Aggregate, Argument, Footprint, Function};
+//! use liquid_policy::{Caller, Code, Named, SignatureFile, Signed, admit, decide::judge, parse};
+//!
+//! let text = include_str!("../../examples/heart/agreement.toml");
+//! let agreement = Arc::new(parse(text, "agreement.toml")?);
+//!
+//! // One patient, picked out by name: the agreement gives `patient` no use.
+//! let count = Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] };
+//! let touches = Footprint {
+//!     table: "cardiac".into(),
+//!     filter: vec!["patient".into()],
+//!     groups: vec![],
+//!     aggregates: vec![count],
+//! };
+//! let refusal = judge(&agreement, &touches).unwrap_err();
+//! assert_eq!(refusal.clause, "table.cardiac.columns.patient.use");
+//!
+//! // Nobody has signed, so nobody is let in.
+//! let unsigned = Signed::verify(Arc::clone(&agreement), &SignatureFile::default(), &[]);
+//! let caller = Caller {
+//!     organisation: "heart-institute".into(),
+//!     roles: vec!["analyst".into()],
+//!     subject: "ann".into(),
+//!     purposes: vec!["cardiac-care".into()],
+//! };
+//! let today = *agreement.in_force().start();
+//! let refusal = admit(&[unsigned], &caller, Named::default(), today).unwrap_err();
+//! assert_eq!(refusal.code, Code::Unsigned);
+//! # Ok::<(), liquid_policy::ParseError>(())
+//! ```
 
 pub mod admit;
 pub mod decide;
 pub mod document;
+pub mod file;
 pub mod footprint;
 pub mod id;
+pub mod key;
 pub mod parse;
 pub mod refusal;
+pub mod schema;
 pub mod signature;
 pub mod table;
 
-
-pub use decide::{Obligations, Permit};
-
+pub use admit::{Admitted, Caller, Named, admit};
+pub use decide::{Obligations, Permit, decide};
+pub use document::Agreement;
 pub use footprint::Footprint;
+pub use parse::{ParseError, parse};
 pub use refusal::{Code, Refusal};
+pub use signature::{SignatureFile, Signed, SigningKey, TrustedKey};

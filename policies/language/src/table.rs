@@ -1,14 +1,17 @@
 //! What an agreement says of one table and of its columns, as the engine and the disclosure rules need it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ColumnName, TableName};
 
 /// A value of a declared domain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(untagged, expecting = "a value here is `true` or `false`, a whole number, or a text in quotes")]
 pub enum DomainValue {
     /// `true` or `false`.
     Boolean(bool),
@@ -16,6 +19,23 @@ pub enum DomainValue {
     Integer(i64),
     /// A text.
     Text(String),
+}
+
+impl DomainValue {
+    /// Whether both are truth values, whole numbers, or texts.
+    pub fn same_kind(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl fmt::Display for DomainValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
 }
 
 /// The values that a column can take, declared in the agreement and therefore public.
@@ -31,6 +51,24 @@ pub enum Domain {
         /// The greatest value.
         to: i64,
     },
+}
+
+impl Domain {
+    /// How many values there are.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Values(values) => u64::try_from(values.len()).unwrap_or(u64::MAX),
+            Self::Range { from, to } => to.abs_diff(*from).saturating_add(1),
+        }
+    }
+
+    /// The values in order. Look at [`Self::size`] first: a range can be long.
+    pub fn values(&self) -> Box<dyn Iterator<Item = DomainValue> + '_> {
+        match self {
+            Self::Values(values) => Box::new(values.iter().cloned()),
+            Self::Range { from, to } => Box::new((*from..=*to).map(DomainValue::Integer)),
+        }
+    }
 }
 
 /// What is public about a column's values, as far as disclosure needs it.

@@ -1,0 +1,110 @@
+//! Which site is asked what, and what is known of a site without asking.
+
+use liquid_node_api::request::{DIALECT, SiteRequest};
+use liquid_policy::Code;
+use liquid_policy::id::{RequestId, SiteName};
+use tokio::time::Instant;
+
+use crate::answer::{Coordinator, Planned, Session};
+use crate::catalogue::{Holding, Member, View};
+use crate::dispatch::{Outcome, SiteResult, SiteTask, dispatch};
+use crate::planner::messages::PlannedCut;
+
+impl Coordinator {
+    /// How it went with each site that should hold a table of the question, in the order of the configuration.
+    pub(crate) async fn ask_sites(
+        &self,
+        session: &Session,
+        view: &View,
+        planned: &Planned,
+        id: &RequestId,
+        deadline: Instant,
+    ) -> Vec<SiteResult> {
+        let mut results = Vec::new();
+        let mut tasks = Vec::new();
+        for member in &self.federation.members {
+            let site = member.channel.site();
+            let Some(start) = self.site_task(session, view, planned, id, member) else { continue };
+            let outcome = match start {
+                Ok(task) => {
+                    tasks.push(task);
+                    Outcome::Late
+                }
+                Err(outcome) => outcome,
+            };
+            results.push(SiteResult { site: site.clone(), outcome, elapsed_ms: 0 });
+        }
+        for mut result in dispatch(&session.token, tasks, deadline, self.settings.answer_bytes_max).await {
+            self.check_published(session, view, planned, &mut result);
+            if let Some(place) = results.iter_mut().find(|place| place.site == result.site) {
+                *place = result;
+            }
+        }
+        results
+    }
+
+    /// What a site is asked, or why it is not; none where it should not hold any table of the question.
+    fn site_task(
+        &self,
+        session: &Session,
+        view: &View,
+        planned: &Planned,
+        id: &RequestId,
+        member: &Member,
+    ) -> Option<Result<SiteTask, Outcome>> {
+        let site = member.channel.site();
+        let mut holds = false;
+        let mut requests = Vec::new();
+        for (number, cut) in planned.cuts.iter().enumerate() {
+            let Some(holding) = holding(view, cut, site) else { continue };
+            holds = true;
+            let Some(text) = cut.sites.iter().find(|text| text.site == *site) else { continue };
+            if let Holding::Missing(outcome) = holding {
+                return Some(Err(outcome.clone()));
+            }
+            let request = SiteRequest {
+                dialect: DIALECT,
+                id: RequestId::new(format!("{id}-{number}")),
+                sql: text.sql.clone(),
+                parameters: text.parameters.clone(),
+                purpose: session.options.purpose.clone(),
+                agreement: session.options.agreement.clone(),
+                pinned: holding.pinned(&session.options),
+                deadline_ms: 0,
+                marks: true,
+            };
+            requests.push((number, request));
+        }
+        match (holds, requests.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(Err(Outcome::NotConcerned)),
+            (true, false) => Some(Ok(SiteTask { channel: member.channel.clone(), requests })),
+        }
+    }
+
+    /// A site that publishes nothing to the caller was asked for its reason, not for an answer; and one that holds
+    /// another version by now is asked again for what it publishes.
+    fn check_published(&self, session: &Session, view: &View, planned: &Planned, result: &mut SiteResult) {
+        match &result.outcome {
+            Outcome::Answered(answers) => {
+                let unpublished = |(number, _): &(usize, _)| {
+                    let cut = planned.cuts.get(*number)?;
+                    matches!(holding(view, cut, &result.site), Some(Holding::Unpublished))
+                        .then_some(&cut.table)
+                };
+                if let Some(table) = answers.iter().find_map(unpublished) {
+                    let message = format!("it publishes no table `{table}` to this caller");
+                    result.outcome = Outcome::Failed(message);
+                }
+            }
+            Outcome::Refused(refusal) if refusal.code == Code::Version => {
+                self.federation.forget(&session.token, &result.site);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn holding<'a>(view: &'a View, cut: &PlannedCut, site: &SiteName) -> Option<&'a Holding> {
+    view.tables.iter().find(|table| table.table.name == cut.table)?.holding(site)
+}

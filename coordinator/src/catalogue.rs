@@ -1,0 +1,235 @@
+//! Federated tables: what the sites publish to one caller, put together. A site that cannot be reached is remembered by
+//! configuration, so that it shows up as missing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use liquid_node_api::NodeChannel;
+use liquid_node_api::catalogue::{Catalogue, Kind, ModelTable, PublishedAgreement};
+use liquid_node_api::channel::Token;
+use liquid_node_api::sql::SessionOptions;
+use liquid_policy::id::{AgreementHash, SiteName, TableName};
+use tokio::time::{Instant, timeout_at};
+
+use crate::dispatch::Outcome;
+use crate::planner::messages::{FederatedTable, TableSite};
+
+/// A site of the federation.
+pub struct Member {
+    /// The way to it.
+    pub channel: Arc<dyn NodeChannel>,
+    /// The tables that it is expected to hold; every table where nothing is written.
+    pub tables: Option<Vec<TableName>>,
+}
+
+/// All sites, in the order of the configuration.
+pub(crate) struct Federation {
+    pub(crate) members: Vec<Member>,
+    cache: Mutex<HashMap<(String, SiteName), Cached>>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    until: Instant,
+    said: Said,
+}
+
+/// What a site said when it was asked for its tables, or why it said nothing.
+type Said = Result<Arc<Catalogue>, Outcome>;
+
+/// What one caller sees of the federation.
+pub(crate) struct View {
+    /// What each site said.
+    pub(crate) sites: Vec<(SiteName, Said)>,
+    /// The tables that at least one of them publishes.
+    pub(crate) tables: Vec<SharedTable>,
+}
+
+/// A table of the federation, as one caller sees it.
+pub(crate) struct SharedTable {
+    pub(crate) table: ModelTable,
+    /// Every site that should hold it.
+    pub(crate) holders: Vec<(SiteName, Holding)>,
+}
+
+/// How a site stands to a table that it should hold.
+pub(crate) enum Holding {
+    /// It publishes the table, under these agreements.
+    Published(Vec<PublishedAgreement>),
+    /// It does not publish it to this caller. It is asked all the same, so that it says why.
+    Unpublished,
+    /// Nothing usable can come from it.
+    Missing(Outcome),
+}
+
+/// How long what a site said stays good.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long a site that did not answer is left alone.
+const ABSENT: Duration = Duration::from_secs(1);
+/// How long a site may take to say what tables it has.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Callers × sites that are remembered.
+const CACHED_MAX: usize = 10_000;
+
+impl Federation {
+    pub(crate) fn new(members: Vec<Member>) -> Self {
+        Self { members, cache: Mutex::default() }
+    }
+
+    /// Asks all sites at once for what this caller may see.
+    pub(crate) async fn view(&self, token: &Token, deadline: Instant) -> View {
+        let now = Instant::now();
+        // A site that hangs must leave time for the question itself.
+        let patience = PATIENCE.min(deadline.saturating_duration_since(now) / 3);
+        let said = join_all(self.members.iter().map(|member| self.ask(member, token, now + patience))).await;
+        let sites: Vec<_> =
+            self.members.iter().map(|member| member.channel.site().clone()).zip(said).collect();
+        let tables = self.tables(&sites);
+        View { sites, tables }
+    }
+
+    /// Forgets what a site said to this caller, since it has changed.
+    pub(crate) fn forget(&self, token: &Token, site: &SiteName) {
+        self.cache().remove(&(token.secret().to_owned(), site.clone()));
+    }
+
+    async fn ask(&self, member: &Member, token: &Token, deadline: Instant) -> Said {
+        let key = (token.secret().to_owned(), member.channel.site().clone());
+        if let Some(cached) = self.cache().get(&key).filter(|cached| cached.until > Instant::now()) {
+            return cached.said.clone();
+        }
+        let said = match timeout_at(deadline, member.channel.catalogue(token)).await {
+            Err(_) => Err(Outcome::Late),
+            Ok(Err(error)) => Err(Outcome::of(error)),
+            Ok(Ok(catalogue)) if catalogue.site != *member.channel.site() => {
+                Err(Outcome::Failed("another site answers in its place".to_owned()))
+            }
+            Ok(Ok(catalogue)) => Ok(Arc::new(catalogue)),
+        };
+        let now = Instant::now();
+        let until = now + if said.is_ok() { FRESH } else { ABSENT };
+        let mut cache = self.cache();
+        if cache.len() >= CACHED_MAX {
+            cache.retain(|_, cached| cached.until > now);
+        }
+        if cache.len() < CACHED_MAX {
+            cache.insert(key, Cached { until, said: said.clone() });
+        }
+        said
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(String, SiteName), Cached>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tables(&self, sites: &[(SiteName, Said)]) -> Vec<SharedTable> {
+        let published: Vec<&ModelTable> =
+            sites.iter().filter_map(|(_, said)| said.as_ref().ok()).flat_map(|said| &said.tables).collect();
+        let mut tables: Vec<SharedTable> = Vec::new();
+        for table in &published {
+            if tables.iter().any(|known| known.table.name == table.name) {
+                continue;
+            }
+            let table = most_common(&published, &table.name).unwrap_or(table);
+            let holders = self
+                .members
+                .iter()
+                .zip(sites)
+                .filter(|(member, _)| {
+                    member.tables.as_ref().is_none_or(|tables| tables.contains(&table.name))
+                })
+                .map(|(_, (site, said))| (site.clone(), holding(table, said)))
+                .collect();
+            tables.push(SharedTable { table: table.clone(), holders });
+        }
+        tables
+    }
+}
+
+/// The shape that most sites publish; of equals the first.
+fn most_common<'a>(published: &[&'a ModelTable], name: &TableName) -> Option<&'a ModelTable> {
+    let named = || published.iter().filter(|table| table.name == *name);
+    let alike = |table: &ModelTable| named().filter(|other| shape(other) == shape(table)).count();
+    // Of equal maxima `max_by_key` takes the last.
+    named().rev().max_by_key(|table| alike(table)).copied()
+}
+
+/// What must be the same at every site: names and types, in whatever order.
+fn shape(table: &ModelTable) -> Vec<(&str, Kind)> {
+    let mut shape: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    shape.sort_unstable_by_key(|(name, _)| *name);
+    shape
+}
+
+fn holding(table: &ModelTable, said: &Said) -> Holding {
+    let said = match said {
+        Ok(said) => said,
+        Err(outcome) => return Holding::Missing(outcome.clone()),
+    };
+    match said.tables.iter().find(|other| other.name == table.name) {
+        None => Holding::Unpublished,
+        Some(other) if shape(other) != shape(table) => Holding::Missing(Outcome::Failed(format!(
+            "its table `{}` has other columns than at most sites",
+            table.name
+        ))),
+        Some(_) => Holding::Published(
+            said.agreements
+                .iter()
+                .filter(|agreement| agreement.tables.contains(&table.name))
+                .cloned()
+                .collect(),
+        ),
+    }
+}
+
+impl SharedTable {
+    /// The table as the planner needs it.
+    pub(crate) fn federated(&self, options: &SessionOptions) -> FederatedTable {
+        let disjoint = |holding: &Holding| match holding {
+            Holding::Published(agreements) => {
+                let mut applying = applying(agreements, options).peekable();
+                Some(
+                    applying.peek().is_some()
+                        && applying.all(|agreement| agreement.disjoint.contains(&self.table.name)),
+                )
+            }
+            Holding::Unpublished | Holding::Missing(_) => None,
+        };
+        let sites = self
+            .holders
+            .iter()
+            .map(|(site, holding)| TableSite { site: site.clone(), disjoint: disjoint(holding) })
+            .collect();
+        FederatedTable { table: self.table.clone(), sites }
+    }
+
+    /// How a site stands to this table.
+    pub(crate) fn holding(&self, site: &SiteName) -> Option<&Holding> {
+        self.holders.iter().find(|(holder, _)| holder == site).map(|(_, holding)| holding)
+    }
+}
+
+impl Holding {
+    /// The version that a question is planned against, where only one agreement can apply.
+    pub(crate) fn pinned(&self, options: &SessionOptions) -> Option<AgreementHash> {
+        let Self::Published(agreements) = self else { return None };
+        let mut applying = applying(agreements, options);
+        match (applying.next(), applying.next()) {
+            (Some(only), None) => Some(only.hash.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The agreements under which these options can ask.
+fn applying<'a>(
+    agreements: &'a [PublishedAgreement],
+    options: &'a SessionOptions,
+) -> impl Iterator<Item = &'a PublishedAgreement> {
+    agreements.iter().filter(|agreement| {
+        options.agreement.as_ref().is_none_or(|named| *named == agreement.id)
+            && options.purpose.as_ref().is_none_or(|purpose| agreement.purposes.contains(purpose))
+    })
+}

@@ -1,0 +1,227 @@
+//! `coordinator.toml`: what a coordinator's operator writes. Unknown keys are errors, paths are relative to the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use liquid_node_api::tls;
+use liquid_node_api::token::Issuer;
+use liquid_policy::id::{SiteName, TableName};
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The coordinator itself.
+    pub coordinator: Coordinator,
+    /// Its certificate, shown to clients and to sites, and the authority whose certificates sites show.
+    pub tls: tls::Files,
+    /// Whose tokens count.
+    pub identity: Identity,
+    /// The sites, in the order in which answers name them.
+    #[serde(rename = "site")]
+    pub sites: Vec<Site>,
+}
+
+/// `[coordinator]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coordinator {
+    /// The name that clients read.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How long a question may take, all sites included; a caller can ask for less.
+    #[serde(default = "default_deadline_ms")]
+    pub deadline_ms: u64,
+    /// Planner processes that are kept ready.
+    #[serde(default = "default_planners")]
+    pub planners: usize,
+    /// Questions that `system.queries` remembers, over all callers.
+    #[serde(default = "default_queries_kept")]
+    pub queries_kept: usize,
+    /// Bytes that one site's answer may have.
+    #[serde(default = "default_answer_bytes_max")]
+    pub answer_bytes_max: usize,
+    /// Rows that one site's answer, and the final one, may have.
+    #[serde(default = "default_rows_max")]
+    pub rows_max: usize,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Who signs tokens.
+    #[serde(rename = "issuer")]
+    pub issuers: Vec<Issuer>,
+}
+
+/// `[[site]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Its name: what `site` holds for its rows.
+    pub name: SiteName,
+    /// Where it listens, `https://host:port`.
+    pub url: String,
+    /// The name in its certificate, where that is not the URL's host.
+    #[serde(default)]
+    pub server_name: Option<String>,
+    /// The tables that it is expected to hold; every table where nothing is written. A site that is expected to hold a
+    /// table and does not answer for it is missing.
+    #[serde(default)]
+    pub tables: Option<Vec<TableName>>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct Unusable {
+    path: PathBuf,
+    problem: String,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is not TOML, has unknown keys, or names one site twice.
+    pub fn read(path: &Path) -> Result<Self, Unusable> {
+        let unusable = |problem: String| Unusable { path: path.to_owned(), problem };
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        let mut config = Self::parse(&text).map_err(unusable)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        config.tls = config.tls.within(folder);
+        Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if config.sites.is_empty() {
+            return Err("no `[[site]]` is written; name at least one".to_owned());
+        }
+        for (at, site) in config.sites.iter().enumerate() {
+            if config.sites.iter().take(at).any(|other| other.name == site.name) {
+                return Err(format!("site `{}` is written twice; give each its own name", site.name));
+            }
+        }
+        let limits = [
+            ("deadline_ms", config.coordinator.deadline_ms == 0),
+            ("planners", config.coordinator.planners == 0),
+            ("answer_bytes_max", config.coordinator.answer_bytes_max == 0),
+            ("rows_max", config.coordinator.rows_max == 0),
+        ];
+        match limits.into_iter().find(|(_, zero)| *zero) {
+            Some((key, _)) => {
+                Err(format!("`coordinator.{key}` is 0; write a number above 0 or leave it out"))
+            }
+            None => Ok(config),
+        }
+    }
+}
+
+impl Coordinator {
+    /// The defaults, at an address.
+    pub fn listening_on(listen: SocketAddr) -> Self {
+        Self {
+            name: default_name(),
+            listen,
+            deadline_ms: default_deadline_ms(),
+            planners: default_planners(),
+            queries_kept: default_queries_kept(),
+            answer_bytes_max: default_answer_bytes_max(),
+            rows_max: default_rows_max(),
+        }
+    }
+
+    /// How long a question may take.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+fn default_name() -> String {
+    "liquid coordinator".to_owned()
+}
+
+fn default_deadline_ms() -> u64 {
+    30_000
+}
+
+fn default_planners() -> usize {
+    2
+}
+
+fn default_queries_kept() -> usize {
+    1_000
+}
+
+fn default_answer_bytes_max() -> usize {
+    64 << 20
+}
+
+fn default_rows_max() -> usize {
+    1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = r#"
+        [coordinator]
+        listen = "127.0.0.1:50051"
+
+        [tls]
+        cert = "coordinator.pem"
+        key = "coordinator.key"
+        ca = "ca.pem"
+
+        [[identity.issuer]]
+        issuer = "https://login.example"
+        audience = "heart-federation"
+        public_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+        [[site]]
+        name = "cleveland"
+        url = "https://cleveland.example:50052"
+
+        [[site]]
+        name = "budapest"
+        url = "https://127.0.0.1:50053"
+        server_name = "budapest.example"
+        tables = ["cardiac"]
+    "#;
+
+    #[test]
+    fn the_sample_is_read_with_its_defaults() {
+        let config = Config::parse(SAMPLE).unwrap();
+        assert_eq!(config.coordinator.deadline(), Duration::from_secs(30));
+        assert_eq!(config.sites.len(), 2);
+        assert_eq!(config.sites[0].tables, None);
+        assert_eq!(config.sites[1].server_name.as_deref(), Some("budapest.example"));
+    }
+
+    #[test]
+    fn unknown_keys_doubles_and_zeros_are_errors_that_name_them() {
+        let unknown = Config::parse(&SAMPLE.replace("listen =", "listenn =")).unwrap_err();
+        assert!(unknown.contains("listenn"), "{unknown}");
+        let double = Config::parse(&SAMPLE.replace("\"budapest\"", "\"cleveland\"")).unwrap_err();
+        assert!(double.contains("`cleveland` is written twice"), "{double}");
+        let zero = SAMPLE.replace("listen =", "deadline_ms = 0\nlisten =");
+        assert!(Config::parse(&zero).unwrap_err().contains("`coordinator.deadline_ms` is 0"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("coordinator.toml");
+        std::fs::write(&file, SAMPLE).unwrap();
+        assert_eq!(Config::read(&file).unwrap().tls.key, folder.path().join("coordinator.key"));
+        let missing = Config::read(&folder.path().join("none.toml")).unwrap_err().to_string();
+        assert!(missing.contains("none.toml"), "{missing}");
+    }
+}

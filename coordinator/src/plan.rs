@@ -1,0 +1,12 @@
+//! Passes from a question to one query per cut and site, one file each.
+//!
+//! 1. [`federate`]: the whole way, in order.
+//! 2. [`decompose`]: aggregates become partial results that add up over sites.
+//! 3. [`bind_site`]: the virtual column `site` becomes the site's name, and what that decides is decided.
+
+pub(crate) mod bind_site;
+pub(crate) mod decompose;
+pub(crate) mod federate;
+
+/// The virtual column that every federated table has, unless it has one of that name itself.
+pub(crate) const SITE: &str = "site";

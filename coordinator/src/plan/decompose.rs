@@ -1,0 +1,107 @@
+//! Pass: the aggregates of a cut become partial results that add up over sites, each asked for once.
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::logical_expr::Expr;
+use liquid_footprint::{Cut, PlanError, SiteAggregate, SiteQuery};
+use liquid_policy::footprint::Function;
+use liquid_policy::{Code, Refusal};
+
+use super::SITE;
+use crate::combine::recipe::{Cell, PartialKind, Recipe};
+use liquid_node_api::wire::MARK_SUFFIX;
+
+/// A cut in parts that add up, and how its own result comes of them.
+#[derive(Debug)]
+pub(crate) struct Decomposed {
+    /// The cut with partial results in the place of its aggregates.
+    pub(crate) query: SiteQuery,
+    pub(crate) recipe: Recipe,
+}
+
+/// Decomposes a cut; `virtual_site` where its table's `site` is the virtual column.
+pub(crate) fn decompose(cut: &Cut, virtual_site: bool) -> Result<Decomposed, PlanError> {
+    let mut partials = Vec::new();
+    let mut cells = Vec::with_capacity(cut.query.aggregates.len());
+    for aggregate in &cut.query.aggregates {
+        if virtual_site && reads_site(aggregate) {
+            return Err(PlanError::Refused(site_in_argument()));
+        }
+        cells.push(match aggregate.function {
+            Function::Count | Function::CountDistinct => Cell::Count(place(&mut partials, aggregate.clone())),
+            Function::Sum => Cell::Sum(place(&mut partials, aggregate.clone())),
+            Function::Avg => {
+                let sum = SiteAggregate { function: Function::Sum, ..aggregate.clone() };
+                let argument = aggregate.argument.clone().map(without_widening);
+                let count = SiteAggregate { function: Function::Count, argument, ..aggregate.clone() };
+                Cell::Avg { sum: place(&mut partials, sum), count: place(&mut partials, count) }
+            }
+        });
+    }
+    let query = SiteQuery { aggregates: partials, ..cut.query.clone() };
+    let sent = query.output(cut.table.columns())?;
+    let (keys, sums) = sent.fields().split_at_checked(query.groups.len()).ok_or_else(columns_differ)?;
+    let recipe = Recipe {
+        keys: keys.iter().map(|field| field.data_type().clone()).collect(),
+        partials: query
+            .aggregates
+            .iter()
+            .zip(sums)
+            .map(|(partial, field)| partial_kind(partial.function, field.data_type()))
+            .collect::<Result<_, _>>()?,
+        cells,
+        schema: released(&cut.output).into(),
+    };
+    Ok(Decomposed { query, recipe })
+}
+
+/// The released table of a cut: its columns, then their marks.
+fn released(output: &Schema) -> Schema {
+    let marks = output
+        .fields()
+        .iter()
+        .map(|field| Field::new(format!("{}{MARK_SUFFIX}", field.name()), DataType::UInt8, true));
+    Schema::new(output.fields().iter().map(|field| field.as_ref().clone()).chain(marks).collect::<Vec<_>>())
+}
+
+/// The number of a partial result; one that is already asked for is not asked for again.
+fn place(partials: &mut Vec<SiteAggregate>, partial: SiteAggregate) -> usize {
+    partials.iter().position(|other| *other == partial).unwrap_or_else(|| {
+        partials.push(partial);
+        partials.len() - 1
+    })
+}
+
+/// Counting a widened value is counting the value, so that `avg(x)` and `count(x)` share their count.
+fn without_widening(argument: Expr) -> Expr {
+    match argument {
+        Expr::Cast(cast) if cast.field.data_type() == &DataType::Float64 => *cast.expr,
+        other => other,
+    }
+}
+
+fn partial_kind(function: Function, kind: &DataType) -> Result<PartialKind, PlanError> {
+    match (function, kind) {
+        (Function::Count | Function::CountDistinct, DataType::Int64) => Ok(PartialKind::Count),
+        (Function::Sum, DataType::Int64) => Ok(PartialKind::IntegerSum),
+        (Function::Sum, DataType::Float64) => Ok(PartialKind::FloatSum),
+        _ => Err(PlanError::Bug(format!("{function:?} gives {kind}, which does not add up"))),
+    }
+}
+
+fn reads_site(aggregate: &SiteAggregate) -> bool {
+    let argument = aggregate.argument.as_ref();
+    argument.is_some_and(|argument| argument.column_refs().iter().any(|column| column.name == SITE))
+}
+
+fn site_in_argument() -> Refusal {
+    Refusal::new(
+        Code::NotFederable,
+        "liquid.site",
+        "`site` stands inside an aggregate, and no site has such a column",
+        "put the condition behind it, for example `sum(x) FILTER (WHERE site = 'a')`, or group by `site`",
+    )
+}
+
+fn columns_differ() -> PlanError {
+    PlanError::Bug("a cut has fewer columns than group keys".to_owned())
+}

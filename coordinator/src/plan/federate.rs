@@ -1,0 +1,292 @@
+//! From a question to one query per cut and site: plan, cut, decompose, bind, print, and prove that the text reads back.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use liquid_engine::parameters::to_scalar;
+use liquid_footprint::print::Printed;
+use liquid_footprint::{Catalogue, Cut, Opaque, PlanError, SiteQuery, TableKind, cut, plan, roundtrip};
+use liquid_node_api::catalogue::ModelTable;
+use liquid_node_api::sql::arrow_type;
+use liquid_node_api::wire;
+use liquid_policy::footprint::Function;
+use liquid_policy::id::SiteName;
+use liquid_policy::{Code, Refusal};
+
+use super::SITE;
+use super::bind_site::{Bound, bind_site};
+use super::decompose::{Decomposed, decompose};
+use crate::combine::recipe::{KeySource, Recipe, Share};
+use crate::planner::messages::{FederatedTable, Question};
+use crate::queries;
+
+/// A question as what each site is asked, and how the answers become one.
+#[derive(Debug)]
+pub(crate) struct FederatedPlan {
+    pub(crate) cuts: Vec<FederatedCut>,
+    /// What lies above the cuts.
+    pub(crate) upper: LogicalPlan,
+    /// The result's columns, without marks.
+    pub(crate) output: SchemaRef,
+    /// It reads `system.queries`.
+    pub(crate) queries: bool,
+}
+
+/// One cut over several sites.
+#[derive(Debug)]
+pub(crate) struct FederatedCut {
+    pub(crate) query: SiteQuery,
+    pub(crate) recipe: Recipe,
+    pub(crate) sites: Vec<AskedSite>,
+}
+
+/// One of those sites.
+#[derive(Debug)]
+pub(crate) struct AskedSite {
+    pub(crate) share: Share,
+    pub(crate) text: Printed,
+    /// The columns that its answer must have, marks included.
+    pub(crate) answer: SchemaRef,
+}
+
+/// Plans a question.
+pub(crate) fn federate(question: &Question) -> Result<FederatedPlan, PlanError> {
+    let parameters: Vec<_> = question.parameters.iter().map(to_scalar).collect();
+    let request = cut(plan(&question.sql, &parameters, &federated_catalogue(question))?)?;
+    let cuts = request.cuts.iter().map(|cut| federate_cut(question, cut)).collect::<Result<_, _>>()?;
+    Ok(FederatedPlan {
+        cuts,
+        output: request.output(),
+        queries: reads_public_table(&request.upper)?,
+        upper: request.upper,
+    })
+}
+
+fn federate_cut(question: &Question, cut: &Cut) -> Result<FederatedCut, PlanError> {
+    let table = question
+        .tables
+        .iter()
+        .find(|table| table.table.name == cut.query.table)
+        .ok_or_else(|| PlanError::Bug("a cut over a table that is not in the catalogue".to_owned()))?;
+    let virtual_site = has_virtual_site(&table.table);
+    let decomposed = decompose(cut, virtual_site)?;
+    let at_site = Catalogue::new().with(site_table(&table.table));
+    let mut sites = Vec::new();
+    for site in &table.sites {
+        let bound = bind_site(&decomposed, &site.site, virtual_site, cut.table.columns())?;
+        if let Some(bound) = bound {
+            sites.push(ask(bound, &decomposed.recipe, &table.table, &at_site)?);
+        }
+    }
+    check_distinct(&decomposed, table, &sites, virtual_site)?;
+    Ok(FederatedCut { query: decomposed.query, recipe: decomposed.recipe, sites })
+}
+
+/// Prints what a site is asked, and computes the columns that its answer must have.
+fn ask(
+    bound: Bound,
+    recipe: &Recipe,
+    table: &ModelTable,
+    at_site: &Catalogue,
+) -> Result<AskedSite, PlanError> {
+    let (text, _) = roundtrip(&bound.query, at_site).map_err(|error| unwritable(error, &bound.share.site))?;
+    let values = bound.query.output(&Schema::new(columns(table)))?;
+    for (key, wanted) in bound.share.keys.iter().zip(&recipe.keys) {
+        let kind = match key {
+            KeySource::Constant(value) => Some(value.data_type()),
+            KeySource::Sent(column) => values.fields().get(*column).map(|field| field.data_type().clone()),
+        };
+        if kind.as_ref() != Some(wanted) {
+            return Err(PlanError::Bug(format!("a group key is {kind:?} at one site and {wanted} over all")));
+        }
+    }
+    Ok(AskedSite { share: bound.share, text, answer: wire::schema(&values, true) })
+}
+
+/// The question was in order as the caller wrote it; what is wrong with it as one site would be asked is not theirs.
+fn unwritable(error: PlanError, site: &SiteName) -> PlanError {
+    match error {
+        PlanError::Invalid { .. } => PlanError::Refused(Refusal::new(
+            Code::NotFederable,
+            "liquid.dialect",
+            format!("the question cannot be written for site `{site}`"),
+            "ask in parts, or with fewer conditions on `site`",
+        )),
+        other => other,
+    }
+}
+
+/// Distinct counts add up only where no entity can be in two of the parts.
+fn check_distinct(
+    cut: &Decomposed,
+    table: &FederatedTable,
+    sites: &[AskedSite],
+    virtual_site: bool,
+) -> Result<(), PlanError> {
+    let by_site = virtual_site
+        && cut.query.groups.iter().any(|key| matches!(key, Expr::Column(column) if column.name == SITE));
+    if by_site {
+        return Ok(());
+    }
+    for (number, partial) in cut.query.aggregates.iter().enumerate() {
+        if partial.function != Function::CountDistinct {
+            continue;
+        }
+        let contributes = |site: &&AskedSite| site.share.partials.get(number).is_some_and(Option::is_some);
+        let contributing: Vec<_> = sites.iter().filter(contributes).map(|site| &site.share.site).collect();
+        let overlapping =
+            table.sites.iter().any(|site| contributing.contains(&&site.site) && site.disjoint == Some(false));
+        if contributing.len() > 1 && overlapping {
+            return Err(PlanError::Refused(Refusal::new(
+                Code::NotFederable,
+                format!("table.{}.entities", table.table.name),
+                "distinct counts do not add up over sites where one entity can be at two of them",
+                "count within each site: add `site` to GROUP BY, or ask one site with `WHERE site = 'a'`",
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What a caller may name.
+fn federated_catalogue(question: &Question) -> Catalogue {
+    let public = Opaque::new(QUERIES, TableKind::Public, queries::schema());
+    let names: Vec<_> = queries::COLUMNS.into_iter().map(|(name, _, _)| name).collect();
+    question.tables.iter().fold(Catalogue::new().with(public.showing(names)), |catalogue, table| {
+        let mut columns = columns(&table.table);
+        if has_virtual_site(&table.table) {
+            columns.push(Field::new(SITE, DataType::Utf8, false));
+        }
+        catalogue.with(opaque(&table.table, columns))
+    })
+}
+
+/// The same table as a site has it.
+fn site_table(table: &ModelTable) -> Opaque {
+    opaque(table, columns(table))
+}
+
+fn opaque(table: &ModelTable, columns: Vec<Field>) -> Opaque {
+    let names: Vec<_> = columns.iter().map(|field| field.name().clone()).collect();
+    Opaque::new(table.name.as_str(), TableKind::Protected, Arc::new(Schema::new(columns))).showing(names)
+}
+
+fn columns(table: &ModelTable) -> Vec<Field> {
+    table
+        .columns
+        .iter()
+        .map(|column| Field::new(column.name.as_str(), arrow_type(column.kind), true))
+        .collect()
+}
+
+fn has_virtual_site(table: &ModelTable) -> bool {
+    table.columns.iter().all(|column| column.name.as_str() != SITE)
+}
+
+fn reads_public_table(upper: &LogicalPlan) -> Result<bool, PlanError> {
+    let mut found = false;
+    upper
+        .apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                found |= Opaque::of(&scan.source).is_some_and(|table| table.kind() == TableKind::Public);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .map_err(|error| PlanError::Bug(error.to_string()))?;
+    Ok(found)
+}
+
+/// The one public table.
+pub(crate) const QUERIES: &str = "system.queries";
+
+#[cfg(test)]
+mod tests {
+    use liquid_node_api::catalogue::{Kind, ModelColumn};
+
+    use super::*;
+    use crate::planner::messages::TableSite;
+
+    fn question(sql: &str) -> Question {
+        let column = |name: &str, kind| ModelColumn {
+            name: name.into(),
+            kind,
+            description: String::new(),
+            unit: None,
+            codes: Default::default(),
+        };
+        let columns =
+            vec![column("sex", Kind::Text), column("age", Kind::Integer), column("chol", Kind::Float)];
+        let table = ModelTable { name: "cardiac".into(), description: String::new(), columns };
+        let sites = ["a", "b"].map(|site| TableSite { site: site.into(), disjoint: Some(true) });
+        let tables = vec![FederatedTable { table, sites: sites.into() }];
+        Question { sql: sql.to_owned(), parameters: Vec::new(), tables }
+    }
+
+    /// What each site is asked for the one cut of a question.
+    #[track_caller]
+    fn check(sql: &str, expected: &[(&str, &str)]) {
+        let plan = federate(&question(sql)).unwrap();
+        let [cut] = plan.cuts.as_slice() else { panic!("{} cuts", plan.cuts.len()) };
+        let asked: Vec<_> =
+            cut.sites.iter().map(|site| (site.share.site.as_str(), site.text.sql.as_str())).collect();
+        assert_eq!(asked, expected);
+    }
+
+    #[test]
+    fn an_average_is_a_sum_and_a_count_that_is_asked_for_once() {
+        let text = "SELECT sum(CAST(\"age\" AS DOUBLE)) AS \"a0\", count(\"age\") AS \"a1\" FROM \"cardiac\"";
+        check("SELECT avg(age), count(age) FROM cardiac", &[("a", text), ("b", text)]);
+        // The whole-number sum serves both: plans cannot tell it from the sum of widened numbers by its name.
+        let text = "SELECT sum(\"age\") AS \"a0\", count(\"age\") AS \"a1\" FROM \"cardiac\"";
+        check("SELECT avg(age), sum(age) FROM cardiac", &[("a", text), ("b", text)]);
+    }
+
+    #[test]
+    fn conditions_on_site_are_decided_before_anyone_is_asked() {
+        let text = "SELECT count(*) AS \"a0\" FROM \"cardiac\" WHERE (\"age\" > $1)";
+        check("SELECT count(*) FROM cardiac WHERE site = 'b' AND age > 50", &[("b", text)]);
+        let all = "SELECT count(*) AS \"a0\" FROM \"cardiac\"";
+        check("SELECT count(*) FROM cardiac WHERE site = 'a' OR age > 50", &[("a", all), ("b", text)]);
+        check("SELECT count(*) FROM cardiac WHERE site > 'z'", &[]);
+        let text = "SELECT count(*) AS \"a0\" FROM \"cardiac\" WHERE (\"sex\" NOT IN ($1, $2))";
+        check("SELECT count(*) FROM cardiac WHERE NOT (sex IN ('f', 'm') OR site = 'b')", &[("a", text)]);
+    }
+
+    #[test]
+    fn a_filter_on_site_is_no_filter_at_that_site_and_no_aggregate_at_the_others() {
+        let sql = "SELECT sex, sum(chol) FILTER (WHERE site = 'a'), count(*) FILTER (WHERE site = 'a') FROM cardiac GROUP BY sex";
+        let a = "SELECT \"sex\" AS \"g0\", sum(\"chol\") AS \"a0\", count(*) AS \"a1\" FROM \"cardiac\" GROUP BY \"sex\"";
+        check(sql, &[("a", a), ("b", "SELECT \"sex\" AS \"g0\" FROM \"cardiac\" GROUP BY \"sex\"")]);
+        let sql = "SELECT sum(age) FILTER (WHERE site = 'a'), avg(age) FROM cardiac";
+        let a = "SELECT sum(\"age\") AS \"a0\", count(\"age\") AS \"a1\" FROM \"cardiac\"";
+        let b = "SELECT sum(CAST(\"age\" AS DOUBLE)) AS \"a0\", count(\"age\") AS \"a1\" FROM \"cardiac\"";
+        check(sql, &[("a", a), ("b", b)]);
+    }
+
+    #[test]
+    fn group_keys_over_site_alone_are_filled_in_here() {
+        let text = "SELECT sum(\"age\") AS \"a0\", count(*) AS \"a1\" FROM \"cardiac\"";
+        check("SELECT site, sum(age) FROM cardiac GROUP BY site", &[("a", text), ("b", text)]);
+        let text = "SELECT count(*) AS \"a0\" FROM \"cardiac\"";
+        check("SELECT DISTINCT upper(site) FROM cardiac", &[("a", text), ("b", text)]);
+        let a = "SELECT \"sex\" AS \"g0\" FROM \"cardiac\" GROUP BY \"sex\"";
+        check("SELECT DISTINCT sex, CASE WHEN site = 'a' THEN sex END FROM cardiac", &[("a", a), ("b", a)]);
+    }
+
+    #[test]
+    fn a_table_with_its_own_site_column_has_no_virtual_one() {
+        let mut own = question("SELECT site, count(site) FROM cardiac GROUP BY site");
+        own.tables[0].table.columns[0].name = "site".into();
+        let plan = federate(&own).unwrap();
+        let text = "SELECT \"site\" AS \"g0\", count(\"site\") AS \"a0\" FROM \"cardiac\" GROUP BY \"site\"";
+        assert_eq!(plan.cuts[0].sites[1].text.sql, text);
+    }
+
+    #[test]
+    fn system_queries_is_seen_in_subqueries_too() {
+        assert!(federate(&question("SELECT (SELECT count(*) FROM system.queries)")).unwrap().queries);
+        assert!(!federate(&question("SELECT count(*) FROM cardiac")).unwrap().queries);
+    }
+}

@@ -1,0 +1,127 @@
+//! The messages between a coordinator's front process and its planner, over [`liquid_node_api::worker::Worker`].
+
+use liquid_node_api::Error;
+use liquid_node_api::catalogue::ModelTable;
+use liquid_node_api::engine::Caps;
+use liquid_node_api::parameter::Parameter;
+use liquid_policy::id::{SiteName, TableName};
+use serde::{Deserialize, Serialize};
+
+/// What a planner is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// Turn a question into one query per cut and site. The answer is [`Told::Planned`].
+    Plan(Question),
+    /// Put sites' answers together and run what lies above the cuts. The answer is [`Told::Combined`], with the rows, or
+    /// [`Told::Unusable`].
+    Combine {
+        /// The question, planned anew: the same text gives the same plan.
+        question: Question,
+        /// What is attached, in this order: one Arrow IPC stream each. Sites that are not there are left out.
+        answers: Vec<AnswerOf>,
+        /// One more stream is attached at the end: `system.queries`.
+        queries: bool,
+        /// Caps on each answer and on the result.
+        caps: Caps,
+    },
+}
+
+/// A question with all that its plan depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The query.
+    pub sql: String,
+    /// Values for its placeholders.
+    pub parameters: Vec<Parameter>,
+    /// The tables that the caller may name.
+    pub tables: Vec<FederatedTable>,
+}
+
+/// A table that lies at several sites, each with rows of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederatedTable {
+    /// Name and columns, without `site`.
+    pub table: ModelTable,
+    /// Every site that should hold it, reachable or not, in the order of the configuration.
+    pub sites: Vec<TableSite>,
+}
+
+/// One of the sites of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSite {
+    /// Which.
+    pub site: SiteName,
+    /// Whether its agreement says that no entity is at two sites; none where the site has not said anything.
+    pub disjoint: Option<bool>,
+}
+
+/// Which answer an attached stream is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerOf {
+    /// The cut.
+    pub cut: usize,
+    /// The site.
+    pub site: SiteName,
+}
+
+/// What a planner says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+pub enum Told {
+    /// What to ask the sites. An empty table with the result's columns, marks apart, lies in the attachment.
+    Planned {
+        /// The cuts.
+        cuts: Vec<PlannedCut>,
+        /// The question reads `system.queries`.
+        queries: bool,
+    },
+    /// The rows lie in the attachment: the query's columns, then one mark column each.
+    Combined {
+        /// Cells that are withheld.
+        withheld: u64,
+        /// An operator that drops or mixes rows read a withheld cell.
+        rows_may_be_missing: bool,
+    },
+    /// These sites' answers cannot be used; the others are in order.
+    Unusable {
+        /// Each with a fixed text.
+        sites: Vec<UnusableSite>,
+    },
+    /// It did not work.
+    Failed {
+        /// For the caller.
+        error: Error,
+        /// For the operator's log alone.
+        detail: String,
+    },
+}
+
+/// One cut, as each site is asked it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCut {
+    /// The table.
+    pub table: TableName,
+    /// The sites that it concerns; the question's own conditions leave the others out.
+    pub sites: Vec<SiteText>,
+}
+
+/// What one site is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteText {
+    /// The site.
+    pub site: SiteName,
+    /// The text, in the dialect.
+    pub sql: String,
+    /// Its bound values.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A site whose answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnusableSite {
+    /// Which.
+    pub site: SiteName,
+    /// Why: a fixed text.
+    pub message: String,
+}

@@ -1,0 +1,79 @@
+//! The Flight SQL port for analysts.
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use liquid_node_api::Error;
+use liquid_node_api::channel::Token;
+use liquid_node_api::sql::{Answer, Backend, PublishedTable, REMARKS, SessionOptions, Statement};
+use liquid_node_api::tls::PeerCertificate;
+use liquid_node_api::wire::Combined;
+
+use crate::answer::{Coordinator, Session};
+use crate::plan::SITE;
+use crate::queries::{self, Owner};
+
+#[async_trait]
+impl Backend for Coordinator {
+    type Session = Session;
+    type Rows = Combined;
+
+    fn server_name(&self) -> &str {
+        &self.settings.name
+    }
+
+    fn catalog(&self) -> &str {
+        "liquid"
+    }
+
+    async fn authenticate(
+        &self,
+        token: Option<Token>,
+        _peer: Option<PeerCertificate>,
+        options: SessionOptions,
+    ) -> Result<Session, Error> {
+        let claims = self.issuers.validate(token.as_ref(), (self.clock)().timestamp())?;
+        let owner = Owner { issuer: claims.issuer, subject: claims.subject };
+        let token = token.unwrap_or_else(|| Token::new(""));
+        Ok(Session { owner, token, options })
+    }
+
+    async fn catalogue(&self, session: &Session) -> Result<Vec<PublishedTable>, Error> {
+        let view = self.federation.view(&session.token, self.deadline(&session.options)).await;
+        let site = || {
+            let remarks = "the site where a row lies; every federated table has this column";
+            Field::new(SITE, DataType::Utf8, true)
+                .with_metadata([(REMARKS.to_owned(), remarks.to_owned())].into())
+        };
+        let tables = view.tables.iter().map(|table| {
+            let has_one = table.table.columns.iter().any(|column| column.name.as_str() == SITE);
+            let more = if has_one { Vec::new() } else { vec![site()] };
+            PublishedTable::of_model("public", &table.table, more)
+        });
+        Ok(tables.chain([queries_table()]).collect())
+    }
+
+    async fn describe(&self, session: &Session, statement: &Statement) -> Result<SchemaRef, Error> {
+        Self::describe(self, session, statement).await
+    }
+
+    async fn answer(&self, session: &Session, statement: Statement) -> Result<Answer<Combined>, Error> {
+        Self::answer(self, session, statement).await
+    }
+}
+
+/// `system.queries`, as clients list it.
+fn queries_table() -> PublishedTable {
+    let fields: Vec<_> = queries::COLUMNS
+        .into_iter()
+        .map(|(name, kind, remarks)| {
+            Field::new(name, kind, true).with_metadata([(REMARKS.to_owned(), remarks.to_owned())].into())
+        })
+        .collect();
+    let remarks = "what became of your questions".to_owned();
+    PublishedTable {
+        schema_name: "system".to_owned(),
+        name: "queries".to_owned(),
+        table_type: "SYSTEM TABLE".to_owned(),
+        schema: Schema::new(fields).with_metadata([(REMARKS.to_owned(), remarks)].into()).into(),
+    }
+}

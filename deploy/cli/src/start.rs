@@ -1,0 +1,69 @@
+//! How every command starts and stops: one runtime, one place where failures are said, signals that end things well.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+use crate::terminal::{Paint, note};
+
+/// How long tasks may take to end after their command has.
+const ENDED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Runs the command.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    log(&arguments.command);
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(crate::command(arguments.command));
+            runtime.shutdown_timeout(ENDED_WITHIN);
+            outcome
+        }
+        Err(error) => Err(Failure::here(format!("no threads can be started: {error}"), "free some memory")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            for line in failure.lines(Paint::stderr()) {
+                note(&line);
+            }
+            failure.into()
+        }
+    }
+}
+
+/// Services log what operators need; commands for people log nothing unless `LIQUID_LOG` asks for it.
+fn log(command: &Command) {
+    let service = matches!(command, Command::Node(_) | Command::Coordinator(_) | Command::Engine(_));
+    let default = if service { "info" } else { "off" };
+    let filter = EnvFilter::try_from_env("LIQUID_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+/// Waits for Ctrl-C or for a polite request to end.
+pub(crate) async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _signals_do_not_work = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Waits until whoever started this process closes its standard input, which their death does too.
+pub(crate) async fn stdin_closed() {
+    let mut stdin = tokio::io::stdin();
+    let mut buffer = [0; 64];
+    while let Ok(1..) = stdin.read(&mut buffer).await {}
+}

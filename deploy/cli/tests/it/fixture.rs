@@ -1,0 +1,151 @@
+//! The binary under test, and a demo that serves for as long as a test needs it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The binary, with nothing of the user's environment that could steer it.
+pub(crate) fn liquid() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_liquid"));
+    for variable in ["LIQUID_URL", "LIQUID_CA", "LIQUID_TOKEN_FILE", "LIQUID_LOG", "NO_COLOR"] {
+        command.env_remove(variable);
+    }
+    command.env("XDG_STATE_HOME", "/nonexistent");
+    command
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// `liquid demo --serve --json`, which ends with the test.
+pub(crate) struct Demo {
+    child: Child,
+    state: tempfile::TempDir,
+    /// The line that it printed.
+    pub(crate) line: String,
+    /// The same, read.
+    pub(crate) connection: Value,
+}
+
+impl Demo {
+    pub(crate) fn serve() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let mut child = liquid()
+            .args(["demo", "--serve", "--json"])
+            .env("XDG_STATE_HOME", state.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let connection = serde_json::from_str(&line).unwrap_or_else(|error| panic!("`{line}`: {error}"));
+        Self { child, state, line, connection }
+    }
+
+    /// `liquid query`, which finds this demo by itself.
+    pub(crate) fn query(&self, arguments: &[&str]) -> Ended {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = liquid();
+        command.env("XDG_STATE_HOME", self.state.path()).arg("query").args(arguments);
+        command
+    }
+
+    /// The folder in which everything of this demo lies.
+    pub(crate) fn folder(&self) -> PathBuf {
+        Path::new(self.connection["ca"].as_str().unwrap()).parent().unwrap().to_owned()
+    }
+
+    /// The process ids of what runs below `parent` and has these words among its arguments.
+    pub(crate) fn processes(&self, words: &[&str]) -> Vec<u32> {
+        processes(self.child.id(), words)
+    }
+
+    /// Ctrl-C; how it ended.
+    pub(crate) fn interrupt(mut self) -> i32 {
+        signal("-INT", self.child.id());
+        wait(&mut self.child).unwrap_or(-1)
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            signal("-INT", self.child.id());
+            if wait(&mut self.child).is_none() {
+                self.child.kill().unwrap();
+            }
+        }
+    }
+}
+
+/// Sends a signal to one process.
+pub(crate) fn signal(name: &str, id: u32) {
+    assert!(Command::new("kill").args([name, &id.to_string()]).status().unwrap().success());
+}
+
+fn wait(child: &mut Child) -> Option<i32> {
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status.code().unwrap_or(-1));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// Descendants of a process, from `/proc`.
+fn processes(ancestor: u32, words: &[&str]) -> Vec<u32> {
+    let mut parents = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let (Ok(stat), Ok(line)) = (
+            std::fs::read_to_string(entry.path().join("stat")),
+            std::fs::read_to_string(entry.path().join("cmdline")),
+        ) else {
+            continue;
+        };
+        let after = stat.rsplit_once(')').unwrap().1;
+        let parent: u32 = after.split_whitespace().nth(1).unwrap().parse().unwrap();
+        parents.insert(id, (parent, line));
+    }
+    let below = |mut id: u32| {
+        while let Some((parent, _)) = parents.get(&id) {
+            if *parent == ancestor {
+                return true;
+            }
+            id = *parent;
+        }
+        false
+    };
+    parents
+        .iter()
+        .filter(|(id, (_, line))| {
+            let arguments: Vec<&str> = line.split('\0').collect();
+            below(**id) && words.iter().all(|word| arguments.iter().any(|argument| argument.contains(word)))
+        })
+        .map(|(id, _)| *id)
+        .collect()
+}

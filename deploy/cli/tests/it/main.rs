@@ -1,0 +1,18 @@
+//! What people, scripts and drivers rely on, tried on the real binary; and the style of the whole repository.
+
+#[cfg(test)]
+mod adbc;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod configs;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod structure;

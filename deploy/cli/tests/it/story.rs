@@ -1,0 +1,46 @@
+//! `liquid demo` tells its story on any terminal and in any pipe, and checks itself.
+
+use crate::fixture::{Ended, liquid};
+
+fn told(arguments: &[&str]) -> Ended {
+    let ended: Ended = liquid().arg("demo").args(arguments).output().unwrap().into();
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    ended
+}
+
+#[test]
+fn the_story_is_told_whole() {
+    let ended = told(&[]);
+    for part in [
+        "complete 4 of 4 sites answered",
+        "refused COLUMN_USE",
+        "table.cardiac.columns.patient.use",
+        "WITHHELD",
+        "disclosure.minimum_contributors",
+        "not complete 3 of 4 sites answered",
+        "missing budapest",
+        "verified long-beach",
+    ] {
+        assert!(ended.out.contains(part), "`{part}` is missing:\n{}", ended.out);
+    }
+    assert!(!ended.out.contains('\u{1b}'), "colour in a pipe");
+    assert!(!ended.err.contains('\u{1b}'), "colour in a pipe");
+}
+
+#[test]
+fn with_json_standard_output_holds_the_connection_line_alone() {
+    let ended = told(&["--in-process", "--json"]);
+    assert_eq!(ended.out.lines().count(), 1, "{}", ended.out);
+    let connection: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(connection["sites"].as_array().unwrap().len(), 4);
+    assert!(ended.err.contains("complete 4 of 4 sites answered"), "{}", ended.err);
+}
+
+#[test]
+fn what_comes_later_is_a_usage_error() {
+    for arguments in [["--data", "tpch"], ["--sites", "3"], ["--scale", "1"], ["--from", "x"]] {
+        let ended: Ended = liquid().arg("demo").args(arguments).output().unwrap().into();
+        assert_eq!(ended.code, 2, "{arguments:?}");
+        assert!(ended.err.contains("comes later"), "{}", ended.err);
+    }
+}

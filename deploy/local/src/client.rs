@@ -1,0 +1,140 @@
+//! A Flight SQL client: what `liquid query`, the demo and the tests ask with.
+
+use std::path::Path;
+
+use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
+use arrow_flight::{FlightDescriptor, FlightInfo, Ticket};
+use futures::TryStreamExt;
+use liquid_node_api::Error;
+use liquid_node_api::tls::{self, Material, Target};
+use prost::Message;
+use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::answer::{Answer, Report};
+
+/// The longest message that is taken.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// A connection with a caller's token.
+#[derive(Debug, Clone)]
+pub struct Client {
+    url: String,
+    flight: FlightServiceClient<Channel>,
+    headers: MetadataMap,
+}
+
+impl Client {
+    /// A client of `https://host:port` or `grpc+tls://host:port` that trusts the authority in the PEM file `authority`.
+    /// It connects when it first asks, and again when the connection is lost.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the address or the file is none.
+    pub fn new(url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
+        let wrong = |error: tls::Error| Error::invalid(error.to_string(), "see `liquid query --help`");
+        let config = Material::anonymous(authority).map_err(wrong)?;
+        let target = Target { url: url.to_owned(), server_name: None, identity: None };
+        let channel = tls::connect(&target, config).map_err(wrong)?;
+        let flight = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut client = Self { url: url.to_owned(), flight, headers: MetadataMap::new() };
+        client.header("authorization", &format!("Bearer {}", token.trim()))?;
+        Ok(client)
+    }
+
+    /// Sets an option for everything that is asked from now on, for example `liquid.purpose`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it cannot be an option.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let short = name.strip_prefix("liquid.").unwrap_or(name);
+        self.header(&format!("x-liquid-{short}"), value)
+    }
+
+    /// Asks a question and waits for the whole answer.
+    ///
+    /// # Errors
+    /// What the other end says, with its type; [`Error::Fault`] where the connection breaks.
+    pub async fn ask(&mut self, sql: &str) -> Result<Answer, Error> {
+        let command = CommandStatementQuery { query: sql.to_owned(), transaction_id: None };
+        let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+        let request = self.request(descriptor);
+        let info = self.flight.get_flight_info(request).await.map_err(|status| self.error(status))?;
+        self.fetch(info.into_inner()).await
+    }
+
+    async fn fetch(&mut self, info: FlightInfo) -> Result<Answer, Error> {
+        let Some(ticket) = info.endpoint.into_iter().next().and_then(|endpoint| endpoint.ticket) else {
+            return Err(Error::fault("the answer has no ticket", false, "tell the coordinator's operator"));
+        };
+        let request = self.request::<Ticket>(ticket);
+        let stream = self.flight.do_get(request).await.map_err(|status| self.error(status))?.into_inner();
+        let mut messages = FlightDataDecoder::new(stream.map_err(FlightError::from));
+        let (mut schema, mut batches, mut report) = (None, Vec::new(), None);
+        while let Some(message) = messages.try_next().await.map_err(|error| self.broken(error))? {
+            if !message.inner.app_metadata.is_empty() {
+                report = Report::read(&message.inner.app_metadata).or(report);
+            }
+            match message.payload {
+                DecodedPayload::Schema(it) => schema = Some(it),
+                DecodedPayload::RecordBatch(batch) => batches.push(batch),
+                DecodedPayload::None => {}
+            }
+        }
+        let schema =
+            schema.ok_or_else(|| Error::fault("the answer ended before its first row", true, "ask again"))?;
+        Ok(Answer::new(schema, batches, report))
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        *request.metadata_mut() = self.headers.clone();
+        request
+    }
+
+    fn header(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let wrong = || {
+            Error::invalid(format!("`{name}` cannot have this value"), "use plain letters, digits and signs")
+        };
+        let key = MetadataKey::<Ascii>::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        let value = MetadataValue::<Ascii>::try_from(value).map_err(|_| wrong())?;
+        self.headers.insert(key, value);
+        Ok(())
+    }
+
+    fn broken(&self, error: FlightError) -> Error {
+        match error {
+            FlightError::Tonic(status) => self.error(*status),
+            _ => Error::fault("the answer is not readable", true, "ask again"),
+        }
+    }
+
+    /// An error of the other end keeps its type; one of the connection is a fault.
+    fn error(&self, status: Status) -> Error {
+        match Error::from_status(&status) {
+            Some(error) => error,
+            None => Error::fault(
+                format!("{} {}", self.url, trouble(&status)),
+                true,
+                "see whether it still runs and whether the authority is its own, then ask again",
+            ),
+        }
+    }
+}
+
+/// What is the matter with the connection, down to the first cause.
+fn trouble(status: &Status) -> String {
+    let mut cause: &dyn std::error::Error = status;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    match status.code() {
+        Code::Unavailable => format!("cannot be reached: {cause}"),
+        Code::DeadlineExceeded => "did not answer in time".to_owned(),
+        Code::ResourceExhausted => "sent or was sent more than it may".to_owned(),
+        _ => format!("broke off: {cause}"),
+    }
+}

@@ -1,0 +1,228 @@
+//! A federation that runs on this machine, and what can be done to it: ask it, stop a site, kill one, bring it back.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use liquid_policy::id::SiteName;
+use tempfile::TempDir;
+
+use crate::Error;
+use crate::blueprint::Blueprint;
+use crate::client::Client;
+use crate::connection::{Connection, SiteConnection};
+use crate::folder::{Folder, SiteFolder};
+use crate::part::{Kind, Part};
+
+/// Any free port of this machine.
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How the parts run.
+#[derive(Debug, Clone)]
+pub enum Run {
+    /// Each part as a process of this binary, engines as processes of their own below it.
+    Processes(PathBuf),
+    /// All of them in this process, engines too. They still talk over TLS on loopback.
+    InProcess,
+}
+
+/// A running federation. Dropping it ends every part and removes its folder.
+pub struct Federation {
+    run: Run,
+    connection: Connection,
+    coordinator: Option<Part>,
+    coordinator_config: PathBuf,
+    sites: Vec<Site>,
+    folder: Folder,
+    root: TempDir, // last: the parts end before their folder goes
+}
+
+struct Site {
+    folder: SiteFolder,
+    listen: SocketAddr,
+    part: Option<Part>,
+}
+
+/// A site's audit log.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    /// The site.
+    pub site: SiteName,
+    /// The file.
+    pub path: PathBuf,
+    /// The public key of the node that writes it.
+    pub key: String,
+}
+
+impl Federation {
+    /// Writes the folder, starts every node, then the coordinator, and waits until all are ready.
+    ///
+    /// # Errors
+    /// Where a part does not start; the others are ended.
+    pub async fn start(blueprint: &Blueprint, run: Run) -> Result<Self, Error> {
+        let root = tempfile::Builder::new().prefix("liquid-").tempdir()?;
+        let folder = Folder::begin(root.path(), blueprint)?;
+        let written = blueprint
+            .sites
+            .iter()
+            .map(|plan| folder.site(blueprint, plan, ANY_PORT))
+            .collect::<Result<Vec<_>, _>>()?;
+        let starts =
+            written.iter().map(|site| Part::start(&run, Kind::Node, site.site.as_str(), &site.config));
+        let parts = futures::future::try_join_all(starts).await?;
+        let sites: Vec<Site> = written
+            .into_iter()
+            .zip(parts)
+            .map(|(folder, part)| Site { listen: part.listen(), folder, part: Some(part) })
+            .collect();
+        for site in &sites {
+            keep_port(&site.folder.config, site.listen)?;
+        }
+        let addresses: Vec<_> = sites.iter().map(|site| (site.folder.site.clone(), site.listen)).collect();
+        let coordinator_config = folder.coordinator(ANY_PORT, &addresses)?;
+        let coordinator = Part::start(&run, Kind::Coordinator, "coordinator", &coordinator_config).await?;
+        keep_port(&coordinator_config, coordinator.listen())?;
+        let agreements: Vec<String> = folder.agreements().iter().map(|a| a.id().to_string()).collect();
+        let connection = Connection {
+            coordinator: url(coordinator.listen()),
+            ca: folder.ca(),
+            tokens: folder.tokens()?,
+            sites: addresses
+                .iter()
+                .map(|(site, address)| SiteConnection {
+                    name: site.to_string(),
+                    url: url(*address),
+                    agreements: agreements.clone(),
+                })
+                .collect(),
+        };
+        let coordinator = Some(coordinator);
+        Ok(Self { run, connection, coordinator, coordinator_config, sites, folder, root })
+    }
+
+    /// Addresses, certificate, tokens.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The folder in which everything of this federation lies.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The folder, for tokens and certificates beside those of the connection.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// A client of the coordinator, as `organisation/role` or as the first recipient that an agreement names.
+    ///
+    /// # Errors
+    /// Where there is no such role.
+    pub fn client(&self, role: Option<&str>) -> Result<Client, Error> {
+        self.client_of(&self.connection.coordinator, role)
+    }
+
+    /// A client of one site's node, past the coordinator.
+    ///
+    /// # Errors
+    /// Where there is no such site or role.
+    pub fn site_client(&self, site: &str, role: Option<&str>) -> Result<Client, Error> {
+        let url = self.connection.sites.iter().find(|it| it.name == site).map(|it| it.url.as_str());
+        self.client_of(url.ok_or_else(|| Error::NoSuchSite(site.to_owned()))?, role)
+    }
+
+    fn client_of(&self, url: &str, role: Option<&str>) -> Result<Client, Error> {
+        let tokens = &self.connection.tokens;
+        let token = match role {
+            Some(role) => tokens.get(role),
+            None => tokens.first().map(|(_, token)| token),
+        };
+        let token =
+            token.ok_or_else(|| Error::Part("no agreement names this role as a recipient".to_owned()))?;
+        Client::new(url, &self.connection.ca, token).map_err(|error| Error::Part(error.to_string()))
+    }
+
+    /// Where each site's audit log lies, running or not.
+    pub fn audit_logs(&self) -> Vec<AuditLog> {
+        self.sites
+            .iter()
+            .map(|Site { folder, .. }| AuditLog {
+                site: folder.site.clone(),
+                path: folder.audit_log.clone(),
+                key: folder.audit_key.clone(),
+            })
+            .collect()
+    }
+
+    /// Ends one site's node as an operator would.
+    ///
+    /// # Errors
+    /// Where no such site runs.
+    pub async fn stop_site(&mut self, site: &str) -> Result<(), Error> {
+        self.take_site(site)?.stop().await;
+        Ok(())
+    }
+
+    /// Ends one site's node as a power cut would.
+    ///
+    /// # Errors
+    /// Where no such site runs.
+    pub async fn kill_site(&mut self, site: &str) -> Result<(), Error> {
+        self.take_site(site)?.kill().await;
+        Ok(())
+    }
+
+    /// Starts a site's node again, on the port that it had.
+    ///
+    /// # Errors
+    /// Where there is no such site, or it does not start.
+    pub async fn start_site(&mut self, site: &str) -> Result<(), Error> {
+        let run = self.run.clone();
+        let found = self.sites.iter_mut().find(|it| it.folder.site.as_str() == site);
+        let found = found.ok_or_else(|| Error::NoSuchSite(site.to_owned()))?;
+        found.part = Some(Part::start(&run, Kind::Node, site, &found.folder.config).await?);
+        Ok(())
+    }
+
+    /// Ends the coordinator as a power cut would.
+    pub async fn kill_coordinator(&mut self) {
+        if let Some(part) = self.coordinator.take() {
+            part.kill().await;
+        }
+    }
+
+    /// Starts the coordinator again, on the port that it had.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn start_coordinator(&mut self) -> Result<(), Error> {
+        self.kill_coordinator().await;
+        let part = Part::start(&self.run, Kind::Coordinator, "coordinator", &self.coordinator_config).await?;
+        self.coordinator = Some(part);
+        Ok(())
+    }
+
+    /// Ends every part in good order: the coordinator first, so that no site is asked any more.
+    pub async fn stop(&mut self) {
+        if let Some(part) = self.coordinator.take() {
+            part.stop().await;
+        }
+        let parts = self.sites.iter_mut().filter_map(|site| site.part.take());
+        futures::future::join_all(parts.map(Part::stop)).await;
+    }
+
+    fn take_site(&mut self, site: &str) -> Result<Part, Error> {
+        let found = self.sites.iter_mut().find(|it| it.folder.site.as_str() == site);
+        found.and_then(|site| site.part.take()).ok_or_else(|| Error::NoSuchSite(site.to_owned()))
+    }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("grpc+tls://{address}")
+}
+
+/// Writes the port that a part was given into its configuration, so that it comes back where others look for it.
+fn keep_port(config: &Path, listen: SocketAddr) -> Result<(), Error> {
+    let text = std::fs::read_to_string(config)?;
+    Ok(std::fs::write(config, text.replace(&ANY_PORT.to_string(), &listen.to_string()))?)
+}

@@ -1,0 +1,296 @@
+//! Writes a federation's folder: what each part needs to run, laid out as an operator would.
+//!
+//! ```text
+//! ca.pem                      the authority that everyone trusts
+//! tokens/ORGANISATION.ROLE    a token for each recipient role of the agreements
+//! keys/ORGANISATION.key       the key with which each controller signs
+//! coordinator/                coordinator.toml, certificate, key
+//! sites/SITE/                 node.toml, certificate, key, audit key, agreements/, model.toml, views.sql, data
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use liquid_policy::document::Agreement;
+use liquid_policy::id::{KeyId, OrganisationName, RoleName, SiteName};
+use liquid_policy::parse::parse;
+use liquid_policy::signature::{SignatureFile, Signer};
+
+use crate::Error;
+use crate::authority::{Authority, Identity};
+use crate::blueprint::{Blueprint, Content, SitePlan};
+use crate::connection::Tokens;
+use crate::issuer::{Claims, Issuer};
+use crate::keys::{self, NewKey};
+
+/// How long the tokens of a federation on one machine last.
+const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
+/// The name in the coordinator's certificate.
+const COORDINATOR: &str = "local";
+
+/// A folder in the making, with the secrets that are needed to make the rest of it.
+pub struct Folder {
+    root: PathBuf,
+    authority: Authority,
+    issuer: Issuer,
+    agreements: Vec<Agreement>,
+    signers: BTreeMap<OrganisationName, NewKey>,
+}
+
+/// One site's part of the folder.
+#[derive(Debug, Clone)]
+pub struct SiteFolder {
+    /// The site.
+    pub site: SiteName,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its configuration.
+    pub config: PathBuf,
+    /// Its audit log, which the node makes.
+    pub audit_log: PathBuf,
+    /// The public key of that log.
+    pub audit_key: String,
+}
+
+impl Folder {
+    /// Begins a folder: authority, keys, tokens.
+    ///
+    /// # Errors
+    /// Where an agreement is none, or something cannot be written.
+    pub fn begin(root: &Path, blueprint: &Blueprint) -> Result<Self, Error> {
+        let read = |text: &String| {
+            parse(text, "agreement.toml").map_err(|error| {
+                let problems: Vec<String> = error.problems().map(ToString::to_string).collect();
+                Error::Agreement(problems.join("; "))
+            })
+        };
+        let agreements: Vec<Agreement> = blueprint.agreements.iter().map(read).collect::<Result<_, _>>()?;
+        let mut signers = BTreeMap::new();
+        for controller in agreements.iter().flat_map(Agreement::controllers) {
+            signers.insert(controller.clone(), NewKey::generate()?);
+        }
+        let authority = Authority::new(&format!("{} development authority", blueprint.name))?;
+        let folder = Self { root: root.to_owned(), authority, issuer: Issuer::new()?, agreements, signers };
+        write(&folder.ca(), folder.authority.certificate().as_bytes())?;
+        for (organisation, key) in &folder.signers {
+            write_secret(&root.join(format!("keys/{organisation}.key")), &key.private)?;
+        }
+        for (role, token) in folder.tokens()?.iter() {
+            write_secret(&folder.token_folder().join(role.replace('/', ".")), token.as_bytes())?;
+        }
+        Ok(folder)
+    }
+
+    /// The authority's certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.root.join("ca.pem")
+    }
+
+    /// Where the tokens lie.
+    pub fn token_folder(&self) -> PathBuf {
+        self.root.join("tokens")
+    }
+
+    /// The issuer of tokens, for tests that need others than those of the recipients.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The agreements.
+    pub fn agreements(&self) -> &[Agreement] {
+        &self.agreements
+    }
+
+    /// A token for each recipient role.
+    ///
+    /// # Errors
+    /// Where one cannot be made.
+    pub fn tokens(&self) -> Result<Tokens, Error> {
+        let mut purposes: Vec<((String, String), Vec<String>)> = Vec::new();
+        for recipient in self.agreements.iter().flat_map(Agreement::recipients) {
+            for role in &recipient.roles {
+                let who = (recipient.organisation.to_string(), role.to_string());
+                let named = recipient.purposes.iter().map(ToString::to_string);
+                match purposes.iter_mut().find(|(it, _)| *it == who) {
+                    Some((_, known)) => known.extend(named),
+                    None => purposes.push((who, named.collect())),
+                }
+            }
+        }
+        let mut tokens = Tokens::default();
+        for ((organisation, role), mut purposes) in purposes {
+            purposes.sort();
+            purposes.dedup();
+            let name = format!("{organisation}/{role}");
+            let claims = Claims { organisation, roles: vec![role], purposes, seconds: TOKEN_SECONDS };
+            tokens.add(name, self.issuer.token(&claims)?);
+        }
+        Ok(tokens)
+    }
+
+    /// Writes a site's folder.
+    ///
+    /// # Errors
+    /// Where something cannot be written.
+    pub fn site(
+        &self,
+        blueprint: &Blueprint,
+        plan: &SitePlan,
+        listen: SocketAddr,
+    ) -> Result<SiteFolder, Error> {
+        let folder = self.root.join(format!("sites/{}", plan.site));
+        let identity = self.authority.issue(plan.site.as_str(), &format!("liquid://site/{}", plan.site))?;
+        self.identity(&folder, &identity)?;
+        let audit = NewKey::generate()?;
+        write_secret(&folder.join("audit.key"), &audit.private)?;
+        write(&folder.join("audit.pub"), format!("{}\n", audit.public).as_bytes())?;
+        write(&folder.join("model.toml"), blueprint.model.as_bytes())?;
+        write(&folder.join("views.sql"), plan.views.as_bytes())?;
+        for source in &plan.sources {
+            if let Content::Bytes(bytes) = source.content {
+                write(&folder.join("data").join(&source.file), bytes)?;
+            }
+        }
+        for (agreement, text) in self.agreements.iter().zip(&blueprint.agreements) {
+            self.agreement(&folder.join("agreements"), agreement, text)?;
+        }
+        let config = folder.join("node.toml");
+        write(&config, self.node_toml(plan, listen).as_bytes())?;
+        let audit_log = folder.join("audit.jsonl");
+        Ok(SiteFolder { site: plan.site.clone(), folder, config, audit_log, audit_key: audit.public })
+    }
+
+    /// Writes the coordinator's folder and returns its configuration.
+    ///
+    /// # Errors
+    /// Where something cannot be written.
+    pub fn coordinator(
+        &self,
+        listen: SocketAddr,
+        sites: &[(SiteName, SocketAddr)],
+    ) -> Result<PathBuf, Error> {
+        let folder = self.root.join("coordinator");
+        let identity = self.authority.issue("coordinator", &format!("liquid://coordinator/{COORDINATOR}"))?;
+        self.identity(&folder, &identity)?;
+        let config = folder.join("coordinator.toml");
+        write(&config, self.coordinator_toml(listen, sites).as_bytes())?;
+        Ok(config)
+    }
+
+    /// The agreement, signed by every controller.
+    fn agreement(&self, folder: &Path, agreement: &Agreement, text: &str) -> Result<(), Error> {
+        let mut signatures = SignatureFile::default();
+        for controller in agreement.controllers() {
+            let key = self.signers.get(controller).ok_or(Error::Key)?;
+            signatures.add(key.signing()?.sign(
+                agreement,
+                Signer {
+                    organisation: controller.clone(),
+                    role: RoleName::new("data-protection-officer"),
+                    key_id: key_id(controller),
+                    time: keys::now(),
+                },
+            ));
+        }
+        let id = agreement.id();
+        write(&folder.join(format!("{id}.toml")), text.as_bytes())?;
+        write(&folder.join(format!("{id}.sig.toml")), signatures.to_string().as_bytes())
+    }
+
+    fn identity(&self, folder: &Path, identity: &Identity) -> Result<(), Error> {
+        write(&folder.join("certificate.pem"), identity.certificate.as_bytes())?;
+        write_secret(&folder.join("key.pem"), identity.key.as_bytes())?;
+        write(&folder.join("ca.pem"), self.authority.certificate().as_bytes())
+    }
+
+    fn node_toml(&self, plan: &SitePlan, listen: SocketAddr) -> String {
+        let mut text = format!(
+            "# The node of {site}. Paths are relative to this file.\n\
+             [node]\nsite = \"{site}\"\norganisation = \"{organisation}\"\nlisten = \"{listen}\"\n\
+             agreements = \"agreements\"\n\
+             # Coordinators that may carry questions here, by the name in their certificate.\n\
+             coordinators = [\"liquid://coordinator/{COORDINATOR}\"]\n\n\
+             [tls]\ncert = \"certificate.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n\n\
+             [audit]\nlog = \"audit.jsonl\"\nkey = \"audit.key\"\n\n{issuer}",
+            site = plan.site,
+            organisation = plan.organisation,
+            issuer = self.issuer_toml(),
+        );
+        text.push_str("\n# Whose signatures count on agreements.\n");
+        for (organisation, key) in &self.signers {
+            let _ = write!(
+                text,
+                "[[trusted_key]]\norganisation = \"{organisation}\"\nkey_id = \"{}\"\npublic_key = \"{}\"\n\n",
+                key_id(organisation),
+                key.public
+            );
+        }
+        text.push_str("# The data. Only views.sql can name the sources, never a caller.\n");
+        text.push_str("[engine]\nmodel = \"model.toml\"\nviews = \"views.sql\"\n");
+        for source in &plan.sources {
+            let path = match &source.content {
+                Content::Bytes(_) => Path::new("data").join(&source.file),
+                Content::File(path) => path.clone(),
+            };
+            let _ = write!(
+                text,
+                "\n[[engine.source]]\nname = \"{}\"\npath = \"{}\"\nformat = \"{}\"\n",
+                source.name,
+                path.display(),
+                source.format
+            );
+            if let Some(null) = &source.null {
+                let _ = writeln!(text, "null = \"{null}\"");
+            }
+        }
+        text
+    }
+
+    fn coordinator_toml(&self, listen: SocketAddr, sites: &[(SiteName, SocketAddr)]) -> String {
+        let mut text = format!(
+            "# The coordinator. Paths are relative to this file.\n\
+             [coordinator]\nlisten = \"{listen}\"\n\n\
+             [tls]\ncert = \"certificate.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n\n{}",
+            self.issuer_toml()
+        );
+        text.push_str("\n# The sites, in the order in which answers name them.\n");
+        for (site, address) in sites {
+            let _ = write!(text, "[[site]]\nname = \"{site}\"\nurl = \"https://{address}\"\n\n");
+        }
+        text
+    }
+
+    fn issuer_toml(&self) -> String {
+        format!(
+            "# Whose tokens count.\n[[identity.issuer]]\nissuer = \"{}\"\naudience = \"{}\"\npublic_key = \"{}\"\n",
+            Issuer::NAME,
+            Issuer::AUDIENCE,
+            self.issuer.public_key()
+        )
+    }
+}
+
+fn key_id(organisation: &OrganisationName) -> KeyId {
+    KeyId::new(format!("{organisation}-1"))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    Ok(fs::write(file, bytes)?)
+}
+
+/// Writes what only this user may read.
+fn write_secret(file: &Path, secret: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    Ok(out.write_all(secret)?)
+}

@@ -1,0 +1,151 @@
+//! One part of the federation as a child process of the same binary: started, waited for, stopped, killed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::timeout;
+
+use crate::Error;
+
+/// How long a part may take to become ready: it opens its data and starts its engines.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long a part may take to end by itself before it is killed.
+const STOPPED_WITHIN: Duration = Duration::from_secs(7);
+
+/// The line `ready {…}` that a node or coordinator prints when it listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+impl Ready {
+    const WORD: &str = "ready ";
+
+    /// The line.
+    pub fn line(&self) -> String {
+        format!("{}{{\"listen\":\"{}\"}}", Self::WORD, self.listen)
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        serde_json::from_str(line.strip_prefix(Self::WORD)?).ok()
+    }
+}
+
+/// A running part. It ends when its standard input closes, so it cannot outlive whoever started it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    log: PathBuf,
+    listen: SocketAddr,
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Process {
+    /// Starts `binary command --config FILE` and waits until it is ready. Its messages go to `log`.
+    ///
+    /// # Errors
+    /// Where it cannot be started, ends by itself, or is not ready in time.
+    pub async fn start(
+        name: &str,
+        binary: &Path,
+        command: &str,
+        config: &Path,
+        log: &Path,
+    ) -> Result<Self, Error> {
+        let failed = |problem: String| Error::Start { name: name.to_owned(), log: log.to_owned(), problem };
+        let messages = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+        let mut child = Command::new(binary)
+            .arg(command)
+            .arg("--config")
+            .arg(config)
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(messages)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(format!("it cannot be started: {error}")))?;
+        let stdin = child.stdin.take();
+        let Some(stdout) = child.stdout.take() else {
+            return Err(failed("it has no standard output".to_owned()));
+        };
+        let mut lines = BufReader::new(stdout).lines();
+        let listen = match timeout(READY_WITHIN, lines.next_line()).await {
+            Err(_) => return Err(failed(format!("it was not ready within {READY_WITHIN:?}"))),
+            Ok(line) => match line?.as_deref().and_then(Ready::read) {
+                Some(ready) => ready.listen,
+                None => return Err(failed(last_words(log, &mut child).await)),
+            },
+        };
+        Ok(Self { name: name.to_owned(), log: log.to_owned(), listen, child, stdin })
+    }
+
+    /// Its name in the federation.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its messages go.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Where it listens.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Asks it to end, and kills it if it does not.
+    pub async fn stop(mut self) -> Option<ExitStatus> {
+        drop(self.stdin.take());
+        match timeout(STOPPED_WITHIN, self.child.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                self.kill().await;
+                None
+            }
+        }
+    }
+
+    /// Kills it at once, as a power cut would.
+    pub async fn kill(mut self) {
+        let _already_gone = self.child.kill().await;
+    }
+}
+
+/// Why a part ended before it was ready: the last lines that it wrote.
+async fn last_words(log: &Path, child: &mut Child) -> String {
+    let status = match timeout(STOPPED_WITHIN, child.wait()).await {
+        Ok(Ok(status)) => status.to_string(),
+        _ => "no end in sight".to_owned(),
+    };
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len().saturating_sub(4);
+    format!("it ended ({status}): {}", lines.get(last..).unwrap_or_default().join(" / "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_reads_back() {
+        let ready = Ready { listen: "127.0.0.1:7433".parse().unwrap() };
+        assert_eq!(ready.line(), r#"ready {"listen":"127.0.0.1:7433"}"#);
+        assert_eq!(Ready::read(&ready.line()), Some(ready));
+        assert_eq!(Ready::read("hello"), None);
+    }
+}

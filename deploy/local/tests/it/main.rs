@@ -1,0 +1,14 @@
+//! A whole federation against its oracles.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
+
+mod federated_equals_pooled;
+mod generate;
+mod heart;
+mod nothing_small_leaves;
+mod pooled;
+mod question;

@@ -1,0 +1,135 @@
+//! With a minimum of 10, every released cell has at least 10 patients behind it and, where its plan can leave anyone
+//! out, at least 10 left out. The oracle goes through the rows one by one in plain Rust and shares no code with us.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use liquid_local::answer::Mark;
+
+use crate::generate::{Draw, Grammar, SITES, domain, question};
+use crate::heart::{federation, rows};
+use crate::pooled::Pooled;
+use crate::question::{Aggregate, Argument, Key, Question, Row, Term, Value};
+
+const QUESTIONS: u64 = 1_000;
+const MINIMUM: usize = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_released_cell_has_few_patients_in_it_or_left_out_of_it() {
+    let pooled = Pooled::open().await;
+    let federation = federation(10).await;
+    let mut client = federation.client(None).unwrap();
+    client.set("liquid.marks", "columns").unwrap();
+    let (mut released, mut withheld) = (0, 0);
+    for seed in 0..QUESTIONS {
+        let question = question(&mut Draw::new(1_000_000 + seed), Grammar { site: true, above: false });
+        let sql = question.to_string();
+        let answer = client.ask(&sql).await.unwrap_or_else(|e| panic!("question {seed}: {sql}\n{e}"));
+        for row in rows(&answer) {
+            let keys: Vec<Option<Value>> =
+                row.iter().take(question.keys.len()).map(|(value, _)| value.clone()).collect();
+            for (cell, aggregate) in row.iter().skip(question.keys.len()).zip(&question.aggregates) {
+                if cell.1 == Mark::Withheld {
+                    assert_eq!(cell.0, None, "question {seed}: {sql}: a withheld cell has a value");
+                    withheld += 1;
+                    continue;
+                }
+                released += 1;
+                for site in concerned(&question, aggregate, &keys) {
+                    judge(&pooled, &question, aggregate, &keys, site)
+                        .unwrap_or_else(|why| panic!("question {seed}: {sql}\n{keys:?} at {site}: {why}"));
+                }
+            }
+        }
+    }
+    assert!(released > 500, "only {released} cells released: the oracle saw too little");
+    assert!(withheld > 500, "only {withheld} cells withheld: the oracle saw too little");
+}
+
+/// The sites that have a part in a cell: a condition on `site` alone, or a key, can leave a site out in public.
+fn concerned(question: &Question, aggregate: &Aggregate, keys: &[Option<Value>]) -> Vec<&'static str> {
+    let possible = |site: &&'static str| {
+        assignments(&question.condition_columns(aggregate), site).is_none_or(|all| {
+            all.iter().any(|row| in_group(question, row, keys) && inside(question, aggregate, row))
+        })
+    };
+    SITES.into_iter().filter(|site| possible(site)).collect()
+}
+
+/// Every row of declared values over these columns at one site, or none where that is too many.
+fn assignments(columns: &[&'static str], site: &'static str) -> Option<Vec<Row>> {
+    let mut rows = vec![Row::from([("site", Value::Text(site.to_owned()))])];
+    for column in columns.iter().filter(|column| **column != "site") {
+        let mut values: Vec<Option<Value>> = domain(column).into_iter().map(Some).collect();
+        if !matches!(*column, "age" | "sex" | "chest_pain" | "disease") {
+            values.push(None);
+        }
+        if rows.len() * values.len() > 200_000 {
+            return None;
+        }
+        let with = |row: &Row, value: &Option<Value>| {
+            let mut row = row.clone();
+            row.extend(value.clone().map(|value| (*column, value)));
+            row
+        };
+        rows = rows
+            .iter()
+            .flat_map(|row| values.iter().map(|value| with(row, value)).collect::<Vec<_>>())
+            .collect();
+    }
+    Some(rows)
+}
+
+fn in_group(question: &Question, row: &Row, keys: &[Option<Value>]) -> bool {
+    question.keys.iter().zip(keys).all(|(key, value)| Key::of(key, row) == *value)
+}
+
+/// Whether a row's values let it into the cell, missing measures aside: those are public in this agreement.
+fn inside(question: &Question, aggregate: &Aggregate, row: &Row) -> bool {
+    let mut row = row.clone();
+    for measure in measures(aggregate) {
+        row.entry(measure).or_insert(Value::Int(1));
+    }
+    question.passes(&row) && aggregate.branch(&row).is_some()
+}
+
+fn measures(aggregate: &Aggregate) -> Vec<&'static str> {
+    let of = |term: &Term| if let Term::Measure(column) = term { Some(*column) } else { None };
+    match &aggregate.argument {
+        Argument::Rows => vec![],
+        Argument::Measure(column) => vec![column],
+        Argument::Case(_, then, otherwise) => of(then).into_iter().chain(of(otherwise)).collect(),
+    }
+}
+
+fn judge(
+    pooled: &Pooled,
+    question: &Question,
+    aggregate: &Aggregate,
+    keys: &[Option<Value>],
+    site: &'static str,
+) -> Result<(), String> {
+    let here = Some(&Value::Text(site.to_owned()));
+    let group = pooled.rows.iter().filter(|row| row.get("site") == here && in_group(question, row, keys));
+    let mut contributors: BTreeMap<usize, BTreeSet<String>> =
+        aggregate.branches().into_iter().map(|branch| (branch, BTreeSet::new())).collect();
+    let mut left_out: BTreeSet<String> = BTreeSet::new();
+    for row in group {
+        let patient = row["patient"].to_string();
+        let branch = aggregate.branch(row).filter(|_| question.passes(row));
+        match branch.and_then(|branch| contributors.get_mut(&branch)) {
+            Some(of_branch) => drop(of_branch.insert(patient)),
+            None if inside(question, aggregate, row) => {} // only a missing measure leaves it out, which is public
+            None => drop(left_out.insert(patient)),
+        }
+    }
+    if let Some((branch, few)) = contributors.iter().find(|(_, of_branch)| of_branch.len() < MINIMUM) {
+        return Err(format!("branch {branch} has {} contributors", few.len()));
+    }
+    let can_leave_out = assignments(&question.condition_columns(aggregate), site).is_none_or(|all| {
+        all.iter().any(|row| in_group(question, row, keys) && !inside(question, aggregate, row))
+    });
+    if can_leave_out && left_out.len() < MINIMUM {
+        return Err(format!("{} are left out", left_out.len()));
+    }
+    Ok(())
+}

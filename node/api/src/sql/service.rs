@@ -1,0 +1,443 @@
+//! Flight SQL's calls, each: who asks, under which options, then the [`Backend`].
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::ipc::writer::IpcWriteOptions;
+use arrow::record_batch::RecordBatch;
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::sql::metadata::{SqlInfoData, XdbcTypeInfoData};
+use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
+use arrow_flight::sql::{
+    ActionBeginTransactionRequest, ActionBeginTransactionResult, ActionCancelQueryRequest,
+    ActionCancelQueryResult, ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+    ActionCreatePreparedStatementResult, Any, Command, CommandPreparedStatementQuery,
+    CommandPreparedStatementUpdate, CommandStatementQuery, CommandStatementUpdate,
+    DoPutPreparedStatementResult, ProstMessageExt, SqlInfo, TicketStatementQuery,
+};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor,
+    FlightEndpoint, FlightInfo, HandshakeRequest, HandshakeResponse, IpcMessage, SchemaAsIpc,
+    Ticket as FlightTicket,
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use prost::Message;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::front::DoGetStream;
+use super::options::SessionOptions;
+use super::ticket::{self, Running, Ticket};
+use super::{Answer, Backend, Statement, catalogue, info, session, text};
+use crate::error::Error;
+use crate::tls::PeerInfo;
+use crate::wire::{self, IntoWire, gate};
+
+/// Bound values may take so many bytes.
+const BOUND_BYTES_MAX: usize = 1 << 20;
+
+/// Flight SQL over a backend.
+pub(super) struct Service<B: Backend> {
+    backend: Arc<B>,
+    info: SqlInfoData,
+    types: XdbcTypeInfoData,
+    running: Running,
+}
+
+/// Who asks, and how.
+struct Call<S> {
+    session: S,
+    options: SessionOptions,
+}
+
+impl<B: Backend> Service<B> {
+    pub(super) fn new(backend: Arc<B>) -> arrow_flight::error::Result<Self> {
+        let info = info::sql_info(backend.server_name())?;
+        Ok(Self { backend, info, types: info::type_info()?, running: Running::default() })
+    }
+
+    /// Authenticates a request under the options of its connection and its metadata, or under those of its ticket.
+    async fn call<T>(
+        &self,
+        request: &Request<T>,
+        ticket: Option<&SessionOptions>,
+    ) -> Result<Call<B::Session>, Error> {
+        let token = session::bearer(request.metadata())?;
+        let peer = request.extensions().get::<PeerInfo>();
+        let options = match ticket {
+            Some(options) => options.clone(),
+            None => {
+                let kept = peer.map(|p| p.options.get(token.as_ref())).unwrap_or_default();
+                session::with_metadata(kept, request.metadata())?
+            }
+        };
+        let certificate = peer.and_then(|p| p.certificate.clone());
+        let session = self.backend.authenticate(token, certificate, options.clone()).await?;
+        Ok(Call { session, options })
+    }
+
+    /// Changes what the connection keeps for this caller.
+    fn change<T, R>(
+        &self,
+        request: &Request<T>,
+        change: impl FnOnce(&mut SessionOptions) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let token = session::bearer(request.metadata())?;
+        let Some(peer) = request.extensions().get::<PeerInfo>() else {
+            return Err(Error::invalid(
+                "this connection keeps no options",
+                "send `x-liquid-<name>` metadata",
+            ));
+        };
+        let mut options = peer.options.get(token.as_ref());
+        let result = change(&mut options)?;
+        peer.options.put(token.as_ref(), options);
+        Ok(result)
+    }
+
+    /// The rows of a catalogue call; none where the command is something else.
+    pub(super) async fn listing<T>(
+        &self,
+        command: &Command,
+        request: &Request<T>,
+    ) -> Result<Option<RecordBatch>, Status> {
+        if !catalogue::is_listing(command) {
+            return Ok(None);
+        }
+        let call = self.call(request, None).await?;
+        let tables = match catalogue::needs_tables(command) {
+            true => self.backend.catalogue(&call.session).await?,
+            false => Vec::new(),
+        };
+        let about = catalogue::About {
+            info: &self.info,
+            types: &self.types,
+            catalog: self.backend.catalog(),
+            tables,
+        };
+        catalogue::rows(command.clone(), &about).map(Some).map_err(|_| unencodable().into())
+    }
+
+    /// Describes a statement; a `SET` of ours takes effect here.
+    async fn flight(
+        &self,
+        statement: Statement,
+        request: Request<FlightDescriptor>,
+    ) -> Result<FlightInfo, Error> {
+        let call = self.call(&request, None).await?;
+        let schema = match text::set_option(&statement.sql)? {
+            Some((name, value)) => {
+                self.change(&request, |options| options.set(&name, &value))?;
+                catalogue::option_schema()
+            }
+            None => {
+                let values = self.backend.describe(&call.session, &statement).await?;
+                wire::schema(&values, call.options.wants_marks())
+            }
+        };
+        let id = statement.id.clone();
+        let handle = Ticket { statement, options: call.options }.encode()?;
+        let ticket = TicketStatementQuery { statement_handle: handle }.as_any().encode_to_vec();
+        Ok(FlightInfo::new()
+            .try_with_schema(&schema)
+            .map_err(|_| unencodable())?
+            .with_endpoint(FlightEndpoint::new().with_ticket(FlightTicket::new(ticket)))
+            .with_descriptor(request.into_inner())
+            .with_app_metadata(format!("{{\"request\":\"{id}\"}}")))
+    }
+
+    /// Answers a described statement.
+    async fn rows(
+        &self,
+        handle: &[u8],
+        request: &Request<FlightTicket>,
+    ) -> Result<Response<DoGetStream>, Status> {
+        let Ticket { statement, options } = Ticket::decode(handle)?;
+        let call = self.call(request, Some(&options)).await?;
+        if let Some((name, value)) = text::set_option(&statement.sql)? {
+            self.change(request, |options| options.set(&name, &value))?;
+            return catalogue::send(catalogue::option_set(&name, &value));
+        }
+        let entry = self.running.enter(&statement.id);
+        let answer = tokio::select! {
+            answer = self.backend.answer(&call.session, statement) => answer?,
+            () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
+        };
+        send(answer, options.wants_marks())
+    }
+}
+
+fn send<R: IntoWire>(answer: Answer<R>, marks: bool) -> Result<Response<DoGetStream>, Status> {
+    let messages = answer.rows.into_wire(marks)?.into_messages(answer.metadata);
+    Ok(Response::new(futures::stream::iter(messages.into_iter().map(Ok)).boxed()))
+}
+
+fn unencodable() -> Error {
+    Error::fault("a schema could not be encoded", false, "send the time of this error to the operator")
+}
+
+fn read_only() -> Error {
+    Error::Refused {
+        refusal: liquid_policy::Refusal::new(
+            liquid_policy::Code::Statement,
+            "liquid.read_only",
+            "statements that change something are not taken, and none runs for several rows of values",
+            "ask with SELECT and one row of values, or set an option with `SET liquid.<name> = '…'`",
+        ),
+    }
+}
+
+fn schema_bytes(schema: &Schema) -> Result<Bytes, Error> {
+    let IpcMessage(bytes) =
+        SchemaAsIpc::new(schema, &IpcWriteOptions::default()).try_into().map_err(|_| unencodable())?;
+    Ok(bytes)
+}
+
+#[tonic::async_trait]
+impl<B: Backend> FlightSqlService for Service<B> {
+    type FlightService = Self;
+
+    /// Logs in with the token itself as password, for clients that know names and passwords alone.
+    async fn do_handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<
+        Response<std::pin::Pin<Box<dyn Stream<Item = Result<HandshakeResponse, Status>> + Send>>>,
+        Status,
+    > {
+        let token = session::password(request.metadata())?;
+        let peer = request.extensions().get::<PeerInfo>().and_then(|p| p.certificate.clone());
+        self.backend.authenticate(Some(token.clone()), peer, SessionOptions::default()).await?;
+        let answer = HandshakeResponse { protocol_version: 0, payload: token.secret().to_owned().into() };
+        let mut response: Response<std::pin::Pin<Box<dyn Stream<Item = _> + Send>>> =
+            Response::new(futures::stream::iter([Ok(answer)]).boxed());
+        let header = format!("Bearer {}", token.secret()).parse().map_err(|_| {
+            Error::unauthenticated("the token is not plain text", "log in with the token as password")
+        })?;
+        response.metadata_mut().insert("authorization", header);
+        Ok(response)
+    }
+
+    async fn get_flight_info_statement(
+        &self,
+        query: CommandStatementQuery,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let (sql, needs) = text::numbered(&query.query);
+        if needs > 0 {
+            return Err(Error::invalid(
+                "the statement has placeholders without values",
+                "prepare it and bind one row of values",
+            )
+            .into());
+        }
+        let statement = Statement { id: ticket::request_id(), sql, parameters: Vec::new() };
+        Ok(Response::new(self.flight(statement, request).await?))
+    }
+
+    async fn get_flight_info_prepared_statement(
+        &self,
+        query: CommandPreparedStatementQuery,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let prepared = Ticket::decode(&query.prepared_statement_handle)?.statement;
+        let statement = Statement { id: ticket::request_id(), ..prepared };
+        Ok(Response::new(self.flight(statement, request).await?))
+    }
+
+    async fn do_get_statement(
+        &self,
+        ticket: TicketStatementQuery,
+        request: Request<FlightTicket>,
+    ) -> Result<Response<DoGetStream>, Status> {
+        self.rows(&ticket.statement_handle, &request).await
+    }
+
+    async fn do_get_prepared_statement(
+        &self,
+        query: CommandPreparedStatementQuery,
+        request: Request<FlightTicket>,
+    ) -> Result<Response<DoGetStream>, Status> {
+        self.rows(&query.prepared_statement_handle, &request).await
+    }
+
+    /// Whatever is no Flight SQL ticket may be a coordinator's envelope.
+    async fn do_get_fallback(
+        &self,
+        request: Request<FlightTicket>,
+        message: Any,
+    ) -> Result<Response<DoGetStream>, Status> {
+        let site_request = ticket::site_request(&message)?;
+        let call = self.call(&request, None).await?;
+        let marks = site_request.marks;
+        let entry = self.running.enter(&site_request.id);
+        let answer = tokio::select! {
+            answer = self.backend.ask(&call.session, site_request) => answer?,
+            () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
+        };
+        send(answer, marks)
+    }
+
+    /// Prepares a statement. One without placeholders is described, so that clients see its columns.
+    async fn do_action_create_prepared_statement(
+        &self,
+        query: ActionCreatePreparedStatementRequest,
+        request: Request<Action>,
+    ) -> Result<ActionCreatePreparedStatementResult, Status> {
+        let call = self.call(&request, None).await?;
+        let (sql, needs) = text::numbered(&query.query);
+        let statement = Statement { id: ticket::request_id(), sql, parameters: Vec::new() };
+        let columns: Option<SchemaRef> = if text::set_option(&statement.sql)?.is_some() {
+            Some(catalogue::option_schema())
+        } else if needs == 0 {
+            let values = self.backend.describe(&call.session, &statement).await?;
+            Some(wire::schema(&values, call.options.wants_marks()))
+        } else {
+            None
+        };
+        let values: Vec<Field> =
+            (1..=needs).map(|n| Field::new(format!("${n}"), DataType::Null, true)).collect();
+        Ok(ActionCreatePreparedStatementResult {
+            prepared_statement_handle: Ticket { statement, options: call.options }.encode()?,
+            dataset_schema: columns.map(|c| schema_bytes(&c)).transpose()?.unwrap_or_default(),
+            parameter_schema: schema_bytes(&Schema::new(values))?,
+        })
+    }
+
+    /// Handles hold everything, so there is nothing to close.
+    async fn do_action_close_prepared_statement(
+        &self,
+        _: ActionClosePreparedStatementRequest,
+        request: Request<Action>,
+    ) -> Result<(), Status> {
+        self.call(&request, None).await?;
+        Ok(())
+    }
+
+    /// Binds values: the answer is a new handle that holds them.
+    async fn do_put_prepared_statement_query(
+        &self,
+        query: CommandPreparedStatementQuery,
+        request: Request<PeekableFlightDataStream>,
+    ) -> Result<DoPutPreparedStatementResult, Status> {
+        self.call(&request, None).await?;
+        let mut prepared = Ticket::decode(&query.prepared_statement_handle)?;
+        let (mut messages, mut bytes, mut stream) = (Vec::new(), 0, request.into_inner());
+        while let Some(message) = stream.next().await.transpose()? {
+            bytes += message.data_header.len() + message.data_body.len();
+            if bytes > BOUND_BYTES_MAX {
+                return Err(Error::invalid("the bound values are too large", "bind less than 1 MiB").into());
+            }
+            messages.push(message);
+        }
+        let quota = gate::Quota { bytes: 2 * BOUND_BYTES_MAX, rows: 1, columns: 1000 };
+        let batch = gate::decode(&wire::assemble(&messages), &quota, |_| Ok(())).map_err(|_| {
+            Error::invalid(
+                "the bound values cannot be read",
+                "bind one row of booleans, numbers, texts or days, neither compressed nor as dictionary or view",
+            )
+        })?;
+        prepared.statement.parameters = ticket::parameters(&batch)?;
+        Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(prepared.encode()?) })
+    }
+
+    /// The only update there is sets an option.
+    async fn do_put_statement_update(
+        &self,
+        command: CommandStatementUpdate,
+        request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        self.call(&request, None).await?;
+        let (name, value) = text::set_option(&command.query)?.ok_or_else(read_only)?;
+        self.change(&request, |options| options.set(&name, &value))?;
+        Ok(0)
+    }
+
+    /// As above, prepared beforehand.
+    async fn do_put_prepared_statement_update(
+        &self,
+        command: CommandPreparedStatementUpdate,
+        request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        self.call(&request, None).await?;
+        let prepared = Ticket::decode(&command.prepared_statement_handle)?;
+        let (name, value) = text::set_option(&prepared.statement.sql)?.ok_or_else(read_only)?;
+        self.change(&request, |options| options.set(&name, &value))?;
+        Ok(0)
+    }
+
+    async fn do_action_begin_transaction(
+        &self,
+        _: ActionBeginTransactionRequest,
+        _: Request<Action>,
+    ) -> Result<ActionBeginTransactionResult, Status> {
+        Err(Status::unimplemented("there are no transactions; every statement stands alone"))
+    }
+
+    async fn do_action_cancel_query(
+        &self,
+        query: ActionCancelQueryRequest,
+        request: Request<Action>,
+    ) -> Result<ActionCancelQueryResult, Status> {
+        self.call(&request, None).await?;
+        let cancelled = FlightInfo::decode(query.info).is_ok_and(|info| self.running.cancel(&info));
+        let result = if cancelled { CancelStatus::Cancelling } else { CancelStatus::NotCancellable };
+        Ok(ActionCancelQueryResult { result: i32::from(result) })
+    }
+
+    /// Session options, CancelFlightInfo, and the backend's own actions.
+    async fn do_action_fallback(
+        &self,
+        request: Request<Action>,
+    ) -> Result<Response<<Self as FlightService>::DoActionStream>, Status> {
+        let call = self.call(&request, None).await?;
+        let Action { r#type: name, body } = request.get_ref();
+        let malformed =
+            |_| Error::invalid("the action's body is malformed", "send the message of Flight's definition");
+        let catalog = self.backend.catalog();
+        let answer: Bytes = match name.as_str() {
+            "SetSessionOptions" => {
+                let wanted = session::SetRequest::decode(body.as_ref()).map_err(malformed)?;
+                let result = self.change(&request, |options| Ok(session::set(options, wanted, catalog)))?;
+                result.encode_to_vec().into()
+            }
+            "GetSessionOptions" => session::get(&call.options, catalog).encode_to_vec().into(),
+            "CloseSession" => {
+                self.change(&request, |options| {
+                    *options = SessionOptions::default();
+                    Ok(())
+                })?;
+                session::CloseResult { status: session::CLOSED }.encode_to_vec().into()
+            }
+            "CancelFlightInfo" => {
+                let wanted = CancelFlightInfoRequest::decode(body.as_ref()).map_err(malformed)?;
+                let cancelled = wanted.info.is_some_and(|info| self.running.cancel(&info));
+                let status = if cancelled { CancelStatus::Cancelling } else { CancelStatus::NotCancellable };
+                CancelFlightInfoResult { status: i32::from(status) }.encode_to_vec().into()
+            }
+            other => self.backend.action(&call.session, other, body.clone()).await?.ok_or_else(|| {
+                Error::invalid(
+                    format!("there is no action `{}`", super::clip(other)),
+                    "ListActions names those that there are",
+                )
+            })?,
+        };
+        Ok(Response::new(futures::stream::iter([Ok(arrow_flight::Result { body: answer })]).boxed()))
+    }
+
+    async fn list_custom_actions(&self) -> Option<Vec<Result<ActionType, Status>>> {
+        let standard = [
+            ("SetSessionOptions", "Sets options of this connection."),
+            ("GetSessionOptions", "Shows them."),
+            ("CloseSession", "Forgets them."),
+            ("CancelFlightInfo", "Cancels a running statement."),
+        ];
+        let all = standard.into_iter().chain(self.backend.actions());
+        Some(
+            all.map(|(name, says)| Ok(ActionType { r#type: name.to_owned(), description: says.to_owned() }))
+                .collect(),
+        )
+    }
+
+    async fn register_sql_info(&self, _: i32, _: &SqlInfo) {}
+}

@@ -1,0 +1,213 @@
+//! What stands in tickets and prepared handles: the statement itself, so that a server keeps nothing between calls.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_flight::sql::{Any, Command, TicketStatementQuery};
+use arrow_flight::{FlightInfo, Ticket as FlightTicket};
+use bytes::Bytes;
+use liquid_policy::id::RequestId;
+use prost::Message;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use super::Statement;
+use super::options::SessionOptions;
+use crate::error::Error;
+use crate::parameter::Parameter;
+use crate::request::SiteRequest;
+
+/// A statement with the options under which it was described.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ticket {
+    pub(super) statement: Statement,
+    #[serde(default)]
+    pub(super) options: SessionOptions,
+}
+
+impl Ticket {
+    pub(super) fn encode(&self) -> Result<Bytes, Error> {
+        serde_json::to_vec(self).map(Bytes::from).map_err(|_| unknown())
+    }
+
+    pub(super) fn decode(handle: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(handle).map_err(|_| unknown())
+    }
+}
+
+fn unknown() -> Error {
+    Error::invalid("the ticket was not made here", "ask for the statement's FlightInfo again")
+}
+
+/// A fresh request id.
+pub(super) fn request_id() -> RequestId {
+    RequestId::new(uuid::Uuid::now_v7().to_string())
+}
+
+/// The type under which an envelope stands in a ticket.
+const SITE_REQUEST: &str = "liquid/SiteRequest/1";
+
+/// The ticket that asks a site.
+///
+/// # Errors
+/// Where the request cannot be written as JSON.
+pub fn site_ticket(request: &SiteRequest) -> Result<FlightTicket, Error> {
+    let value = serde_json::to_vec(request).map_err(|_| unknown())?.into();
+    Ok(FlightTicket::new(Any { type_url: SITE_REQUEST.to_owned(), value }.encode_to_vec()))
+}
+
+/// Reads such a ticket.
+pub(super) fn site_request(any: &Any) -> Result<SiteRequest, Error> {
+    if any.type_url != SITE_REQUEST {
+        return Err(unknown());
+    }
+    serde_json::from_slice(&any.value).map_err(|_| unknown())
+}
+
+/// The values that a client bound: one row.
+pub(super) fn parameters(batch: &RecordBatch) -> Result<Vec<Parameter>, Error> {
+    if batch.num_rows() != 1 {
+        return Err(Error::invalid(
+            "a statement takes one row of values",
+            "bind one row, and run the statement once for each",
+        ));
+    }
+    batch.columns().iter().enumerate().map(|(at, column)| parameter(column, at + 1)).collect()
+}
+
+fn parameter(column: &dyn Array, number: usize) -> Result<Parameter, Error> {
+    macro_rules! value {
+        ($kind:ty) => {
+            column.is_valid(0).then(|| column.as_primitive::<$kind>().value(0))
+        };
+    }
+    Ok(match column.data_type() {
+        DataType::Null => Parameter::Null,
+        DataType::Boolean => Parameter::Boolean(column.is_valid(0).then(|| column.as_boolean().value(0))),
+        DataType::Int8 => Parameter::Int64(value!(Int8Type).map(i64::from)),
+        DataType::Int16 => Parameter::Int64(value!(Int16Type).map(i64::from)),
+        DataType::Int32 => Parameter::Int64(value!(Int32Type).map(i64::from)),
+        DataType::Int64 => Parameter::Int64(value!(Int64Type)),
+        DataType::UInt8 => Parameter::Int64(value!(UInt8Type).map(i64::from)),
+        DataType::UInt16 => Parameter::Int64(value!(UInt16Type).map(i64::from)),
+        DataType::UInt32 => Parameter::Int64(value!(UInt32Type).map(i64::from)),
+        DataType::UInt64 => {
+            let value = value!(UInt64Type).map(i64::try_from).transpose();
+            Parameter::Int64(
+                value.map_err(|_| unusable(number, "a whole number beyond 64 bits with a sign"))?,
+            )
+        }
+        DataType::Float32 => Parameter::Float64(value!(Float32Type).map(|v| f64::from(v).to_bits())),
+        DataType::Float64 => Parameter::Float64(value!(Float64Type).map(f64::to_bits)),
+        DataType::Utf8 => {
+            Parameter::Utf8(column.is_valid(0).then(|| column.as_string::<i32>().value(0).to_owned()))
+        }
+        DataType::LargeUtf8 => {
+            Parameter::Utf8(column.is_valid(0).then(|| column.as_string::<i64>().value(0).to_owned()))
+        }
+        DataType::Date32 => Parameter::Date32(value!(Date32Type)),
+        other => return Err(unusable(number, &other.to_string())),
+    })
+}
+
+fn unusable(number: usize, what: &str) -> Error {
+    Error::invalid(
+        format!("the value of `${number}` is {what}"),
+        "bind a boolean, a whole number, a float, a text or a day",
+    )
+}
+
+/// Requests that are being answered, so that they can be cancelled. Whoever knows an id may: it was made for them.
+#[derive(Clone, Default)]
+pub(super) struct Running(Arc<Mutex<HashMap<RequestId, Arc<Notify>>>>);
+
+/// One of them; it leaves the list when this is dropped.
+pub(super) struct Entry {
+    running: Running,
+    id: RequestId,
+    pub(super) cancelled: Arc<Notify>,
+}
+
+impl Running {
+    pub(super) fn enter(&self, id: &RequestId) -> Entry {
+        let cancelled = Arc::new(Notify::new());
+        self.lock().insert(id.clone(), Arc::clone(&cancelled));
+        Entry { running: self.clone(), id: id.clone(), cancelled }
+    }
+
+    /// Cancels the request of a flight; false where it is not running.
+    pub(super) fn cancel(&self, info: &FlightInfo) -> bool {
+        let id = info.endpoint.first().and_then(|endpoint| {
+            let any = Any::decode(endpoint.ticket.as_ref()?.ticket.as_ref()).ok()?;
+            match Command::try_from(any).ok()? {
+                Command::TicketStatementQuery(TicketStatementQuery { statement_handle }) => {
+                    Some(Ticket::decode(&statement_handle).ok()?.statement.id)
+                }
+                _ => None,
+            }
+        });
+        let found = id.and_then(|id| self.lock().get(&id).cloned());
+        found.inspect(|cancelled| cancelled.notify_one()).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, Arc<Notify>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut running = self.running.lock();
+        if running.get(&self.id).is_some_and(|kept| Arc::ptr_eq(kept, &self.cancelled)) {
+            running.remove(&self.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BinaryArray, Float64Array, StringArray, UInt64Array};
+
+    use super::*;
+
+    fn row(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn bound_values_keep_type_and_bits() {
+        let batch = row(vec![
+            ("a", Arc::new(StringArray::from(vec!["ä"]))),
+            ("b", Arc::new(Float64Array::from(vec![0.1]))),
+            ("c", Arc::new(UInt64Array::from(vec![None::<u64>]))),
+        ]);
+        let bound = parameters(&batch).unwrap();
+        let bits = Parameter::Float64(Some(0.1_f64.to_bits()));
+        assert_eq!(bound, [Parameter::Utf8(Some("ä".to_owned())), bits, Parameter::Int64(None)]);
+    }
+
+    #[test]
+    fn what_cannot_be_bound_is_named() {
+        let two = row(vec![("a", Arc::new(StringArray::from(vec!["x", "y"])))]);
+        assert!(parameters(&two).unwrap_err().to_string().contains("one row"));
+        let large = row(vec![("a", Arc::new(UInt64Array::from(vec![u64::MAX])))]);
+        assert!(parameters(&large).unwrap_err().to_string().contains("$1"));
+        let binary = row(vec![("a", Arc::new(BinaryArray::from(vec![b"x".as_slice()])))]);
+        assert!(parameters(&binary).is_err());
+    }
+
+    #[test]
+    fn a_request_leaves_the_list_when_it_ends() {
+        let running = Running::default();
+        drop(running.enter(&request_id()));
+        assert!(running.lock().is_empty());
+    }
+}

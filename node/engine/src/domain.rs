@@ -1,0 +1,62 @@
+//! Declared domains: their values in a column's own type, and the rule that a value outside is NULL.
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::functions::math::expr_fn::trunc;
+use datafusion::logical_expr::{Expr, in_list, lit, when};
+use liquid_policy::table::{Domain, DomainValue};
+
+/// How many values a domain has.
+pub(crate) fn size(domain: &Domain) -> u64 {
+    match domain {
+        Domain::Values(values) => values.len() as u64,
+        Domain::Range { from, to } => to.abs_diff(*from).saturating_add(1),
+    }
+}
+
+/// The values of a domain in the column's type; an error names the first one that has no place there.
+pub(crate) fn values(domain: &Domain, kind: &DataType) -> Result<Vec<ScalarValue>, String> {
+    match domain {
+        Domain::Values(values) => values.iter().map(|value| scalar(value, kind)).collect(),
+        Domain::Range { from, to } => (*from..=*to).map(|value| whole(value, kind)).collect(),
+    }
+}
+
+/// The column itself where its value is in the domain, NULL elsewhere.
+pub(crate) fn mapped(column: Expr, domain: &Domain, kind: &DataType) -> Result<Expr, String> {
+    let inside = match domain {
+        Domain::Values(_) => {
+            let values = values(domain, kind)?.into_iter().map(lit).collect();
+            in_list(column.clone(), values, false)
+        }
+        Domain::Range { from, to } => {
+            let between = column.clone().between(lit(whole(*from, kind)?), lit(whole(*to, kind)?));
+            match kind {
+                DataType::Float64 => between.and(trunc(vec![column.clone()]).eq(column.clone())),
+                _ => between,
+            }
+        }
+    };
+    when(inside, column).end().map_err(|error| error.to_string())
+}
+
+fn scalar(value: &DomainValue, kind: &DataType) -> Result<ScalarValue, String> {
+    match (value, kind) {
+        (DomainValue::Boolean(value), DataType::Boolean) => Ok(ScalarValue::Boolean(Some(*value))),
+        (DomainValue::Integer(value), _) => whole(*value, kind),
+        (DomainValue::Text(text), DataType::Utf8) => Ok(ScalarValue::Utf8(Some(text.clone()))),
+        (DomainValue::Text(text), DataType::Date32) => ScalarValue::Utf8(Some(text.clone()))
+            .cast_to(&DataType::Date32)
+            .map_err(|_| format!("`{text}` is no day; write it as `2026-01-31`")),
+        (value, kind) => Err(format!("{value:?} is no value of a {kind} column")),
+    }
+}
+
+/// Whole numbers up to 2^53 are exact as floats, and larger ones do not stand in a domain of floats.
+fn whole(value: i64, kind: &DataType) -> Result<ScalarValue, String> {
+    match kind {
+        DataType::Int64 => Ok(ScalarValue::Int64(Some(value))),
+        DataType::Float64 if value.unsigned_abs() <= 1 << 53 => Ok(ScalarValue::Float64(Some(value as f64))),
+        kind => Err(format!("{value} is no value of a {kind} column")),
+    }
+}

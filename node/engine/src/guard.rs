@@ -1,0 +1,136 @@
+//! What is counted beside an aggregate, so that disclosure can judge each of its cells.
+//!
+//! A row is *in* the cell where it passes WHERE and FILTER, takes a contributing branch, and no column of that branch's
+//! term is NULL. Whom the plan leaves out is judged once for each kind of condition, since each can be undone alone by
+//! asking again without it:
+//!
+//! - by the question: the term has a value, and WHERE, FILTER or CASE does not let the row in;
+//! - by a missing value: the row is let in, and a column of the term is NULL. Columns whose missing values are public
+//!   (`missing = "public"`) do not count here, and neither do required ones, which have none.
+//!
+//! Rows without a value are never counted as left out by the question: they would hide how few others are.
+
+use datafusion::logical_expr::utils::{conjunction, disjunction};
+use datafusion::logical_expr::{Expr, lit};
+use liquid_footprint::site_query::base_column;
+use liquid_footprint::{Branch, PlanError, SiteAggregate, SiteQuery, branches};
+use liquid_policy::footprint::Function;
+use liquid_policy::id::ColumnName;
+use liquid_policy::table::{ColumnRule, Obligations};
+
+/// The conditions to count under, for one aggregate. None is the condition that every row meets.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    /// For each branch, when a row contributes to it.
+    pub(crate) contributing: Vec<Option<Expr>>,
+    /// When the question lets a row in: WHERE, FILTER, some branch.
+    pub(crate) condition: Option<Expr>,
+    /// For each distinct term, when a row with a value is left out by the question.
+    pub(crate) by_condition: Vec<Expr>,
+    /// When a row is left out by a missing value; none where none can be.
+    pub(crate) by_missing: Option<Expr>,
+    /// How a row can come to be left out by a missing value.
+    pub(crate) gaps: Vec<Gap>,
+    /// It counts distinct entities: its elements are not rows but entities.
+    pub(crate) entities: bool,
+}
+
+/// A column of a term that may be NULL without that being public.
+#[derive(Debug)]
+pub(crate) struct Gap {
+    /// When the question lets a row into this branch.
+    pub(crate) path: Option<Expr>,
+    /// The column.
+    pub(crate) column: String,
+    /// Columns of the same term whose missing values are public: where they have none, there is nothing to leave out.
+    pub(crate) public: Vec<String>,
+}
+
+/// Works out what to count beside one aggregate of a query.
+pub(crate) fn guard(
+    query: &SiteQuery,
+    aggregate: &SiteAggregate,
+    obligations: &Obligations,
+) -> Result<Guard, PlanError> {
+    let passes = all([query.filter.clone(), aggregate.filter.clone()]);
+    let mut branches = branches(aggregate)?;
+    for branch in &mut branches {
+        branch.columns.sort();
+        branch.columns.dedup(); // a square names its column twice
+    }
+    let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
+    let entities = aggregate.function == Function::CountDistinct;
+    let contributing =
+        branches.iter().map(|branch| all([path(branch), present(&branch.columns, obligations)]));
+    let condition = if total(aggregate, &branches) { passes.clone() } else { any(branches.iter().map(path)) };
+    let mut guard = Guard {
+        contributing: contributing.collect(),
+        condition,
+        by_condition: Vec::new(),
+        by_missing: None,
+        gaps: Vec::new(),
+        entities,
+    };
+    if entities {
+        return Ok(guard);
+    }
+    if let Some(condition) = &guard.condition {
+        for branch in &branches {
+            let outside = Expr::IsNotTrue(Box::new(condition.clone()));
+            let filter = all([present(&branch.columns, obligations), Some(outside)]);
+            guard.by_condition.extend(filter.filter(|filter| !guard.by_condition.contains(filter)));
+        }
+    }
+    let mut by_missing = Vec::new();
+    for branch in &branches {
+        let (public, private): (Vec<_>, Vec<_>) =
+            branch.columns.iter().cloned().partition(|column| rule(obligations, column).missing_public);
+        let absent = any_absent(&private, obligations);
+        let Some(absent) = absent else { continue };
+        by_missing.extend(all([path(branch), present(&public, obligations), Some(absent)]));
+        for column in private.into_iter().filter(|column| !rule(obligations, column).required) {
+            guard.gaps.push(Gap { path: path(branch), column, public: public.clone() });
+        }
+    }
+    guard.by_missing = disjunction(by_missing);
+    Ok(guard)
+}
+
+/// Whether every arm of the argument contributes, so that a row that passes is in whatever its columns say.
+fn total(aggregate: &SiteAggregate, branches: &[Branch]) -> bool {
+    let mut argument = aggregate.argument.as_ref();
+    while let Some(Expr::Cast(cast)) = argument {
+        argument = Some(&cast.expr);
+    }
+    match argument {
+        Some(Expr::Case(case)) => case.else_expr.is_some() && branches.len() == case.when_then_expr.len() + 1,
+        _ => branches.iter().any(|branch| branch.condition.is_none()),
+    }
+}
+
+/// No column is NULL; none where that is so anyway.
+fn present(columns: &[String], obligations: &Obligations) -> Option<Expr> {
+    let nullable = columns.iter().filter(|column| !rule(obligations, column).required);
+    conjunction(nullable.map(|column| base_column(column).is_not_null()))
+}
+
+/// Some column is NULL; none where none can be.
+fn any_absent(columns: &[String], obligations: &Obligations) -> Option<Expr> {
+    let nullable = columns.iter().filter(|column| !rule(obligations, column).required);
+    disjunction(nullable.map(|column| base_column(column).is_null()))
+}
+
+fn rule(obligations: &Obligations, column: &str) -> ColumnRule {
+    obligations.columns.get(&ColumnName::new(column)).cloned().unwrap_or_default()
+}
+
+/// All of the conditions; none where there is none.
+fn all(conditions: impl IntoIterator<Item = Option<Expr>>) -> Option<Expr> {
+    conjunction(conditions.into_iter().flatten())
+}
+
+/// Any of the conditions; none, which always holds, where one of them does.
+fn any(conditions: impl IntoIterator<Item = Option<Expr>>) -> Option<Expr> {
+    let conditions = conditions.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(disjunction(conditions).unwrap_or_else(|| lit(false)))
+}

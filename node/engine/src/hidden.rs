@@ -1,0 +1,118 @@
+//! The stage below and the stage of a guarded aggregate: each condition is computed once a row, each count once a
+//! group, however many cells need it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::functions_aggregate::expr_fn::count_distinct;
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder};
+use liquid_footprint::SiteQuery;
+use liquid_footprint::site_query::{base_column, columns_of};
+use liquid_policy::table::Obligations;
+
+use crate::contributors::contributors;
+use crate::entity_hash::entity_hash;
+use crate::error::Failure;
+use crate::names;
+
+/// Gathers what one pass over the rows must compute.
+#[derive(Debug)]
+pub(crate) struct Hidden {
+    contributors: Arc<AggregateUDF>,
+    conditions: Vec<Expr>,
+    counts: Vec<Option<Expr>>,
+    aggregates: Vec<Expr>,
+    entities: bool,
+}
+
+impl Hidden {
+    /// Nothing yet; counts stop at `k`.
+    pub(crate) fn new(k: u32) -> Self {
+        Self {
+            contributors: contributors(k),
+            conditions: Vec::new(),
+            counts: Vec::new(),
+            aggregates: Vec::new(),
+            entities: false,
+        }
+    }
+
+    /// The column that holds a condition; none stays none.
+    fn condition(&mut self, condition: Option<Expr>) -> Option<Expr> {
+        let condition = condition?;
+        let at = position(&mut self.conditions, condition);
+        Some(base_column(&names::condition(at)))
+    }
+
+    /// The column that will hold the contributors under a condition, a UInt32 that is never NULL.
+    pub(crate) fn contributors(&mut self, condition: Option<Expr>) -> Expr {
+        let at = position(&mut self.counts, condition);
+        base_column(&names::count(at))
+    }
+
+    /// Adds the next aggregate as asked: `build` makes it from the column that holds its condition.
+    pub(crate) fn aggregate(&mut self, condition: Option<Expr>, build: impl FnOnce(Option<Expr>) -> Expr) {
+        let condition = self.condition(condition);
+        self.aggregates.push(build(condition));
+    }
+
+    /// The column that will hold the number of all distinct entities of a group.
+    pub(crate) fn entities(&mut self) -> Expr {
+        self.entities = true;
+        base_column(names::ENTITIES)
+    }
+
+    /// One pass over `base`: GROUP BY the keys, everything that was gathered.
+    pub(crate) fn plan(
+        mut self,
+        base: LogicalPlan,
+        query: &SiteQuery,
+        obligations: &Obligations,
+    ) -> Result<LogicalPlan, Failure> {
+        let entity = base_column(obligations.entity.as_str());
+        let mut counts = Vec::new();
+        for (at, condition) in std::mem::take(&mut self.counts).into_iter().enumerate() {
+            let count = self.contributors.call(vec![base_column(names::ENTITY)]);
+            let count = match self.condition(condition) {
+                Some(condition) => count.filter(condition).build()?,
+                None => count,
+            };
+            counts.push(count.alias(names::count(at)));
+        }
+        let aggregates = std::mem::take(&mut self.aggregates).into_iter().enumerate();
+        let mut aggregates: Vec<Expr> =
+            aggregates.map(|(at, aggregate)| aggregate.alias(names::aggregate(at))).collect();
+        aggregates.append(&mut counts);
+        if self.entities {
+            aggregates.push(count_distinct(entity.clone()).alias(names::ENTITIES));
+        }
+
+        let mut rows = vec![entity_hash().call(vec![entity.clone()]).alias(names::ENTITY)];
+        let arguments: BTreeSet<String> = query
+            .aggregates
+            .iter()
+            .filter_map(|aggregate| aggregate.argument.as_ref())
+            .flat_map(columns_of)
+            .collect();
+        rows.extend(arguments.iter().map(|column| base_column(column)));
+        if self.entities && !arguments.contains(obligations.entity.as_str()) {
+            rows.push(entity);
+        }
+        let keys = query.groups.iter().enumerate();
+        rows.extend(keys.map(|(at, group)| group.clone().alias(names::key(at))));
+        let conditions = std::mem::take(&mut self.conditions).into_iter().enumerate();
+        rows.extend(conditions.map(|(at, condition)| condition.alias(names::condition(at))));
+
+        let keys = (0..query.groups.len()).map(|at| base_column(&names::key(at)));
+        let plan = LogicalPlanBuilder::from(base).project(rows)?.aggregate(keys, aggregates)?.build()?;
+        Ok(plan)
+    }
+}
+
+/// Where an element stands in a list; it is added if it does not.
+fn position<T: PartialEq>(list: &mut Vec<T>, element: T) -> usize {
+    list.iter().position(|known| *known == element).unwrap_or_else(|| {
+        list.push(element);
+        list.len() - 1
+    })
+}

@@ -1,0 +1,186 @@
+//! [`LocalEngine`]: the worker that answers a front's questions about one site's data, in a child process for real and
+//! in the same process for tests.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use bytes::Bytes;
+use liquid_footprint::{Catalogue, Opaque, Request, TableKind, cut, footprint, plan};
+use liquid_node_api::Error;
+use liquid_node_api::engine::{Ask, Caps, Told};
+use liquid_node_api::parameter::Parameter;
+use liquid_node_api::worker::Worker;
+use liquid_policy::id::TableName;
+use liquid_policy::table::Obligations;
+
+use crate::config::EngineConfig;
+use crate::error::{Failure, OpenError};
+use crate::finish::finish_here;
+use crate::opened::{self, Opened};
+use crate::parameters::to_scalar;
+use crate::runtime::Threads;
+use crate::session::session;
+use crate::{ipc, run, sources};
+
+/// An engine over one site's data. It keeps one plan, the last.
+#[derive(Debug)]
+pub struct LocalEngine {
+    config: Arc<EngineConfig>,
+    threads: Threads,
+    opened: Arc<Opened>,
+    plan: Option<(u64, Arc<Request>)>,
+    plans: u64,
+}
+
+impl LocalEngine {
+    /// Opens the site's data: every source can be read, every view fits its sources, every table fits the model.
+    ///
+    /// # Errors
+    /// What does not fit, for the operator, with the cure.
+    pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
+        let config = Arc::new(config);
+        let threads = Threads::start(config.threads).map_err(|error| OpenError::Start(error.to_string()))?;
+        let given = Arc::clone(&config);
+        let opened =
+            threads.run(async move { opened::open(&given).await }).await.map_err(OpenError::Start)??;
+        Ok(Self { config, threads, opened: Arc::new(opened), plan: None, plans: 0 })
+    }
+
+    async fn answer(&mut self, ask: Ask, attached: Vec<Bytes>) -> Result<(Told, Vec<Bytes>), Failure> {
+        match ask {
+            Ask::Open => {
+                self.refresh().await?;
+                let (model, catalogue) = (self.opened.model.clone(), self.opened.catalogue.clone());
+                Ok((Told::Opened { model, catalogue }, Vec::new()))
+            }
+            Ask::Plan { sql, parameters, tables, catalogue } => {
+                Ok((self.plan(sql, parameters, tables, &catalogue).await?, Vec::new()))
+            }
+            Ask::Run { plan, cut, obligations, caps } => self.run(plan, cut, obligations, &caps).await,
+            Ask::Finish { plan, caps } => self.finish(plan, attached, &caps).await,
+        }
+    }
+
+    async fn plan(
+        &mut self,
+        sql: String,
+        parameters: Vec<Parameter>,
+        tables: Vec<TableName>,
+        catalogue: &str,
+    ) -> Result<Told, Failure> {
+        self.plan = None;
+        if catalogue != self.opened.catalogue {
+            return Err(Failure::changed("the front decided on another version of the catalogue"));
+        }
+        let opened = Arc::clone(&self.opened);
+        let planned = self
+            .threads
+            .run(async move {
+                let parameters: Vec<_> = parameters.iter().map(to_scalar).collect();
+                let plan = plan(&sql, &parameters, &visible(&opened, &tables))?;
+                let request = cut(plan)?;
+                let cuts =
+                    request.cuts.iter().map(|cut| footprint(&cut.query)).collect::<Result<Vec<_>, _>>()?;
+                Ok((request, cuts))
+            })
+            .await
+            .map_err(Failure::engine)?;
+        let (request, cuts) = planned.map_err(Failure::plan)?;
+        self.plans += 1;
+        let (bare, schema) = (request.bare(), ipc::write_schema(&request.output()));
+        self.plan = Some((self.plans, Arc::new(request)));
+        Ok(Told::Planned { plan: self.plans, cuts, bare, schema })
+    }
+
+    async fn run(
+        &mut self,
+        plan: u64,
+        cut: usize,
+        obligations: Obligations,
+        caps: &Caps,
+    ) -> Result<(Told, Vec<Bytes>), Failure> {
+        let request = self.planned(plan)?;
+        self.refresh().await?;
+        let (opened, config, caps) =
+            (Arc::clone(&self.opened), Arc::clone(&self.config), self.config.cap(caps));
+        let work = async move {
+            let query = &request.cuts.get(cut).ok_or_else(|| Failure::engine("there is no such cut"))?.query;
+            if query.table != obligations.table {
+                return Err(Failure::engine("the permit is for another table than the cut"));
+            }
+            let table = opened
+                .tables
+                .get(&query.table)
+                .ok_or_else(|| Failure::engine(format!("there is no table `{}`", query.table)))?;
+            let session = session(config.threads, &caps)?;
+            let ran = run::run(&session, table, query, &obligations, &opened.checked, &caps).await?;
+            if sources::stamp(&config.sources)? != opened.stamp {
+                return Err(Failure::changed("a source file changed while a query read it"));
+            }
+            Ok(ran)
+        };
+        let (layout, batch) = self.threads.run(work).await.map_err(Failure::engine)??;
+        Ok((Told::Ran { layout }, vec![ipc::write(&batch)?]))
+    }
+
+    async fn finish(
+        &mut self,
+        plan: u64,
+        attached: Vec<Bytes>,
+        caps: &Caps,
+    ) -> Result<(Told, Vec<Bytes>), Failure> {
+        let request = self.planned(plan)?;
+        let caps = self.config.cap(caps);
+        let tables = attached
+            .iter()
+            .enumerate()
+            .map(|(at, stream)| Ok((format!("cut{at}"), ipc::read(stream)?)))
+            .collect::<Result<Vec<(String, RecordBatch)>, Failure>>()?;
+        let work = async move { finish_here(&request.upper, &tables, &caps).await };
+        let finished = self.threads.run(work).await.map_err(Failure::engine)??;
+        let told = Told::Finished { rows_may_be_missing: finished.rows_may_be_missing };
+        Ok((told, vec![ipc::write(&finished.batch)?]))
+    }
+
+    fn planned(&self, number: u64) -> Result<Arc<Request>, Failure> {
+        match &self.plan {
+            Some((kept, request)) if *kept == number => Ok(Arc::clone(request)),
+            _ => Err(Failure::engine("there is no such plan")),
+        }
+    }
+
+    /// Opens the data anew where a source file has changed since.
+    async fn refresh(&mut self) -> Result<(), Failure> {
+        if sources::stamp(&self.config.sources)? == self.opened.stamp {
+            return Ok(());
+        }
+        let config = Arc::clone(&self.config);
+        let opened = self.threads.run(async move { opened::open(&config).await }).await;
+        let opened = opened.map_err(Failure::engine)??;
+        if opened.catalogue != self.opened.catalogue {
+            self.plan = None;
+        }
+        self.opened = Arc::new(opened);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Worker<Ask, Told> for LocalEngine {
+    async fn ask(&mut self, ask: Ask, attached: Vec<Bytes>) -> Result<(Told, Vec<Bytes>), Error> {
+        Ok(self.answer(ask, attached).await.unwrap_or_else(|failure| (failure.told(), Vec::new())))
+    }
+}
+
+/// The tables that a caller may name, as opaque sources.
+fn visible(opened: &Opened, tables: &[TableName]) -> Catalogue {
+    let mut catalogue = Catalogue::new();
+    for name in tables {
+        if let Some(table) = opened.tables.get(name) {
+            let opaque = Opaque::new(name.as_str(), TableKind::Protected, Arc::clone(&table.schema));
+            catalogue = catalogue.with(opaque);
+        }
+    }
+    catalogue
+}

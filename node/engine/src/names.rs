@@ -1,0 +1,51 @@
+//! Names of the columns between the stages of a guarded cut. No column of a model can begin with `liquid:`.
+
+/// A model's column must not begin like this.
+pub(crate) const RESERVED: &str = "liquid:";
+
+/// A group key.
+pub(crate) fn key(at: usize) -> String {
+    format!("liquid:g{at}")
+}
+
+/// A group key of the groups that the declared domains allow.
+pub(crate) fn declared_key(at: usize) -> String {
+    format!("liquid:declared{at}")
+}
+
+/// Whether the question lets every row of a group into the cells of an aggregate.
+pub(crate) fn always(at: usize) -> String {
+    format!("liquid:always{at}")
+}
+
+/// Whether a missing value can leave a row of a group out of the cells of an aggregate.
+pub(crate) fn gap(at: usize) -> String {
+    format!("liquid:gap{at}")
+}
+
+/// An aggregate as asked.
+pub(crate) fn aggregate(at: usize) -> String {
+    format!("liquid:a{at}")
+}
+
+/// A condition, computed once a row.
+pub(crate) fn condition(at: usize) -> String {
+    format!("liquid:f{at}")
+}
+
+/// A count of contributors.
+pub(crate) fn count(at: usize) -> String {
+    format!("liquid:n{at}")
+}
+
+/// The entity's hash.
+pub(crate) const ENTITY: &str = "liquid:entity";
+
+/// The distinct entities of a whole group.
+pub(crate) const ENTITIES: &str = "liquid:entities";
+
+/// A column of `true`, where a relation would have none.
+pub(crate) const ROW: &str = "liquid:row";
+
+/// Whether any row of a declared group can pass WHERE.
+pub(crate) const POSSIBLE: &str = "liquid:possible";

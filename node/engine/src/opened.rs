@@ -1,0 +1,100 @@
+//! A site's data as it stands open: tables that fit the model, and the state of the files that they were read from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use liquid_node_api::catalogue::Model;
+use liquid_policy::id::TableName;
+use ring::digest::{Context, SHA256};
+
+use crate::checks::Checked;
+use crate::config::EngineConfig;
+use crate::error::OpenError;
+use crate::names::RESERVED;
+use crate::sources::{self, Stamp};
+use crate::tables::{self, Table};
+use crate::{session, views};
+
+/// What [`open`] found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The shared model.
+    pub(crate) model: Model,
+    /// Its tables at this site.
+    pub(crate) tables: BTreeMap<TableName, Table>,
+    /// Changes whenever model, views or sources do; not when data does.
+    pub(crate) catalogue: String,
+    /// The files at that moment.
+    pub(crate) stamp: Stamp,
+    /// What was found true of these files.
+    pub(crate) checked: Checked,
+}
+
+/// Reads model and views, registers the sources, and holds all of them against each other.
+pub(crate) async fn open(config: &EngineConfig) -> Result<Opened, OpenError> {
+    let stamp = sources::stamp(&config.sources)?;
+    let model_text = read("model", &config.model)?;
+    let model = parse_model(&model_text, &config.model)?;
+    let session = session::session(config.threads, &config.caps())
+        .map_err(|error| OpenError::Start(error.to_string()))?;
+    for source in &config.sources {
+        sources::register(&session, source).await?;
+    }
+    let views_text = match &config.views {
+        Some(path) => {
+            let text = read("views", path)?;
+            views::create(&session, &text, path).await?;
+            text
+        }
+        None => String::new(),
+    };
+    let tables = tables::fit(&session, &model).await?;
+    let catalogue = version(config, &model_text, &views_text);
+    Ok(Opened { model, tables, catalogue, stamp, checked: Checked::default() })
+}
+
+fn read(setting: &'static str, path: &Path) -> Result<String, OpenError> {
+    std::fs::read_to_string(path).map_err(|reason| OpenError::Read { setting, path: path.to_owned(), reason })
+}
+
+fn parse_model(text: &str, path: &Path) -> Result<Model, OpenError> {
+    let wrong = |reason: String| OpenError::Model { path: path.to_owned(), reason };
+    let model: Model = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    if model.tables.is_empty() {
+        return Err(wrong("it has no table; write a [[table]] with its [[table.column]] entries".to_owned()));
+    }
+    for (at, table) in model.tables.iter().enumerate() {
+        if model.tables.iter().skip(at + 1).any(|other| other.name == table.name) {
+            return Err(wrong(format!("table `{}` stands there twice; drop one", table.name)));
+        }
+        for (at, column) in table.columns.iter().enumerate() {
+            if column.name.as_str().starts_with(RESERVED) {
+                return Err(wrong(format!("`{}` begins with `{RESERVED}`; rename this column", column.name)));
+            }
+            if table.columns.iter().skip(at + 1).any(|other| other.name == column.name) {
+                let (table, column) = (&table.name, &column.name);
+                return Err(wrong(format!(
+                    "column `{column}` of table `{table}` stands there twice; drop one"
+                )));
+            }
+        }
+    }
+    Ok(model)
+}
+
+/// One hash over everything that a plan's meaning hangs on.
+fn version(config: &EngineConfig, model: &str, views: &str) -> String {
+    let mut hash = Context::new(&SHA256);
+    let mut add = |part: &str| {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    };
+    add(model);
+    add(views);
+    for source in &config.sources {
+        add(&source.name);
+        add(&source.path.to_string_lossy());
+        add(&format!("{:?} {:?}", source.format, source.null));
+    }
+    hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

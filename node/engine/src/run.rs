@@ -1,0 +1,222 @@
+//! One cut over one site's own rows: what was asked, and beside it what disclosure needs to judge each cell.
+//!
+//! 1. The base: the columns that are read, values outside their declared domains NULL.
+//! 2. Checks: every row has an entity, every required column a value.
+//! 3. Without a minimum, the cut as it was asked, and that is all.
+//! 4. With one: WHERE becomes a FILTER of every aggregate, and counts of contributors go along in the same pass.
+//! 5. What is public decides which rows and which flags the result has; absent groups are filled in.
+//! 6. Rows are ordered by the keys, so their order says nothing.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::{Column, JoinType, NullEquality, ScalarValue};
+use datafusion::datasource::{MemTable, provider_as_source};
+use datafusion::execution::context::SessionContext;
+use datafusion::functions::core::expr_fn::{coalesce, least};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
+use liquid_disclosure::Layout;
+use liquid_footprint::site_query::base_column;
+use liquid_footprint::{PlanError, SiteQuery, branches};
+use liquid_node_api::engine::Caps;
+use liquid_policy::footprint::Function;
+use liquid_policy::table::Obligations;
+
+use crate::base::base;
+use crate::checks::{self, Checked};
+use crate::error::Failure;
+use crate::guard::{Guard, guard};
+use crate::hidden::Hidden;
+use crate::names;
+use crate::session::collect;
+use crate::statics::{Cell, statics};
+use crate::tables::Table;
+
+/// Runs one cut.
+pub(crate) async fn run(
+    session: &SessionContext,
+    table: &Table,
+    query: &SiteQuery,
+    obligations: &Obligations,
+    checked: &Checked,
+    caps: &Caps,
+) -> Result<(Layout, RecordBatch), Failure> {
+    checks::check(session, table, obligations, checked, caps).await?;
+    let (layout, plan) = match obligations.minimum {
+        None => unguarded(table, query, obligations)?,
+        Some(k) => guarded(session, table, query, obligations, k, caps).await?,
+    };
+    let keys = (0..layout.groups).map(|at| base_column(&format!("g{at}")).sort(true, false));
+    let plan = match layout.groups {
+        0 => plan,
+        _ => LogicalPlanBuilder::from(plan).sort(keys)?.build()?,
+    };
+    let batch = collect(session, plan, caps).await?;
+    Ok((layout.clone(), typed(&batch, &layout)?))
+}
+
+/// The cut as it was asked.
+fn unguarded(
+    table: &Table,
+    query: &SiteQuery,
+    obligations: &Obligations,
+) -> Result<(Layout, LogicalPlan), Failure> {
+    let mut plan = LogicalPlanBuilder::from(base(table, obligations, &query.columns())?);
+    if let Some(filter) = &query.filter {
+        plan = plan.filter(filter.clone())?;
+    }
+    let keys = query.groups.iter().enumerate().map(|(at, group)| group.clone().alias(names::key(at)));
+    let aggregates =
+        query.aggregates.iter().enumerate().map(|(at, aggregate)| {
+            aggregate.expression(aggregate.filter.clone()).alias(names::aggregate(at))
+        });
+    let plan = plan.aggregate(keys.collect::<Vec<_>>(), aggregates.collect::<Vec<_>>())?;
+    let keys = (0..query.groups.len()).map(|at| base_column(&names::key(at)).alias(format!("g{at}")));
+    let values =
+        (0..query.aggregates.len()).map(|at| base_column(&names::aggregate(at)).alias(format!("a{at}")));
+    let branches = query.aggregates.iter().map(|aggregate| Ok(branches(aggregate)?.len()));
+    let layout = Layout {
+        groups: query.groups.len(),
+        branches: branches.collect::<Result<_, PlanError>>().map_err(Failure::plan)?,
+        guarded: false,
+        declared: query.groups.is_empty(),
+    };
+    Ok((layout, plan.project(keys.chain(values).collect::<Vec<_>>())?.build()?))
+}
+
+/// The cut with the counts that its agreement's minimum demands.
+async fn guarded(
+    session: &SessionContext,
+    table: &Table,
+    query: &SiteQuery,
+    obligations: &Obligations,
+    k: u32,
+    caps: &Caps,
+) -> Result<(Layout, LogicalPlan), Failure> {
+    let guards = query
+        .aggregates
+        .iter()
+        .map(|aggregate| guard(query, aggregate, obligations))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::plan)?;
+    let statics = statics(session, table, query, &guards, obligations, caps).await?;
+    let layout = Layout {
+        groups: query.groups.len(),
+        branches: guards.iter().map(|guard| guard.contributing.len()).collect(),
+        guarded: true,
+        declared: query.groups.is_empty() || statics.declared.is_some(),
+    };
+
+    let mut hidden = Hidden::new(k);
+    let present = hidden.contributors(query.filter.clone());
+    let mut outputs = Vec::new();
+    let (mut contributing, mut left_out, mut safe) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, ((aggregate, guard), cell)) in
+        query.aggregates.iter().zip(&guards).zip(&statics.cells).enumerate()
+    {
+        let condition = conjunction(query.filter.iter().chain(&aggregate.filter).cloned());
+        hidden.aggregate(condition, |filter| aggregate.expression(filter));
+        let value = base_column(&names::aggregate(at));
+        let value = match aggregate.function {
+            Function::Count | Function::CountDistinct => coalesce(vec![value, lit(0_i64)]),
+            Function::Sum | Function::Avg => value,
+        };
+        outputs.push(value.alias(format!("a{at}")));
+        for (branch, filter) in guard.contributing.iter().enumerate() {
+            let count = or_zero(hidden.contributors(filter.clone()));
+            contributing.push(count.alias(format!("c{at}_{branch}")));
+        }
+        left_out.push(left_out_of(at, guard, cell, k, &mut hidden)?.alias(format!("l{at}")));
+        safe.push(nobody(cell).alias(format!("s{at}")));
+    }
+    outputs.push(or_zero(present.clone()).alias("present"));
+    outputs.extend(contributing.into_iter().chain(left_out).chain(safe));
+
+    let mut columns = query.columns();
+    columns.insert(obligations.entity.as_str().to_owned());
+    let data = hidden.plan(base(table, obligations, &columns)?, query, obligations)?;
+    let groups = query.groups.len();
+    let (plan, key): (_, fn(usize) -> String) = match &statics.declared {
+        Some(declared) => (filled_in(declared, data, groups)?, names::key),
+        None if groups == 0 => (LogicalPlanBuilder::from(data), names::key),
+        None => (LogicalPlanBuilder::from(data).filter(present.gt(lit(0_u32)))?, names::key),
+    };
+    let keys = (0..groups).map(|at| base_column(&key(at)).alias(format!("g{at}")));
+    Ok((layout, plan.project(keys.chain(outputs).collect::<Vec<_>>())?.build()?))
+}
+
+/// Whom an aggregate leaves out of a group's cell, at most k, as the least over the kinds of condition that can.
+fn left_out_of(at: usize, guard: &Guard, cell: &Cell, k: u32, hidden: &mut Hidden) -> Result<Expr, Failure> {
+    let zero = || lit(0_u32);
+    if cell.always == lit(true) && cell.gap == lit(false) {
+        return Ok(zero());
+    }
+    if guard.entities {
+        // An entity with one row in the cell is in it: what counts is who has none.
+        let outside = hidden.entities() - base_column(&names::aggregate(at));
+        let outside = least(vec![coalesce(vec![outside, lit(0_i64)]), lit(i64::from(k))]);
+        return Ok(when(nobody(cell), zero()).otherwise(cast(outside, DataType::UInt32))?);
+    }
+    let mut kinds = Vec::new();
+    if cell.always != lit(true) {
+        for filter in &guard.by_condition {
+            let count = or_zero(hidden.contributors(Some(filter.clone())));
+            kinds.push(when(cell.always.clone(), lit(k)).otherwise(count)?);
+        }
+    }
+    if let Some(filter) = guard.by_missing.as_ref().filter(|_| cell.gap != lit(false)) {
+        let count = or_zero(hidden.contributors(Some(filter.clone())));
+        kinds.push(when(cell.gap.clone(), count).otherwise(lit(k))?);
+    }
+    if kinds.is_empty() {
+        return Ok(zero());
+    }
+    Ok(when(nobody(cell), zero()).otherwise(least(kinds))?)
+}
+
+/// Nothing can be left out of the cell, whatever the data.
+fn nobody(cell: &Cell) -> Expr {
+    match (&cell.always, &cell.gap) {
+        (always, gap) if *gap == lit(false) => always.clone(),
+        (always, gap) if *always == lit(true) => Expr::Not(Box::new(gap.clone())),
+        (always, gap) => always.clone().and(Expr::Not(Box::new(gap.clone()))),
+    }
+}
+
+/// Every declared group, with what the data has of it.
+fn filled_in(
+    declared: &RecordBatch,
+    data: LogicalPlan,
+    groups: usize,
+) -> Result<LogicalPlanBuilder, Failure> {
+    let source = MemTable::try_new(declared.schema(), vec![vec![declared.clone()]])?;
+    let wanted = (0..groups).map(|at| Column::from_name(names::declared_key(at))).collect::<Vec<_>>();
+    let found = (0..groups).map(|at| Column::from_name(names::key(at))).collect::<Vec<_>>();
+    let joined = LogicalPlanBuilder::scan("declared", provider_as_source(Arc::new(source)), None)?
+        .join_detailed(data, JoinType::Left, (wanted, found), None, NullEquality::NullEqualsNull)?;
+    // From here on a group's keys are the declared ones: an absent group has no others.
+    let columns = joined.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let keys = (0..groups).map(names::key).collect::<Vec<_>>();
+    let rest = columns.iter().filter(|name| !keys.contains(name)).map(|name| base_column(name));
+    let put = (0..groups).map(|at| base_column(&names::declared_key(at)).alias(names::key(at)));
+    Ok(joined.project(put.chain(rest).collect::<Vec<_>>())?)
+}
+
+fn or_zero(count: Expr) -> Expr {
+    coalesce(vec![count, lit(ScalarValue::UInt32(Some(0)))])
+}
+
+/// Gives a result the schema that its layout promises: keys and values nullable, hidden columns not.
+fn typed(batch: &RecordBatch, layout: &Layout) -> Result<RecordBatch, Failure> {
+    let shown = layout.groups + layout.branches.len();
+    let fields = batch
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(at, field)| Field::new(field.name(), field.data_type().clone(), at < shown))
+        .collect::<Vec<_>>();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())?)
+}

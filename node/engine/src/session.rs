@@ -1,0 +1,64 @@
+//! DataFusion sessions with this engine's settings: bounded memory, nothing spilled to disk, plain string columns.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use datafusion::common::Result;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
+use liquid_node_api::engine::Caps;
+
+use crate::error::Failure;
+use crate::three_valued::ThreeValued;
+
+/// A session with its own memory pool and empty caches, so that a file that changed is read anew.
+///
+/// Spilling is off: protected rows are never written to a temporary file.
+pub(crate) fn session(threads: usize, caps: &Caps) -> Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads.max(1))
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(true);
+    let options = config.options_mut();
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.parquet.schema_force_view_types = false;
+    // `x IS NOT TRUE` is planned as never NULL and executed as nullable, which this check takes for a fault.
+    options.execution.skip_physical_aggregate_schema_check = true;
+    let memory = usize::try_from(caps.memory_bytes).unwrap_or(usize::MAX);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()?;
+    let session = SessionContext::new_with_config_rt(config, runtime);
+    session.add_analyzer_rule(Arc::new(ThreeValued));
+    Ok(session)
+}
+
+/// Runs a plan and gathers its rows, as long as there are no more than the cap allows.
+pub(crate) async fn collect(
+    session: &SessionContext,
+    plan: LogicalPlan,
+    caps: &Caps,
+) -> Result<RecordBatch, Failure> {
+    let frame = session.execute_logical_plan(plan).await?;
+    let schema = Arc::clone(frame.schema().inner());
+    let mut stream = frame.execute_stream().await?;
+    let (mut batches, mut rows) = (Vec::new(), 0_u64);
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        rows = rows.saturating_add(batch.num_rows() as u64);
+        if rows > caps.rows {
+            return Err(Failure::too_large());
+        }
+        batches.push(batch);
+    }
+    // Metadata and nullability of a physical schema may differ from the planned one in harmless ways.
+    let schema = batches.first().map_or(schema, RecordBatch::schema);
+    Ok(concat_batches(&schema, &batches)?)
+}

@@ -1,0 +1,14 @@
+//! The engine as a front meets it: files on disk, questions over [`liquid_node_api::worker::Worker`], answers as Arrow IPC.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "tests stop at the first surprise"
+)]
+
+mod opening;
+mod oracle;
+mod site;
+mod working;

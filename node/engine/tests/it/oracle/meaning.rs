@@ -1,0 +1,225 @@
+//! What a guarded cut must say, worked out row by row: the rules of the design in plain Rust, without any engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::oracle::language::{Agg, Arg, COLS, Col, Pred, Question, Row, Term, Val};
+
+/// What is declared of a column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rule {
+    pub(crate) declared: bool,
+    pub(crate) required: bool,
+    pub(crate) missing_public: bool,
+}
+
+/// A table as an agreement sees it: values outside declared domains are NULL.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen<'a> {
+    pub(crate) rules: &'a [Rule; 5],
+    pub(crate) rows: Vec<Row>,
+}
+
+impl<'a> Seen<'a> {
+    pub(crate) fn new(rows: &[Row], rules: &'a [Rule; 5]) -> Self {
+        let map = |row: &Row| {
+            let mut row = row.clone();
+            for col in COLS {
+                if rules[col as usize].declared && !col.domain().contains(&row.get(col)) {
+                    row.values[col as usize] = Val::Null;
+                }
+            }
+            row
+        };
+        Self { rules, rows: rows.iter().map(map).collect() }
+    }
+
+    fn rule(&self, col: Col) -> Rule {
+        self.rules[col as usize]
+    }
+
+    pub(crate) fn declared(&self, cols: &[Col]) -> bool {
+        cols.iter().all(|col| self.rule(*col).declared)
+    }
+
+    /// Every row that could be, over some columns; the others hold a value.
+    fn possible(&self, cols: &BTreeSet<Col>) -> Vec<Row> {
+        let mut rows = vec![Row { id: 0, values: [Val::Int(0); 5] }];
+        for col in cols {
+            let mut values = if self.rule(*col).declared { col.domain() } else { col.values() };
+            if !self.rule(*col).required {
+                values.push(Val::Null);
+            }
+            rows = rows
+                .iter()
+                .flat_map(|row| {
+                    values.iter().map(|value| {
+                        let mut row = row.clone();
+                        row.values[*col as usize] = *value;
+                        row
+                    })
+                })
+                .collect();
+        }
+        rows
+    }
+
+    /// The groups that the result has a row for, each with its rows; and whether they are declared.
+    pub(crate) fn groups(&self, question: &Question) -> (BTreeMap<Vec<Val>, Vec<&Row>>, bool) {
+        let key = |row: &Row| question.keys.iter().map(|key| key.eval(row)).collect::<Vec<_>>();
+        let mut read = Vec::new();
+        question.keys.iter().for_each(|key| key.cols(&mut read));
+        let declared = self.declared(&read);
+        let mut groups: BTreeMap<Vec<Val>, Vec<&Row>> = BTreeMap::new();
+        if declared {
+            let mut all: BTreeSet<Col> = read.into_iter().collect();
+            let mut filter = Vec::new();
+            question.filter.iter().for_each(|pred| pred.cols(&mut filter));
+            let judged = self.declared(&filter);
+            all.extend(filter);
+            for row in self.possible(&all) {
+                if question.keys.is_empty() || !judged || passes(question.filter.as_ref(), &row) {
+                    groups.entry(key(&row)).or_default();
+                }
+            }
+        }
+        for row in &self.rows {
+            if declared {
+                if let Some(rows) = groups.get_mut(&key(row)) {
+                    rows.push(row);
+                }
+            } else {
+                groups.entry(key(row)).or_default().push(row);
+            }
+        }
+        if !declared {
+            groups.retain(|_, rows| rows.iter().any(|row| passes(question.filter.as_ref(), row)));
+        }
+        (groups, declared)
+    }
+}
+
+pub(crate) fn passes(filter: Option<&Pred>, row: &Row) -> bool {
+    filter.is_none_or(|pred| pred.holds(row))
+}
+
+/// The distinct entities of some rows, at most k.
+pub(crate) fn entities<'r>(rows: impl Iterator<Item = &'r Row>, k: u32) -> u32 {
+    let seen: BTreeSet<i64> = rows.map(|row| row.id).collect();
+    (seen.len() as u32).min(k)
+}
+
+/// One aggregate of a question, with what it takes for a row to contribute.
+pub(crate) struct Meaning<'a> {
+    pub(crate) question: &'a Question,
+    pub(crate) agg: &'a Agg,
+    /// Contributing arms: the arm's number and its term.
+    pub(crate) arms: Vec<(usize, Term)>,
+}
+
+impl<'a> Meaning<'a> {
+    pub(crate) fn of(question: &'a Question, agg: &'a Agg) -> Self {
+        let counts = agg.function == "count";
+        let contributes = |term: &Term| counts || *term != Term::Literal(0);
+        let arms: Vec<(usize, Term)> = match &agg.arg {
+            Arg::Rows | Arg::Entity => vec![(0, Term::Literal(1))],
+            Arg::Term(cols) => vec![(0, Term::Cols(cols.clone()))],
+            Arg::Case { whens, otherwise } => {
+                let terms = whens.iter().map(|(_, term)| term).chain(otherwise.as_ref()).cloned().enumerate();
+                terms.filter(|(_, term)| contributes(term)).collect()
+            }
+        };
+        Self { question, agg, arms }
+    }
+
+    /// The arm that a row takes, if it passes WHERE and FILTER.
+    fn arm(&self, row: &Row) -> Option<usize> {
+        if !passes(self.question.filter.as_ref(), row) || !passes(self.agg.filter.as_ref(), row) {
+            return None;
+        }
+        match &self.agg.arg {
+            Arg::Rows | Arg::Entity | Arg::Term(_) => Some(0),
+            Arg::Case { whens, otherwise } => {
+                let taken = whens.iter().position(|(when, _)| when.holds(row));
+                taken.or(otherwise.is_some().then_some(whens.len()))
+            }
+        }
+    }
+
+    /// The contributing arm that lets a row in, whatever its measures are.
+    fn lets_in(&self, row: &Row) -> Option<&Term> {
+        let arm = self.arm(row)?;
+        self.arms.iter().find(|(at, _)| *at == arm).map(|(_, term)| term)
+    }
+
+    pub(crate) fn contributes(&self, branch: usize, row: &Row) -> bool {
+        let (at, term) = &self.arms[branch];
+        self.arm(row) == Some(*at) && present(term, row)
+    }
+
+    /// A row that is let in, and lacks a value whose absence is not public.
+    fn gap(&self, seen: &Seen, row: &Row) -> bool {
+        self.lets_in(row).is_some_and(|term| {
+            let (public, private): (Vec<Col>, Vec<Col>) =
+                term.cols().iter().partition(|col| seen.rule(**col).missing_public);
+            let absent = |col: &Col| row.get(*col) == Val::Null;
+            !public.iter().any(absent) && private.iter().any(absent)
+        })
+    }
+
+    /// Everything that decides, so that a product over these columns judges it exactly.
+    pub(crate) fn read(&self) -> Vec<Col> {
+        let mut cols = Vec::new();
+        self.question.filter.iter().chain(&self.agg.filter).for_each(|pred| pred.cols(&mut cols));
+        if let Arg::Case { whens, .. } = &self.agg.arg {
+            whens.iter().for_each(|(pred, _)| pred.cols(&mut cols));
+        }
+        self.question.keys.iter().for_each(|key| key.cols(&mut cols));
+        cols
+    }
+
+    /// For each group that could be: the question lets every row in; a missing value can leave one out.
+    pub(crate) fn publicly(&self, seen: &Seen) -> BTreeMap<Vec<Val>, (bool, bool)> {
+        let mut cols: BTreeSet<Col> = self.read().into_iter().collect();
+        self.arms.iter().for_each(|(_, term)| cols.extend(term.cols()));
+        let mut judged = BTreeMap::new();
+        for row in seen.possible(&cols) {
+            let key = self.question.keys.iter().map(|key| key.eval(&row)).collect::<Vec<_>>();
+            let (always, gap) = judged.entry(key).or_insert((true, false));
+            *always &= self.lets_in(&row).is_some();
+            // The test of public columns is on the row at hand; on paper any of them can have a value.
+            *gap |= self.gap(seen, &row);
+        }
+        judged
+    }
+
+    /// Whom the cell leaves out, by each kind of condition that can leave anyone out.
+    pub(crate) fn left_out(&self, seen: &Seen, rows: &[&Row], always: bool, gap: bool, k: u32) -> u32 {
+        if self.agg.arg == Arg::Entity {
+            let inside: BTreeSet<i64> =
+                rows.iter().filter(|row| self.lets_in(row).is_some()).map(|row| row.id).collect();
+            return entities(rows.iter().copied().filter(|row| !inside.contains(&row.id)), k);
+        }
+        let mut least = None;
+        let mut kind = |count: u32| least = Some(least.unwrap_or(k).min(count));
+        if !always {
+            for (_, term) in &self.arms {
+                let out = |row: &&Row| self.lets_in(row).is_none() && present(term, row);
+                kind(entities(rows.iter().copied().filter(out), k));
+            }
+        }
+        if gap {
+            kind(entities(rows.iter().copied().filter(|row| self.gap(seen, row)), k));
+        }
+        least.unwrap_or(0)
+    }
+
+    /// Whom the cell leaves out, by all conditions together: never fewer than any kind alone.
+    pub(crate) fn outside(&self, rows: &[&Row], k: u32) -> u32 {
+        let inside = |row: &&Row| self.lets_in(row).is_some_and(|term| present(term, row));
+        entities(rows.iter().copied().filter(|row| !inside(row)), k)
+    }
+}
+
+fn present(term: &Term, row: &Row) -> bool {
+    term.cols().iter().all(|col| row.get(*col) != Val::Null)
+}

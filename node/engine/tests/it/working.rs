@@ -1,0 +1,304 @@
+//! Planning, running and finishing: what a front gets, and what it never gets.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array};
+use liquid_node_api::Error;
+use liquid_node_api::engine::{Ask, Caps, Told};
+use liquid_node_api::parameter::Parameter;
+use liquid_policy::Code;
+use liquid_policy::table::{ColumnRule, Domain, DomainValue, Obligations};
+
+use crate::site::{Front, Site, caps, declare, encode, lines, obligations};
+
+const MODEL: &str = r#"
+[[table]]
+name = "visits"
+description = "one row a visit"
+column = [
+    { name = "patient", type = "integer", description = "a pseudonym" },
+    { name = "ward", type = "text", description = "where" },
+    { name = "sex", type = "text", description = "of the patient" },
+    { name = "cost", type = "integer", description = "of the visit" },
+]
+"#;
+
+const CONFIG: &str = r#"
+    model = "model.toml"
+    source = [{ name = "visits", path = "visits.csv", format = "csv" }]
+"#;
+
+/// Patients 1 to 5; patient 2 came twice, patient 4's cost is not known, patient 5's ward is not on the list.
+const VISITS: &str = "patient,ward,sex,cost\n1,A,F,10\n2,A,F,20\n2,B,F,30\n3,A,M,40\n4,A,M,\n5,X,M,60\n";
+
+async fn site(visits: &str) -> (Site, Front) {
+    let site = Site::new();
+    site.write("model.toml", MODEL);
+    site.write("visits.csv", visits);
+    let front = site.open(CONFIG).await.unwrap();
+    (site, front)
+}
+
+fn guarded(k: u32) -> Obligations {
+    let mut guarded = obligations("visits", "patient", Some(k));
+    let wards = ["A", "B", "C"].map(|ward| DomainValue::Text(ward.to_owned())).to_vec();
+    declare(
+        &mut guarded,
+        "ward",
+        ColumnRule { domain: Some(Domain::Values(wards)), ..ColumnRule::default() },
+    );
+    let sexes = ["F", "M"].map(|sex| DomainValue::Text(sex.to_owned())).to_vec();
+    let domain = Some(Domain::Values(sexes));
+    declare(&mut guarded, "sex", ColumnRule { domain, required: true, missing_public: false });
+    guarded
+}
+
+fn names(batch: &RecordBatch) -> Vec<&str> {
+    batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect()
+}
+
+fn failed(told: &Told) -> (&Error, &str) {
+    let Told::Failed { error, detail } = told else { panic!("{told:?}") };
+    (error, detail)
+}
+
+#[tokio::test]
+async fn declared_groups_stand_there_seen_or_not_in_the_order_of_their_keys() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = "SELECT ward, count(*), sum(cost) FROM visits GROUP BY ward";
+    let (layout, cells) = front.cells(sql, &guarded(10)).await;
+    assert!(layout.guarded && layout.declared);
+    assert_eq!(names(&cells), ["g0", "a0", "a1", "present", "c0_0", "c1_0", "l0", "l1", "s0", "s1"]);
+    assert_eq!(
+        lines(&cells),
+        [
+            "A 4 70 4 4 3 0 1 true false",
+            "B 1 30 1 1 1 0 0 true false",
+            "C 0 NULL 0 0 0 0 0 true false",
+            "NULL 1 60 1 1 1 0 0 true false", // ward X is outside the domain
+        ]
+    );
+}
+
+#[tokio::test]
+async fn groups_that_are_not_declared_stand_there_only_where_a_row_passes() {
+    let (_site, mut front) = site(VISITS).await;
+    let mut undeclared = guarded(10);
+    undeclared.columns.clear();
+    let sql = "SELECT ward, count(*) FROM visits WHERE sex = 'F' GROUP BY ward";
+    let (layout, cells) = front.cells(sql, &undeclared).await;
+    assert!(!layout.declared);
+    assert_eq!(lines(&cells), ["A 2 2 2 2 false", "B 1 1 1 0 false"]);
+}
+
+#[tokio::test]
+async fn a_group_that_the_question_shuts_out_is_publicly_empty() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = "SELECT ward, count(*) FROM visits WHERE ward IN ('A', 'C') GROUP BY ward";
+    let (layout, cells) = front.cells(sql, &guarded(10)).await;
+    assert!(layout.declared);
+    assert_eq!(lines(&cells), ["A 4 4 4 0 true", "C 0 0 0 0 true"]);
+}
+
+#[tokio::test]
+async fn rows_without_a_value_do_not_hide_how_few_others_are_left_out() {
+    // Men's costs are all unknown but one: the sum over women leaves out one known cost, not four people.
+    let (_site, mut front) =
+        site("patient,ward,sex,cost\n1,A,F,10\n2,A,F,20\n3,A,M,40\n4,A,M,\n5,A,M,\n6,A,M,\n").await;
+    let mut guarded = guarded(10);
+    let (_, cells) = front.cells("SELECT sum(cost) FROM visits WHERE sex = 'F'", &guarded).await;
+    assert_eq!(lines(&cells), ["30 2 2 0 false"]); // nobody among the women lacks a cost: that is judged too
+    declare(&mut guarded, "cost", ColumnRule { missing_public: true, ..ColumnRule::default() });
+    let (_, cells) = front.cells("SELECT sum(cost) FROM visits WHERE sex = 'F'", &guarded).await;
+    assert_eq!(lines(&cells), ["30 2 2 1 false"]);
+}
+
+#[tokio::test]
+async fn without_a_minimum_the_cut_is_what_was_asked_over_declared_values() {
+    let (_site, mut front) = site(VISITS).await;
+    let mut open = guarded(10);
+    open.minimum = None;
+    let sql = "SELECT ward, count(*), avg(cost) FROM visits WHERE sex = 'M' GROUP BY ward";
+    let (layout, cells) = front.cells(sql, &open).await;
+    assert!(!layout.guarded && !layout.declared);
+    assert_eq!(names(&cells), ["g0", "a0", "a1"]);
+    assert_eq!(lines(&cells), ["A 2 40.0", "NULL 1 60.0"]);
+}
+
+#[tokio::test]
+async fn distinct_asks_for_nothing_but_presence() {
+    let (_site, mut front) = site(VISITS).await;
+    let (layout, cells) = front.cells("SELECT DISTINCT sex FROM visits", &guarded(3)).await;
+    assert!(layout.branches.is_empty());
+    assert_eq!(lines(&cells), ["F 2", "M 3"]);
+}
+
+#[tokio::test]
+async fn bound_values_are_values() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = "SELECT count(*) AS n FROM visits WHERE sex = $1";
+    let value = Parameter::Utf8(Some("F' OR 'x' = 'x".to_owned()));
+    let told = front.try_plan(sql, &[value], &["visits"]).await;
+    let Told::Planned { plan, .. } = told else { panic!("{told:?}") };
+    let (_, cells) = front.run(plan, 0, &obligations("visits", "patient", None)).await;
+    assert_eq!(lines(&cells), ["0"]);
+}
+
+#[tokio::test]
+async fn every_row_has_an_entity_and_required_columns_have_values() {
+    let (_site, mut front) = site("patient,ward,sex,cost\n1,A,F,10\n,A,F,20\n").await;
+    let planned = front.plan("SELECT count(*) FROM visits", "visits").await;
+    let (told, attached) = front.try_run(planned.plan, 0, &guarded(1), caps()).await;
+    let (error, detail) = failed(&told);
+    assert!(attached.is_empty());
+    assert!(matches!(error, Error::Fault { retry: false, .. }));
+    assert!(!error.to_string().contains("patient"), "{error}");
+    assert!(
+        detail.contains("1 rows have no value in `patient`") && detail.contains("WHERE patient IS NOT NULL")
+    );
+
+    for visits in ["patient,ward,sex,cost\n1,A,,10\n", "patient,ward,sex,cost\n1,A,D,10\n"] {
+        let (_site, mut front) = site(visits).await;
+        let planned = front.plan("SELECT count(*) FROM visits", "visits").await;
+        let (told, _) = front.try_run(planned.plan, 0, &guarded(1), caps()).await;
+        let (error, detail) = failed(&told);
+        assert!(!error.to_string().contains("sex"), "{error}");
+        assert!(detail.contains("`sex`, which the agreement says is required"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_is_read_and_checked_anew() {
+    let (site, mut front) = site(VISITS).await;
+    let open = obligations("visits", "patient", None);
+    let (_, cells) = front.cells("SELECT count(*) FROM visits", &open).await;
+    assert_eq!(lines(&cells), ["6"]);
+    site.write("visits.csv", "patient,ward,sex,cost\n1,A,F,10\n");
+    let (_, cells) = front.cells("SELECT count(*) FROM visits", &open).await;
+    assert_eq!(lines(&cells), ["1"]);
+    site.write("visits.csv", "patient,ward,sex,cost\n,A,F,10\n");
+    let planned = front.plan("SELECT count(*) FROM visits", "visits").await;
+    let (told, _) = front.try_run(planned.plan, 0, &open, caps()).await;
+    assert!(failed(&told).1.contains("`patient`"));
+    site.write("visits.csv", "patient,ward,sex,price\n1,A,F,10\n");
+    let (told, _) = front.try_run(planned.plan, 0, &open, caps()).await;
+    let (error, detail) = failed(&told);
+    assert!(detail.contains("column `cost` is missing"), "{detail}");
+    assert!(error.to_string().starts_with("the site's tables are not ready for questions"), "{error}");
+}
+
+#[tokio::test]
+async fn engine_messages_never_reach_the_caller() {
+    let site = Site::new();
+    site.write("model.toml", MODEL);
+    site.write("visits.csv", VISITS);
+    site.write(
+        "views.sql",
+        "CREATE VIEW visits AS SELECT patient, ward, sex, CAST(ward AS BIGINT) AS cost FROM raw;",
+    );
+    let config = r#"
+        model = "model.toml"
+        views = "views.sql"
+        source = [{ name = "raw", path = "visits.csv", format = "csv" }]
+    "#;
+    let mut front = site.open(config).await.unwrap();
+    let planned = front.plan("SELECT sum(cost) FROM visits", "visits").await;
+    let (told, _) = front.try_run(planned.plan, 0, &obligations("visits", "patient", None), caps()).await;
+    let (error, detail) = failed(&told);
+    assert!(detail.contains("Cannot cast"), "{detail}");
+    assert!(!error.to_string().to_lowercase().contains("cast"), "{error}");
+}
+
+#[tokio::test]
+async fn what_may_not_be_asked_is_refused_and_what_is_wrong_is_said() {
+    let (_site, mut front) = site(VISITS).await;
+    let told = front.try_plan("SELECT patient FROM visits", &[], &["visits"]).await;
+    assert!(
+        matches!(failed(&told).0, Error::Refused { refusal } if refusal.code == Code::AggRequired),
+        "{told:?}"
+    );
+    let told = front.try_plan("SELECT count(*) FROM visits WHERE nowhere = 1", &[], &["visits"]).await;
+    assert!(matches!(failed(&told).0, Error::Invalid { .. }), "{told:?}");
+    let told = front.try_plan("SELECT count(*) FROM visits", &[], &[]).await;
+    assert!(matches!(failed(&told).0, Error::Invalid { .. }), "{told:?}");
+}
+
+#[tokio::test]
+async fn plans_are_for_one_catalogue_one_number_and_one_table() {
+    let (_site, mut front) = site(VISITS).await;
+    let open = obligations("visits", "patient", None);
+    let first = front.plan("SELECT count(*) FROM visits", "visits").await;
+    let second = front.plan("SELECT count(cost) FROM visits", "visits").await;
+    let (told, _) = front.try_run(first.plan, 0, &open, caps()).await;
+    assert_eq!(failed(&told).1, "there is no such plan");
+    let (told, _) = front.try_run(second.plan, 1, &open, caps()).await;
+    assert_eq!(failed(&told).1, "there is no such cut");
+    let (told, _) = front.try_run(second.plan, 0, &obligations("other", "patient", None), caps()).await;
+    assert_eq!(failed(&told).1, "the permit is for another table than the cut");
+    front.catalogue = "another".to_owned();
+    let told = front.try_plan("SELECT count(*) FROM visits", &[], &["visits"]).await;
+    assert!(matches!(failed(&told).0, Error::Fault { retry: true, .. }), "{told:?}");
+}
+
+#[tokio::test]
+async fn caps_hold() {
+    let (_site, mut front) = site(VISITS).await;
+    let planned = front.plan("SELECT patient, count(*) FROM visits GROUP BY patient", "visits").await;
+    let open = obligations("visits", "patient", None);
+    let (told, _) = front.try_run(planned.plan, 0, &open, Caps { rows: 4, ..caps() }).await;
+    assert!(failed(&told).0.to_string().contains("group by fewer or coarser keys"));
+    let (told, _) = front.try_run(planned.plan, 0, &open, Caps { memory_bytes: 10, ..caps() }).await;
+    assert!(failed(&told).0.to_string().contains("group by fewer or coarser keys"), "{told:?}");
+    let (told, _) = front.try_run(planned.plan, 0, &open, caps()).await;
+    assert!(matches!(told, Told::Ran { .. }));
+}
+
+/// Released cells of `SELECT sex, count(*)`: women withheld or not, men released.
+fn released(women: Option<i64>) -> RecordBatch {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("g0", Arc::new(StringArray::from(vec![Some("F"), Some("M")]))),
+        ("a0", Arc::new(Int64Array::from(vec![women, Some(30)]))),
+        ("g0_mark", Arc::new(UInt8Array::from(vec![0, 0]))),
+        ("a0_mark", Arc::new(UInt8Array::from(vec![if women.is_some() { 0 } else { 2 }, 0]))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+#[tokio::test]
+async fn what_lies_above_the_cut_runs_over_released_tables() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = "SELECT sex AS \"who\", count(*) * 2 AS twice FROM visits GROUP BY sex ORDER BY twice DESC";
+    let planned = front.plan(sql, "visits").await;
+    assert!(!planned.bare);
+    assert_eq!(planned.cuts.len(), 1);
+    let fields: Vec<_> = planned.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(fields, ["who", "twice"]);
+    for (women, expected) in [(Some(40), ["F 80 0 0", "M 60 0 0"]), (None, ["M 60 0 0", "F NULL 0 2"])] {
+        let ask = Ask::Finish { plan: planned.plan, caps: caps() };
+        let (told, attached) = front.ask(ask, vec![encode(&released(women))]).await;
+        assert_eq!(told, Told::Finished { rows_may_be_missing: false });
+        let batch = crate::site::decode(&attached[0]);
+        assert_eq!(lines(&batch), expected);
+        assert!(batch.schema().fields().iter().take(2).all(|field| field.is_nullable()));
+    }
+}
+
+#[tokio::test]
+async fn a_condition_on_withheld_cells_says_that_rows_may_be_missing() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = "SELECT sex, count(*) AS n FROM visits GROUP BY sex HAVING count(*) > 35";
+    let planned = front.plan(sql, "visits").await;
+    for (women, missing) in [(Some(40), false), (None, true)] {
+        let ask = Ask::Finish { plan: planned.plan, caps: caps() };
+        let (told, attached) = front.ask(ask, vec![encode(&released(women))]).await;
+        assert_eq!(told, Told::Finished { rows_may_be_missing: missing });
+        assert_eq!(crate::site::decode(&attached[0]).num_rows(), usize::from(women.is_some()));
+    }
+}
+
+#[tokio::test]
+async fn a_printed_question_is_bare() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = r#"SELECT "sex" AS g0, count(*) AS a0 FROM "visits" GROUP BY "sex""#;
+    assert!(front.plan(sql, "visits").await.bare);
+}

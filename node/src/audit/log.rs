@@ -1,0 +1,259 @@
+//! Appending to the log, durably, and recovery after a crash.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use liquid_policy::Footprint;
+use liquid_policy::id::{RequestId, SiteName};
+
+use super::record::{Asked, Body, Head, Key, Outcome, Record, TIME_CLASSES_MS, hash};
+use super::store::Store;
+use super::verify::verify_to;
+
+/// Why a record could not be written. The log is as it was before; the node may go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The store takes no more, for now.
+    #[error("the audit log cannot be written: {0}; free space on its volume")]
+    Full(std::io::Error),
+    /// A record has no JSON form.
+    #[error("an audit record cannot be spelled: {0}")]
+    Bug(String),
+}
+
+/// Ends the process, since it is no longer known what is on the disk. Tests put something there that can be seen.
+pub type Fatal = Box<dyn Fn(&str) + Send + Sync>;
+
+/// The time now.
+pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The log of one node. Clones write to the same file.
+#[derive(Clone)]
+pub struct Log(Arc<Shared>);
+
+struct Shared {
+    writer: Mutex<Writer>,
+    key: Key,
+    now: Now,
+    fatal: Fatal,
+}
+
+struct Writer {
+    store: Box<dyn Store>,
+    number: u64,
+    head: String,
+    length: u64,
+    /// Outcomes that could not be written when they happened. They go before anything else.
+    owed: Vec<Body>,
+    /// Set after a failed sync: nothing is written any more.
+    dead: bool,
+}
+
+impl Log {
+    /// Opens a log: cuts off a half-written last line, verifies the rest, closes what a crash left open.
+    ///
+    /// # Errors
+    /// A sentence for the operator: the first bad record, or what the file system says.
+    pub fn open(
+        mut store: Box<dyn Store>,
+        site: SiteName,
+        key: Key,
+        now: Now,
+        fatal: Fatal,
+    ) -> Result<Self, String> {
+        let bytes = store.read_all().map_err(|e| format!("cannot read the audit log: {e}"))?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let cut_off_bytes = (bytes.len() - whole) as u64;
+        let good = bytes.get(..whole).unwrap_or_default();
+        let head = noted(&mut *store)?;
+        let summary = verify_to(good, Some(&key.public()), head).map_err(|bad| {
+            format!("the audit log is not whole: {bad}; keep the file as evidence and restore it from a copy")
+        })?;
+        if cut_off_bytes > 0 {
+            store.truncate(whole as u64).map_err(|e| format!("cannot mend the audit log: {e}"))?;
+        }
+        let writer = Writer {
+            store,
+            number: summary.records,
+            head: summary.head,
+            length: whole as u64,
+            owed: Vec::new(),
+            dead: false,
+        };
+        let public = key.public();
+        let log = Self(Arc::new(Shared { writer: Mutex::new(writer), key, now, fatal }));
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let mut bodies = vec![Body::Opened { site, key: public, version, cut_off_bytes }];
+        bodies.extend(crashed(summary.open));
+        log.append(bodies).map_err(|e| e.to_string())?;
+        Ok(log)
+    }
+
+    /// The key whose public half verifies this log.
+    pub fn key(&self) -> &Key {
+        &self.0.key
+    }
+
+    /// Records a request, durably. Only what comes back may be worked on.
+    ///
+    /// # Errors
+    /// The record could not be written: nothing may be executed.
+    pub fn ask(&self, asked: Asked) -> Result<Open, LogError> {
+        let request = asked.request.clone();
+        let begun = Instant::now();
+        self.append(vec![Body::Asked(Box::new(asked))])?;
+        Ok(Open { log: self.clone(), request: Some(request), begun, cuts: Vec::new() })
+    }
+
+    /// Records a request that ends at once without touching data, in one durable write.
+    ///
+    /// # Errors
+    /// The records could not be written.
+    pub fn ask_and_close(
+        &self,
+        asked: Asked,
+        cuts: Vec<Footprint>,
+        outcome: Outcome,
+    ) -> Result<(), LogError> {
+        let request = asked.request.clone();
+        let closed = Body::Closed { request, cuts, within_ms: TIME_CLASSES_MS.first().copied(), outcome };
+        self.append(vec![Body::Asked(Box::new(asked)), closed])
+    }
+
+    /// Notes that the last byte of an answer was handed on. Not worth failing for.
+    pub fn note_delivery(&self, request: RequestId) {
+        if let Err(error) = self.append(vec![Body::Delivered { request }]) {
+            tracing::warn!(%error, "delivery not noted");
+        }
+    }
+
+    fn append(&self, bodies: Vec<Body>) -> Result<(), LogError> {
+        let shared = &self.0;
+        shared.lock().append(bodies, &shared.key, &shared.now, &shared.fatal)
+    }
+
+    fn owe(&self, body: Body) {
+        self.0.lock().owed.push(body);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("key", &self.0.key).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// A panic elsewhere leaves the writer as it was after the last whole append, so its lock is taken all the same.
+    fn lock(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    fn append(&mut self, bodies: Vec<Body>, key: &Key, now: &Now, fatal: &Fatal) -> Result<(), LogError> {
+        if self.dead {
+            return Err(LogError::Full(std::io::Error::other("an earlier sync failed; restart the node")));
+        }
+        let (mut number, mut head, mut text) = (self.number, self.head.clone(), String::new());
+        for body in self.owed.iter().cloned().chain(bodies) {
+            number += 1;
+            let line = Record::seal(number, now(), &head, body, key).map_err(LogError::Bug)?;
+            head = hash(&line);
+            text.push_str(&line);
+            text.push('\n');
+        }
+        if let Err(error) = self.store.append(text.as_bytes()) {
+            // A part may be on the disk: it goes, so that the next record follows the last whole one.
+            if let Err(error) = self.store.truncate(self.length) {
+                self.dead = true;
+                fatal(&format!("the audit log can neither be written nor cut back: {error}"));
+            }
+            return Err(LogError::Full(error));
+        }
+        if let Err(error) = self.store.sync() {
+            self.dead = true;
+            fatal(&format!("the audit log cannot be synced: {error}"));
+            return Err(LogError::Full(error));
+        }
+        self.owed.clear();
+        (self.number, self.head) = (number, head);
+        self.length += text.len() as u64;
+        // The record stands already. A head that lags behind finds less, so the operator is told, but nothing fails.
+        let noted =
+            serde_json::to_vec(&Head::seal(self.number, &self.head, key)).map_err(std::io::Error::other);
+        if let Err(error) = noted.and_then(|head| self.store.note_head(&head)) {
+            tracing::error!(%error, "head of the audit log not noted");
+        }
+        Ok(())
+    }
+}
+
+fn crashed(open: BTreeSet<RequestId>) -> impl Iterator<Item = Body> {
+    open.into_iter().map(|request| Body::Closed {
+        request,
+        cuts: Vec::new(),
+        within_ms: None,
+        outcome: Outcome::Crashed,
+    })
+}
+
+/// The head that was last noted. One that a crash of the machine has torn says nothing.
+fn noted(store: &mut dyn Store) -> Result<Option<Head>, String> {
+    let head = store.head().map_err(|e| format!("cannot read the head of the audit log: {e}"))?;
+    Ok(head.and_then(|bytes| {
+        let read = serde_json::from_slice(&bytes);
+        read.inspect_err(|_| tracing::error!("head of the audit log unreadable")).ok()
+    }))
+}
+
+/// A request that is being worked on. It ends in exactly one recorded outcome: dropped without one, it is `failed`.
+#[derive(Debug)]
+#[must_use = "a request that is dropped is recorded as failed"]
+pub struct Open {
+    log: Log,
+    request: Option<RequestId>,
+    begun: Instant,
+    cuts: Vec<Footprint>,
+}
+
+impl Open {
+    /// Notes what the request touches, for the record of its outcome.
+    pub fn touches(&mut self, cuts: &[Footprint]) {
+        self.cuts = cuts.to_vec();
+    }
+
+    /// Records the outcome, durably. A release may leave only after this has come back.
+    ///
+    /// # Errors
+    /// The outcome could not be written. It is not lost: the request is then recorded as failed, before anything else
+    /// is, and so nothing may be released.
+    pub fn close(mut self, outcome: Outcome) -> Result<(), LogError> {
+        let Some(request) = self.request.take() else { return Ok(()) };
+        let closed = self.closed(request.clone(), outcome.clone());
+        self.log.append(vec![closed]).inspect_err(|_| {
+            let failed = Outcome::Failed { kind: "audit log".to_owned() };
+            let owed = if matches!(outcome, Outcome::Released { .. }) { failed } else { outcome };
+            self.log.owe(self.closed(request, owed));
+        })
+    }
+
+    fn closed(&self, request: RequestId, outcome: Outcome) -> Body {
+        let elapsed = self.begun.elapsed().as_millis();
+        let within_ms = TIME_CLASSES_MS.into_iter().find(|class| elapsed <= u128::from(*class));
+        Body::Closed { request, cuts: self.cuts.clone(), within_ms, outcome }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let Some(request) = self.request.take() else { return };
+        let closed = self.closed(request, Outcome::Failed { kind: "dropped".to_owned() });
+        if self.log.append(vec![closed.clone()]).is_err() {
+            self.log.owe(closed);
+        }
+    }
+}

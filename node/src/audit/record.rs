@@ -1,0 +1,252 @@
+//! What one line of the log says, and how it is chained and signed.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use liquid_policy::id::{
+    AgreementHash, AgreementId, OrganisationName, Purpose, RequestId, RoleName, SiteName,
+};
+use liquid_policy::{Code, Footprint};
+use ring::digest::{SHA256, digest};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+
+/// The hash that the first record names as its forerunner's.
+pub(super) const BEGINNING: &str = "liquid/audit/1";
+
+/// How long requests take is recorded in these classes alone: a precise time can tell of data.
+pub const TIME_CLASSES_MS: [u64; 3] = [250, 2_000, 10_000];
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When it was written, by the site's clock.
+    pub time: DateTime<Utc>,
+    /// SHA-256 of the line before, in hex.
+    pub previous: String,
+    /// What happened.
+    pub body: Body,
+    /// Ed25519 over the record without this field, base64.
+    pub signature: String,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Body {
+    /// The node started to write here.
+    Opened {
+        /// The site.
+        site: SiteName,
+        /// The key that signs from here on, base64.
+        key: String,
+        /// The program's version.
+        version: String,
+        /// Bytes of a half-written last line that a crash left and that were cut off; nothing was released under it.
+        cut_off_bytes: u64,
+    },
+    /// A request came in.
+    Asked(Box<Asked>),
+    /// A request ended, with its one outcome.
+    Closed {
+        /// Which.
+        request: RequestId,
+        /// What its cuts touch, as far as it was planned.
+        cuts: Vec<Footprint>,
+        /// The least of [`TIME_CLASSES_MS`] in which it ended; none where it took longer or was cut off by a crash.
+        within_ms: Option<u64>,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The last byte of a released answer was handed to the network. A note, not an outcome.
+    Delivered {
+        /// Which.
+        request: RequestId,
+    },
+}
+
+/// A request, as far as it was understood when it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Its id at this site.
+    pub request: RequestId,
+    /// The id that its sender gave it.
+    pub sender_request: RequestId,
+    /// Who asked, if they proved it.
+    pub caller: Option<AskedBy>,
+    /// The peer's certificate identity, where a coordinator carried the request.
+    pub carried_by: Option<String>,
+    /// Why, if a purpose was settled.
+    pub purpose: Option<Purpose>,
+    /// Under which agreement, if one was settled.
+    pub agreement: Option<AgreementId>,
+    /// And which version of it.
+    pub hash: Option<AgreementHash>,
+    /// The SQL with every literal bound to a `$n`; none where it could not be read.
+    pub sql: Option<String>,
+    /// SHA-256 over the SQL as it came and its bound values, keyed with the site's audit key: a repeat can be
+    /// recognised by the site, a guess cannot be checked by anybody else.
+    pub question: String,
+}
+
+/// The caller, as the token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedBy {
+    /// Their organisation.
+    pub organisation: OrganisationName,
+    /// Their roles there.
+    pub roles: Vec<RoleName>,
+    /// The person or program.
+    pub subject: String,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// An answer was released. Written and synced before its first byte leaves.
+    Released {
+        /// Rows of the answer.
+        rows: u64,
+        /// Cells that it withholds.
+        withheld: u64,
+        /// SHA-256 of the answer's Arrow messages, in hex.
+        answer: String,
+        /// The clauses that can hide something in it.
+        clauses: Vec<String>,
+    },
+    /// Policy said no.
+    Refused {
+        /// The code.
+        code: Code,
+        /// The clause.
+        clause: String,
+    },
+    /// The caller did not prove who they are, or the question was wrong.
+    Rejected {
+        /// `unauthenticated` or `invalid`.
+        kind: String,
+    },
+    /// An operation failed; nothing was released.
+    Failed {
+        /// Which kind, without detail: the operator's log has that.
+        kind: String,
+    },
+    /// The node stopped in the middle; nothing was released.
+    Crashed,
+}
+
+/// The site's key for its audit log.
+pub struct Key(Ed25519KeyPair);
+
+impl Key {
+    /// Reads a PKCS#8 key.
+    ///
+    /// # Errors
+    /// A sentence for the operator where the bytes are no Ed25519 key.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, String> {
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
+            .map(Self)
+            .map_err(|_| "the audit key is no Ed25519 key in PKCS#8".to_owned())
+    }
+
+    /// The public key, base64.
+    pub fn public(&self) -> String {
+        STANDARD.encode(self.0.public_key().as_ref())
+    }
+
+    /// A keyed hash of a question: the signature is deterministic and only this key makes it.
+    pub fn keyed_hash(&self, parts: &[&[u8]]) -> String {
+        let mut bytes = b"liquid/question/1".to_vec();
+        for part in parts {
+            bytes.extend((part.len() as u64).to_be_bytes());
+            bytes.extend(*part);
+        }
+        hex::encode(digest(&SHA256, self.0.sign(&bytes).as_ref()))
+    }
+}
+
+/// The last record, noted beside the log: records that are cut off its end are missed by nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Its number.
+    pub number: u64,
+    /// The hash of its line.
+    pub hash: String,
+    /// Ed25519 over both, base64.
+    signature: String,
+}
+
+impl Head {
+    /// Signs a head.
+    pub(super) fn seal(number: u64, hash: &str, key: &Key) -> Self {
+        let signature = STANDARD.encode(key.0.sign(&Self::signed_bytes(number, hash)).as_ref());
+        Self { number, hash: hash.to_owned(), signature }
+    }
+
+    /// Whether the signature is this public key's (raw, 32 bytes).
+    pub(super) fn is_signed_by(&self, public: &[u8]) -> bool {
+        let Ok(signature) = STANDARD.decode(&self.signature) else { return false };
+        let bytes = Self::signed_bytes(self.number, &self.hash);
+        UnparsedPublicKey::new(&ED25519, public).verify(&bytes, &signature).is_ok()
+    }
+
+    fn signed_bytes(number: u64, hash: &str) -> Vec<u8> {
+        format!("liquid/audit/head/1\n{number}\n{hash}").into_bytes()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.public())
+    }
+}
+
+impl Record {
+    /// Chains and signs a record; the result is its line, without the line feed.
+    ///
+    /// # Errors
+    /// A sentence for the operator where the record has no JSON form, which is a bug.
+    pub(super) fn seal(
+        number: u64,
+        time: DateTime<Utc>,
+        previous: &str,
+        body: Body,
+        key: &Key,
+    ) -> Result<String, String> {
+        let mut record = Self { number, time, previous: previous.to_owned(), body, signature: String::new() };
+        record.signature = STANDARD.encode(key.0.sign(&record.signed_bytes()?).as_ref());
+        record.line()
+    }
+
+    /// Whether the signature is this public key's (raw, 32 bytes).
+    pub(super) fn is_signed_by(&self, public: &[u8]) -> bool {
+        let (Ok(bytes), Ok(signature)) = (self.signed_bytes(), STANDARD.decode(&self.signature)) else {
+            return false;
+        };
+        UnparsedPublicKey::new(&ED25519, public).verify(&bytes, &signature).is_ok()
+    }
+
+    /// The record's line: one spelling only, so that a changed byte is always a changed line.
+    pub(super) fn line(&self) -> Result<String, String> {
+        serde_json::to_string(self).map_err(|e| e.to_string())
+    }
+
+    fn signed_bytes(&self) -> Result<Vec<u8>, String> {
+        let unsigned = Self { signature: String::new(), ..self.clone() };
+        Ok([BEGINNING.as_bytes(), b"\n", unsigned.line()?.as_bytes()].concat())
+    }
+}
+
+/// SHA-256 of a line, in hex.
+pub(super) fn hash(line: &str) -> String {
+    hex::encode(digest(&SHA256, line.as_bytes()))
+}

@@ -1,0 +1,127 @@
+//! The file under the log, as a seam: tests put a store there that is full, slow, broken or torn.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Where lines go. All sizes in bytes.
+pub trait Store: Send {
+    /// Everything that is there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn read_all(&mut self) -> io::Result<Vec<u8>>;
+
+    /// Adds bytes at the end; may have written a part of them when it fails.
+    ///
+    /// # Errors
+    /// What the file system says: a full disk, above all.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Cuts the file back to a length.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// What the file system says. After an error it is unknown what is on the disk, and asking again may lie.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// The head that was last noted, if any.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn head(&mut self) -> io::Result<Option<Vec<u8>>>;
+
+    /// Notes a head, whole or not at all. It need not be durable: it may lag behind the log, and never leads it.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn note_head(&mut self, head: &[u8]) -> io::Result<()>;
+}
+
+/// Where the head of a log is noted: beside it, with `.head` after its name.
+pub fn head_path(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(".head");
+    PathBuf::from(name)
+}
+
+/// A file's bytes, or none where there is no such file.
+pub(super) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A real file, locked against a second node.
+#[derive(Debug)]
+pub struct FileStore {
+    file: File,
+    head: PathBuf,
+}
+
+impl FileStore {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// A sentence for the operator, with the fix.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|e| format!("cannot open the audit log `{shown}`: {e}; make its folder writable"))?;
+        file.try_lock().map_err(|_| {
+            format!("another node writes the audit log `{shown}`; stop it or choose another folder")
+        })?;
+        // The file's name must be as durable as its content.
+        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(|e| format!("cannot sync the folder of the audit log `{shown}`: {e}"))?;
+        }
+        Ok(Self { file, head: head_path(path) })
+    }
+}
+
+impl Store for FileStore {
+    fn read_all(&mut self) -> io::Result<Vec<u8>> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::End(0))?;
+        self.file.write_all(bytes)
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
+        read_if_there(&self.head)
+    }
+
+    fn note_head(&mut self, head: &[u8]) -> io::Result<()> {
+        let mut new = self.head.clone().into_os_string();
+        new.push(".new");
+        std::fs::write(&new, head)?;
+        std::fs::rename(&new, &self.head)
+    }
+}

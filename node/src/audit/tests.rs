@@ -1,0 +1,326 @@
+//! The log under tampering, crashes and full disks.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use liquid_policy::Code;
+use liquid_policy::id::{RequestId, SiteName};
+use proptest::prelude::*;
+
+use super::record::Head;
+use super::store::head_path;
+use super::verify::verify_to;
+use super::*;
+
+/// A disk in memory that can be full, refuse to sync, or tear a write.
+#[derive(Clone, Default)]
+struct Disk(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    room: Option<usize>,
+    sync_fails: bool,
+    syncs: usize,
+    head: Option<Vec<u8>>,
+}
+
+impl Disk {
+    fn holding(bytes: &[u8]) -> Self {
+        let disk = Self::default();
+        disk.0.lock().unwrap().bytes = bytes.to_vec();
+        disk
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().bytes.clone()
+    }
+
+    fn noted(&self) -> Option<Head> {
+        self.0.lock().unwrap().head.as_ref().map(|head| serde_json::from_slice(head).unwrap())
+    }
+}
+
+impl Store for Disk {
+    fn read_all(&mut self) -> io::Result<Vec<u8>> {
+        Ok(self.bytes())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        let room = state.room.unwrap_or(usize::MAX).min(bytes.len());
+        state.bytes.extend(&bytes[..room]);
+        if room < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.0.lock().unwrap().bytes.truncate(usize::try_from(length).unwrap());
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        state.syncs += 1;
+        if state.sync_fails { Err(io::Error::other("no")) } else { Ok(()) }
+    }
+
+    fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.0.lock().unwrap().head.clone())
+    }
+
+    fn note_head(&mut self, head: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().head = Some(head.to_vec());
+        Ok(())
+    }
+}
+
+fn key() -> Key {
+    // RFC 8410, 10.3: an Ed25519 private key in PKCS#8.
+    let mut der =
+        vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    der.extend([7; 32]);
+    Key::from_pkcs8(&der).unwrap()
+}
+
+fn open(disk: &Disk) -> Result<Log, String> {
+    let now: Now = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
+    Log::open(
+        Box::new(disk.clone()),
+        SiteName::new("cleveland"),
+        key(),
+        now,
+        Box::new(|why| panic!("fatal: {why}")),
+    )
+}
+
+use super::log::Now;
+
+fn asked(n: usize) -> Asked {
+    Asked {
+        request: RequestId::new(format!("r{n}")),
+        sender_request: RequestId::new("s"),
+        caller: None,
+        carried_by: None,
+        purpose: None,
+        agreement: None,
+        hash: None,
+        sql: Some("SELECT count(*) FROM cardiac".to_owned()),
+        question: "00".to_owned(),
+    }
+}
+
+fn released() -> Outcome {
+    Outcome::Released { rows: 1, withheld: 0, answer: "ab".to_owned(), clauses: vec![] }
+}
+
+/// Seven records: two releases, a refusal, a delivery.
+fn written() -> Disk {
+    let disk = Disk::default();
+    let log = open(&disk).unwrap();
+    log.ask(asked(1)).unwrap().close(released()).unwrap();
+    log.note_delivery(RequestId::new("r1"));
+    let refused = Outcome::Refused { code: Code::ColumnUse, clause: "c".to_owned() };
+    log.ask_and_close(asked(2), vec![], refused).unwrap();
+    log.ask(asked(3)).unwrap().close(released()).unwrap();
+    disk
+}
+
+fn check(disk: &Disk) -> Result<Summary, Bad> {
+    verify_to(&disk.bytes(), Some(&key().public()), disk.noted())
+}
+
+#[test]
+fn a_good_log_verifies_and_counts() {
+    let summary = check(&written()).unwrap();
+    assert_eq!((summary.records, summary.released, summary.refused, summary.other), (8, 2, 1, 0));
+    assert!(summary.open.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn a_changed_byte_is_found_and_named(at in any::<prop::sample::Index>(), flip in 1u8..=255) {
+        let mut bytes = written().bytes();
+        let at = at.index(bytes.len());
+        let line = bytes[..at].iter().filter(|b| **b == b'\n').count() as u64 + 1;
+        bytes[at] ^= flip;
+        let bad = verify(&bytes, Some(&key().public())).unwrap_err();
+        prop_assert_eq!(bad.record, line);
+    }
+
+    #[test]
+    fn a_missing_doubled_or_moved_line_is_found(a in 0usize..8, b in 0usize..8, how in 0..3) {
+        let bytes = written().bytes();
+        let mut lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
+        let first = match how {
+            0 if a < 7 => { lines.remove(a); a }
+            1 => { let line = lines[a]; lines.insert(a, line); a + 1 }
+            _ if a != b => { lines.swap(a, b); a.min(b) }
+            _ => return Ok(()),
+        };
+        let bad = verify(&lines.concat(), Some(&key().public())).unwrap_err();
+        prop_assert_eq!(bad.record, first as u64 + 1);
+    }
+}
+
+#[test]
+fn records_cut_off_the_end_are_missed_by_the_head() {
+    let disk = written();
+    let lines: Vec<Vec<u8>> = disk.bytes().split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    for kept in 0..lines.len() {
+        let cut = lines[..kept].concat();
+        assert!(verify(&cut, None).is_ok() || kept == 0, "the chain alone cannot tell");
+        let bad = verify_to(&cut, None, disk.noted()).unwrap_err();
+        assert_eq!(bad.record, kept as u64 + 1);
+        let cut_disk = Disk::holding(&cut);
+        cut_disk.0.lock().unwrap().head = disk.0.lock().unwrap().head.clone();
+        let error = open(&cut_disk).unwrap_err();
+        assert!(error.contains("cut short"), "a node does not go on from there: {error}");
+    }
+    // A head that lags, as after a crash between the two writes, is no reason to stop.
+    let lagging = Disk::holding(&disk.bytes());
+    let early = written_until_first_release();
+    lagging.0.lock().unwrap().head = early.0.lock().unwrap().head.clone();
+    check(&lagging).unwrap();
+    open(&lagging).unwrap();
+    assert_eq!(lagging.noted().unwrap().number, lines.len() as u64 + 1);
+}
+
+fn written_until_first_release() -> Disk {
+    let disk = Disk::default();
+    open(&disk).unwrap().ask(asked(1)).unwrap().close(released()).unwrap();
+    disk
+}
+
+#[test]
+fn a_head_of_another_log_or_key_does_not_pass() {
+    let disk = written();
+    let mut head = disk.noted().unwrap();
+    head.hash = "00".to_owned();
+    assert_eq!(verify_to(&disk.bytes(), None, Some(head)).unwrap_err().record, 8);
+    let mut head = serde_json::to_value(disk.noted().unwrap()).unwrap();
+    head["signature"] = "AAAA".into();
+    let head = serde_json::from_value(head).unwrap();
+    assert!(verify_to(&disk.bytes(), None, Some(head)).unwrap_err().problem.contains("signed"));
+}
+
+#[test]
+fn a_file_is_verified_with_its_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let now: Now = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
+    let store = Box::new(FileStore::open(&path).unwrap());
+    let log =
+        Log::open(store, SiteName::new("cleveland"), key(), now, Box::new(|why| panic!("{why}"))).unwrap();
+    log.ask(asked(1)).unwrap().close(released()).unwrap();
+    let summary = verify_file(&path, Some(&key().public())).unwrap();
+    assert_eq!((summary.records, summary.released), (3, 1));
+    let whole = std::fs::read(&path).unwrap();
+    let end = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
+    std::fs::write(&path, &whole[..end]).unwrap();
+    assert_eq!(verify_file(&path, None).unwrap_err().record, 3);
+    std::fs::remove_file(head_path(&path)).unwrap();
+    assert!(verify_file(&path, None).unwrap_err().to_string().contains("is missing"));
+    assert!(
+        verify_file(&folder.path().join("none"), None).unwrap_err().to_string().contains("cannot be read")
+    );
+}
+
+#[test]
+fn another_key_does_not_pass() {
+    let other = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [9; 32]);
+    assert_eq!(verify(&written().bytes(), Some(&other)).unwrap_err().record, 1);
+}
+
+#[test]
+fn cut_at_every_byte_the_log_recovers_and_every_request_has_one_outcome() {
+    let whole = written().bytes();
+    for length in 0..=whole.len() {
+        let disk = Disk::holding(&whole[..length]);
+        drop(open(&disk).unwrap_or_else(|e| panic!("cut at {length}: {e}")));
+        let summary = check(&disk).unwrap_or_else(|e| panic!("cut at {length}: {e}"));
+        assert!(summary.open.is_empty(), "cut at {length}");
+        let kept = whole[..length].split_inclusive(|b| *b == b'\n').filter(|l| l.ends_with(b"\n"));
+        let releases =
+            kept.filter(|l| std::str::from_utf8(l).unwrap().contains("\"released\"")).count() as u64;
+        assert_eq!(summary.released, releases, "cut at {length}");
+    }
+}
+
+#[test]
+fn a_changed_log_is_not_opened() {
+    let mut bytes = written().bytes();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    let error = open(&Disk::holding(&bytes)).unwrap_err();
+    assert!(error.contains("is bad") && error.contains("restore"), "{error}");
+}
+
+#[test]
+fn a_full_disk_stops_nothing_but_the_request_and_mends_itself() {
+    let whole = written().bytes().len();
+    for room in 0..400 {
+        let disk = Disk::default();
+        let log = open(&disk).unwrap();
+        let first = log.ask(asked(1)).unwrap();
+        disk.0.lock().unwrap().room = Some(room);
+        // The release cannot be recorded, so it must not leave; and nothing new may begin.
+        if room < 150 {
+            assert!(first.close(released()).unwrap_err().to_string().contains("free space"));
+            assert!(log.ask(asked(2)).is_err());
+        } else {
+            drop(first);
+        }
+        disk.0.lock().unwrap().room = None;
+        log.ask(asked(3)).unwrap().close(released()).unwrap();
+        let summary = check(&disk).unwrap();
+        assert!(summary.open.is_empty(), "room {room}");
+        assert_eq!((summary.released, summary.other), (1, 1), "room {room}");
+    }
+    assert!(whole > 400, "the rooms above are smaller than a record");
+}
+
+#[test]
+fn a_dropped_request_is_recorded_as_failed() {
+    let disk = Disk::default();
+    let log = open(&disk).unwrap();
+    drop(log.ask(asked(1)).unwrap());
+    assert_eq!(check(&disk).unwrap().other, 1);
+}
+
+#[test]
+fn a_failed_sync_is_fatal_and_nothing_is_written_after_it() {
+    let disk = Disk::default();
+    let fatal = Arc::new(Mutex::new(0));
+    let seen = fatal.clone();
+    let now: Now = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
+    let log = Log::open(
+        Box::new(disk.clone()),
+        SiteName::new("cleveland"),
+        key(),
+        now,
+        Box::new(move |_| *seen.lock().unwrap() += 1),
+    )
+    .unwrap();
+    let request = log.ask(asked(1)).unwrap();
+    disk.0.lock().unwrap().sync_fails = true;
+    assert!(request.close(released()).is_err());
+    assert_eq!(*fatal.lock().unwrap(), 1);
+    let syncs = disk.0.lock().unwrap().syncs;
+    disk.0.lock().unwrap().sync_fails = false;
+    assert!(log.ask(asked(2)).is_err());
+    assert_eq!(disk.0.lock().unwrap().syncs, syncs, "a failed sync is never tried again");
+}
+
+#[test]
+fn a_file_is_locked_against_a_second_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let first = FileStore::open(&path).unwrap();
+    assert!(FileStore::open(&path).unwrap_err().contains("another node"));
+    drop(first);
+    FileStore::open(&path).unwrap();
+}

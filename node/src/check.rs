@@ -1,0 +1,172 @@
+//! From a question to permits: the engine plans, this process decides, and the record of the question is made.
+
+use bytes::Bytes;
+use liquid_node_api::child::{Failure, Lease};
+use liquid_node_api::engine::{Ask, Told};
+use liquid_node_api::parameter::Parameter;
+use liquid_node_api::{Error, sql};
+use liquid_policy::admit::Admitted;
+use liquid_policy::id::{RequestId, TableName};
+use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
+use tokio::time::Instant;
+
+use crate::audit::record::AskedBy;
+use crate::audit::{Asked, Key};
+use crate::node::Node;
+use crate::pipeline::Question;
+use crate::serve::Session;
+
+/// An engine, held for all steps of one request.
+pub type Engine = Lease<Ask, Told>;
+
+/// A planned question, every cut of it permitted.
+pub struct Checked {
+    /// The engine's number for the plan.
+    pub plan: u64,
+    /// One permit a cut, in the order in which they run.
+    pub permits: Vec<Permit>,
+    /// Nothing lies above the one cut.
+    pub bare: bool,
+    /// The answer's columns, as an Arrow IPC schema message.
+    pub schema: Vec<u8>,
+}
+
+/// Leases an engine, unless the question is too large to be looked at.
+///
+/// # Errors
+/// The refusal; a fault where all engines are busy, the deadline passes, or none starts.
+pub async fn engine(node: &Node, question: &Question, deadline: Instant) -> Result<Engine, Error> {
+    let most = node.config.limits.sql_bytes;
+    let values: usize = question.parameters.iter().map(bytes).sum();
+    if question.sql.len() > most {
+        return Err(too_long("the SQL is", most).into());
+    }
+    if question.parameters.len() > PARAMETERS_MAX || values > most {
+        return Err(too_long("the bound values are more than 1000 or", most).into());
+    }
+    node.engines.lease(deadline).await.map_err(|failure| {
+        if let Failure::Unstarted(detail) = &failure {
+            tracing::error!(detail, "engine does not start");
+        }
+        failure.into()
+    })
+}
+
+/// Plans a question and decides each of its cuts. No data is touched.
+///
+/// # Errors
+/// The refusal, what is wrong with the question, or a fault. `cuts` holds the footprints as soon as they are known, so
+/// that a refusal's record can show them.
+pub async fn check(
+    node: &Node,
+    engine: &mut Engine,
+    admitted: &Admitted,
+    question: &Question,
+    cuts: &mut Vec<Footprint>,
+) -> Result<Checked, Error> {
+    let agreement = admitted.agreement();
+    let tables: Vec<TableName> = agreement.tables().keys().cloned().collect();
+    let ask = Ask::Plan {
+        sql: question.sql.clone(),
+        parameters: question.parameters.clone(),
+        tables,
+        catalogue: node.catalogue.clone(),
+    };
+    let Told::Planned { plan, cuts: planned, bare, schema } = ask_engine(engine, ask, vec![]).await?.0 else {
+        return Err(broke_its_word("another answer to `Plan`"));
+    };
+    *cuts = planned;
+    let permits = cuts.iter().map(|cut| decide(admitted, cut)).collect::<Result<Vec<_>, Refusal>>()?;
+    Ok(Checked { plan, permits, bare, schema })
+}
+
+/// Asks the engine; its own failures become errors here, and their detail goes to the operator's log alone.
+pub(crate) async fn ask_engine(
+    engine: &mut Engine,
+    ask: Ask,
+    attached: Vec<Bytes>,
+) -> Result<(Told, Vec<Bytes>), Error> {
+    match engine.ask(ask, attached).await {
+        Ok((Told::Failed { error, detail }, _)) => {
+            if matches!(error, Error::Fault { .. }) {
+                tracing::error!(detail, "engine failed");
+            } else {
+                tracing::debug!(detail, "engine did not plan");
+            }
+            Err(error)
+        }
+        Ok(told) => Ok(told),
+        Err(failure) => {
+            tracing::error!(?failure, "engine gave no answer");
+            Err(failure.into())
+        }
+    }
+}
+
+/// The engine answered in a way that its protocol does not know, or with rows of another form than was permitted.
+pub(crate) fn broke_its_word(detail: &str) -> Error {
+    tracing::error!(detail, "engine broke its word");
+    Error::fault(
+        "the site's engine did not answer as it must",
+        false,
+        "send the reference to the site's operator",
+    )
+}
+
+/// The record of a question, as far as it was understood.
+pub(crate) fn asked(
+    key: &Key,
+    request: &RequestId,
+    session: &Session,
+    question: &Question,
+    admitted: Option<&Admitted>,
+) -> Asked {
+    let caller = &session.caller;
+    Asked {
+        request: request.clone(),
+        sender_request: RequestId::new(question.id.as_str().chars().take(80).collect::<String>()),
+        caller: Some(AskedBy {
+            organisation: caller.organisation.clone(),
+            roles: caller.roles.clone(),
+            subject: caller.subject.clone(),
+        }),
+        carried_by: session.peer.as_ref().map(|peer| peer.identity.to_string()),
+        purpose: admitted.map(|admitted| admitted.purpose().clone()),
+        agreement: admitted.map(|admitted| admitted.agreement().id().clone()),
+        hash: admitted.map(|admitted| admitted.agreement().hash().clone()),
+        sql: (question.sql.len() <= RECORDED_BYTES_MAX).then(|| sql::text::without_literals(&question.sql)),
+        question: key.keyed_hash(&[question.sql.as_bytes(), &spelled(&question.parameters)]),
+    }
+}
+
+/// SQL that is longer is recorded by its hash alone: whoever sends it must not fill the log's disk.
+const RECORDED_BYTES_MAX: usize = 16 << 10;
+
+fn spelled(parameters: &[Parameter]) -> Vec<u8> {
+    // A list of plain values always has a JSON form.
+    serde_json::to_vec(parameters).unwrap_or_default()
+}
+
+/// Values that may be bound.
+const PARAMETERS_MAX: usize = 1000;
+
+fn bytes(parameter: &Parameter) -> usize {
+    match parameter {
+        Parameter::Utf8(Some(text)) => text.len(),
+        Parameter::Null
+        | Parameter::Utf8(None)
+        | Parameter::Boolean(_)
+        | Parameter::Int64(_)
+        | Parameter::Float64(_)
+        | Parameter::Date32(_) => 8,
+    }
+}
+
+fn too_long(what: &str, most: usize) -> Refusal {
+    Refusal::new(
+        Code::Limit,
+        "liquid.sql_bytes",
+        format!("{what} longer than {most} bytes"),
+        "ask a shorter question, with lists as bound parameters or as several questions",
+    )
+}

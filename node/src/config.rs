@@ -1,0 +1,224 @@
+//! `node.toml`: what a site's operator writes. Unknown keys are errors, paths are relative to the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use liquid_node_api::engine::Caps;
+use liquid_node_api::tls::{self, Identity};
+use liquid_node_api::token::Issuer;
+use liquid_policy::id::{OrganisationName, SiteName};
+use liquid_policy::signature::TrustedKey;
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The site and its port.
+    pub node: Site,
+    /// Its certificate, and the authority whose certificates coordinators show.
+    pub tls: tls::Files,
+    /// Whose tokens count.
+    pub identity: Identities,
+    /// The keys whose signatures under agreements count.
+    #[serde(default, rename = "trusted_key")]
+    pub trusted_keys: Vec<TrustedKey>,
+    /// The audit log.
+    pub audit: Audit,
+    /// Caps on requests.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The site's data, read by the engine's own process alone.
+    #[serde(default)]
+    pub engine: toml::Table,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The site's name, as the federation knows it.
+    pub site: SiteName,
+    /// The organisation whose place it is.
+    pub organisation: OrganisationName,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder of agreements: each `<name>.toml` with its signatures in `<name>.sig.toml`.
+    pub agreements: PathBuf,
+    /// The coordinators that may carry callers' questions here, by the URI in their certificates.
+    #[serde(default)]
+    pub coordinators: Vec<Identity>,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identities {
+    /// Who signs tokens.
+    #[serde(rename = "issuer")]
+    pub issuers: Vec<Issuer>,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The log's file.
+    pub log: PathBuf,
+    /// The Ed25519 key that signs it, PKCS#8 in DER.
+    pub key: PathBuf,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// How long a request may take; a caller can ask for less.
+    pub deadline_ms: u64,
+    /// Engine processes, and so requests that run at one time.
+    pub engines: usize,
+    /// Requests that may wait for one.
+    pub queue: usize,
+    /// Bytes of SQL that are looked at.
+    pub sql_bytes: usize,
+    /// Memory that the large operators of one request may take.
+    pub memory_bytes: u64,
+    /// Rows that a cut may have before disclosure.
+    pub rows: u64,
+    /// Connections at one time.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 30_000,
+            engines: 2,
+            queue: 32,
+            sql_bytes: 64 << 10,
+            memory_bytes: 1 << 30,
+            rows: 1_000_000,
+            connections: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a request may take that asks for `asked`.
+    pub fn deadline(&self, asked: Option<Duration>) -> Duration {
+        let most = Duration::from_millis(self.deadline_ms);
+        asked.map_or(most, |asked| asked.min(most))
+    }
+
+    /// Whether a node can work under them.
+    fn sound(&self) -> Result<(), String> {
+        let Self { deadline_ms, engines, queue: _, sql_bytes, memory_bytes, rows, connections } = self;
+        let positive = [
+            ("deadline_ms", *deadline_ms > 0),
+            ("engines", *engines > 0),
+            ("sql_bytes", *sql_bytes > 0),
+            ("memory_bytes", *memory_bytes > 0),
+            ("rows", *rows > 0),
+            ("connections", *connections > 0),
+        ];
+        match positive.iter().find(|(_, is_positive)| !is_positive) {
+            Some((name, _)) => {
+                Err(format!("`{name}` in `[limits]` is 0; write a number from 1, or leave it out"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Caps for the engine.
+    pub fn caps(&self) -> Caps {
+        Caps { memory_bytes: self.memory_bytes, rows: self.rows }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct Unusable {
+    path: PathBuf,
+    problem: String,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is not TOML, has unknown keys, or a limit of 0 that would stop everything.
+    pub fn read(path: &Path) -> Result<Self, Unusable> {
+        let unusable = |problem: String| Unusable { path: path.to_owned(), problem };
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+        config.limits.sound().map_err(unusable)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        config.tls = config.tls.within(folder);
+        config.node.agreements = folder.join(config.node.agreements);
+        config.audit.log = folder.join(config.audit.log);
+        config.audit.key = folder.join(config.audit.key);
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+[node]
+site = "cleveland"
+organisation = "cleveland"
+listen = "127.0.0.1:7434"
+agreements = "agreements"
+[tls]
+cert = "c.pem"
+key = "/keys/k.pem"
+ca = "ca.pem"
+[[identity.issuer]]
+issuer = "https://login.example"
+audience = "heart"
+public_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+[audit]
+log = "audit.jsonl"
+key = "audit.key"
+"#;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_limits_have_defaults() {
+        let config = read(SMALL).unwrap();
+        assert!(config.audit.log.is_absolute() && config.audit.log.ends_with("audit.jsonl"));
+        assert_eq!(config.tls.key, Path::new("/keys/k.pem"));
+        assert_eq!(config.limits, Limits::default());
+        let (long, short) = (Duration::from_secs(600), Duration::from_secs(1));
+        assert_eq!(
+            config.limits.deadline(Some(long)),
+            Duration::from_secs(30),
+            "a caller can only ask for less"
+        );
+        assert_eq!(config.limits.deadline(Some(short)), short);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (text, part) in [
+            (format!("{SMALL}colour = 1"), "colour"),
+            (format!("{SMALL}[limits]\nengines = 0"), "`engines`"),
+            (SMALL.replace("audience", "audiance"), "audiance"),
+            (SMALL.replace("[node]", "[node]\ncoordinators = [\"https://a\"]"), "liquid://coordinator"),
+            (SMALL.replace("127.0.0.1:7434", "here"), "listen"),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert!(error.contains(part) && error.contains("node.toml"), "{error}");
+        }
+    }
+}

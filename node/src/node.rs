@@ -1,0 +1,139 @@
+//! Everything that is open while a node runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use liquid_node_api::catalogue::{Catalogue, Model, ModelTable, PublishedAgreement};
+use liquid_node_api::child::{Pool, PoolSettings, Start};
+use liquid_node_api::engine::{Ask, Told};
+use liquid_node_api::token::Issuers;
+use liquid_policy::admit::{Caller, open_to};
+use liquid_policy::document::Entities;
+use tokio::time::Instant;
+
+use crate::agreements::{self, Agreements};
+use crate::audit::log::{Fatal, Now};
+use crate::audit::{FileStore, Key, Log, Store};
+use crate::config::Config;
+
+/// What a node does not make for itself, so that tests can put in their own.
+pub struct Parts {
+    /// Starts engines: child processes of the same binary, as a rule.
+    pub engines: Arc<dyn Start<Ask, Told>>,
+    /// The clock.
+    pub now: Now,
+    /// Ends the process when it is no longer known what is on the disk.
+    pub fatal: Fatal,
+    /// The audit log's file; the configured one where nothing is given.
+    pub store: Option<Box<dyn Store>>,
+}
+
+/// A running node, without its port.
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) issuers: Issuers,
+    pub(crate) agreements: Agreements,
+    pub(crate) engines: Pool<Ask, Told>,
+    pub(crate) log: Log,
+    pub(crate) now: Now,
+    /// The tables, as the engine found them when it opened.
+    pub(crate) model: Model,
+    /// Their version: a plan against another one is refused by the engine.
+    pub(crate) catalogue: String,
+    pub(crate) name: String,
+}
+
+impl Node {
+    /// Opens a node: log, agreements, engines.
+    ///
+    /// # Errors
+    /// A sentence for the operator, with the fix.
+    pub async fn open(config: Config, parts: Parts) -> Result<Self, String> {
+        let issuers = Issuers::new(&config.identity.issuers).map_err(|e| e.to_string())?;
+        let agreements = agreements::read(&config.node.agreements, &config.trusted_keys)?;
+        let store = match parts.store {
+            Some(store) => store,
+            None => Box::new(FileStore::open(&config.audit.log)?),
+        };
+        let key = std::fs::read(&config.audit.key).map_err(|e| {
+            format!("cannot read the audit key `{}`: {e}; set `key` in `[audit]`", config.audit.key.display())
+        })?;
+        let key = Key::from_pkcs8(&key)?;
+        let log = Log::open(store, config.node.site.clone(), key, Arc::clone(&parts.now), parts.fatal)?;
+        let settings = PoolSettings {
+            workers: config.limits.engines,
+            queue: config.limits.queue,
+            ..PoolSettings::default()
+        };
+        let engines = Pool::start(parts.engines, settings).await?;
+        let (model, catalogue) = opened(&engines).await?;
+        let name = format!("Liquid node {}", config.node.site);
+        Ok(Self { config, issuers, agreements, engines, log, now: parts.now, model, catalogue, name })
+    }
+
+    /// The configuration it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn time(&self) -> DateTime<Utc> {
+        (self.now)()
+    }
+
+    /// The agreements that it holds.
+    pub fn agreements(&self) -> &Agreements {
+        &self.agreements
+    }
+
+    /// What a caller may see here: names, types and meaning. It touches no data and releases nothing that the agreements
+    /// do not already say to their recipients, so it leaves no record.
+    pub fn catalogue(&self, caller: &Caller) -> Catalogue {
+        let mut agreements = Vec::new();
+        let mut tables: Vec<ModelTable> = Vec::new();
+        for (agreement, purposes) in open_to(&self.agreements.signed, caller, self.time().date_naive()) {
+            let (mut names, mut disjoint) = (Vec::new(), Vec::new());
+            for ruled in agreement.tables().values() {
+                let Some(table) = self.model.tables.iter().find(|t| t.name == *ruled.name()) else {
+                    continue;
+                };
+                names.push(table.name.clone());
+                if ruled.entities() == Entities::Disjoint {
+                    disjoint.push(table.name.clone());
+                }
+                let visible: Vec<_> = ruled.visible_columns().collect();
+                let columns = table.columns.iter().filter(|column| visible.contains(&&column.name));
+                let shown = ModelTable { columns: columns.cloned().collect(), ..table.clone() };
+                match tables.iter_mut().find(|known| known.name == shown.name) {
+                    Some(known) => known.columns.extend(
+                        shown.columns.into_iter().filter(|c| !known.columns.contains(c)).collect::<Vec<_>>(),
+                    ),
+                    None => tables.push(shown),
+                }
+            }
+            agreements.push(PublishedAgreement {
+                id: agreement.id().clone(),
+                hash: agreement.hash().clone(),
+                purposes: purposes.into_iter().collect(),
+                tables: names,
+                disjoint,
+            });
+        }
+        Catalogue { site: self.config.node.site.clone(), agreements, tables }
+    }
+}
+
+/// What the engines found in the site's data.
+async fn opened(engines: &Pool<Ask, Told>) -> Result<(Model, String), String> {
+    let deadline = Instant::now() + OPENING_TIMEOUT;
+    let failed = |why: &dyn std::fmt::Display| format!("the engine does not open the site's data: {why}");
+    let mut lease = engines.lease(deadline).await.map_err(|e| failed(&e))?;
+    match lease.ask(Ask::Open, vec![]).await.map_err(|e| failed(&e))?.0 {
+        Told::Opened { model, catalogue } => Ok((model, catalogue)),
+        Told::Failed { detail, .. } => Err(failed(&detail)),
+        _ => Err(failed(&"it gave another answer; run the same version of liquid as node and engine")),
+    }
+}
+
+/// How long the engine may take to tell what tables there are.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,0 +1,237 @@
+//! The one way out of a site.
+
+use std::time::Duration;
+
+use liquid_disclosure::{Released, Table, disclose};
+use liquid_node_api::Error;
+use liquid_node_api::parameter::Parameter;
+use liquid_node_api::report::SiteReport;
+use liquid_node_api::sql::Answer;
+use liquid_node_api::wire::{Encoded, IntoWire as _};
+use liquid_policy::admit::{Admitted, Named};
+use liquid_policy::id::{AgreementHash, AgreementId, Purpose, RequestId};
+use liquid_policy::{Code, Footprint, Permit, Refusal};
+use ring::digest::{SHA256, digest};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::audit::{LogError, Outcome};
+use crate::check::{asked, broke_its_word, check, engine};
+use crate::execute::{execute, finish_above};
+use crate::node::Node;
+use crate::serve::Session;
+
+/// A question, whichever way it came.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Its sender's id for it.
+    pub id: RequestId,
+    /// The query.
+    pub sql: String,
+    /// Its bound values.
+    pub parameters: Vec<Parameter>,
+    /// The purpose, where one was named.
+    pub purpose: Option<Purpose>,
+    /// The agreement, where one was named.
+    pub agreement: Option<AgreementId>,
+    /// The version that the sender planned against.
+    pub pinned: Option<AgreementHash>,
+    /// How long the sender wants to wait.
+    pub deadline: Option<Duration>,
+    /// Adds mark columns.
+    pub marks: bool,
+}
+
+/// Answers a question about this site's data:
+///
+/// 1. admit: caller, purpose and dates against the agreements;
+/// 2. the question is recorded, durably, before anything is done with it;
+/// 3. check: the engine plans the SQL against this site's own tables, and each cut is decided: permits, or a refusal;
+/// 4. execute: the engine runs each cut under its permit, and its rows are withheld;
+/// 5. disclose: what the agreement lets through is released;
+/// 6. finish: what lies above the cuts runs over released tables alone;
+/// 7. audit: the release is recorded, durably, with the hash of the very bytes;
+/// 8. then the bytes.
+///
+/// # Errors
+/// The refusal, what is wrong with the question, or a fault. Each is recorded as the request's one outcome.
+pub async fn answer(node: &Node, session: &Session, question: Question) -> Result<Answer<Encoded>, Error> {
+    let request = RequestId::new(Uuid::now_v7().to_string());
+    let deadline = Instant::now() + node.config.limits.deadline(question.deadline);
+    let admitted = match admitted(node, session, &question) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            return Err(turn_away(node, session, &question, &request, None, Vec::new(), refusal.into()).await);
+        }
+    };
+    let asked = asked(node.log.key(), &request, session, &question, Some(&admitted));
+    let mut open = on_disk(node, move |log| log.ask(asked)).await.map_err(|e| unrecorded(&e, &request))?;
+    let mut cuts = Vec::new();
+    let span = tracing::info_span!("request", id = %request);
+    let released = released(node, &admitted, &question, deadline, &mut cuts).instrument(span).await;
+    open.touches(&cuts);
+    let sealed = released.and_then(|table| seal(node, &admitted, &question, &table));
+    let (answer, outcome) = match sealed {
+        Ok((answer, outcome)) => (Ok(answer), outcome),
+        Err(error) => {
+            let outcome = outcome(&error);
+            (Err(error.referenced(&request)), outcome)
+        }
+    };
+    on_disk(node, move |_| open.close(outcome)).await.map_err(|e| unrecorded(&e, &request))?;
+    answer
+}
+
+/// Plans a question and decides it, without an answer: its columns. It touches no data, so only a refusal or another
+/// error is recorded.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn describe(node: &Node, session: &Session, question: Question) -> Result<Vec<u8>, Error> {
+    let request = RequestId::new(Uuid::now_v7().to_string());
+    let deadline = Instant::now() + node.config.limits.deadline(question.deadline);
+    let mut cuts = Vec::new();
+    let admitted = admitted(node, session, &question);
+    let checked = match &admitted {
+        Ok(admitted) => match engine(node, &question, deadline).await {
+            Ok(mut engine) => {
+                let span = tracing::info_span!("request", id = %request);
+                check(node, &mut engine, admitted, &question, &mut cuts).instrument(span).await
+            }
+            Err(error) => Err(error),
+        },
+        Err(refusal) => Err(refusal.clone().into()),
+    };
+    match checked {
+        Ok(checked) => Ok(checked.schema),
+        Err(error) => {
+            Err(turn_away(node, session, &question, &request, admitted.as_ref().ok(), cuts, error).await)
+        }
+    }
+}
+
+fn admitted(node: &Node, session: &Session, question: &Question) -> Result<Admitted, Refusal> {
+    let named = Named {
+        purpose: question.purpose.as_ref(),
+        agreement: question.agreement.as_ref(),
+        pinned: question.pinned.as_ref(),
+    };
+    node.agreements.admit(&session.caller, named, node.time().date_naive())
+}
+
+/// Checks, executes, discloses and finishes.
+async fn released(
+    node: &Node,
+    admitted: &Admitted,
+    question: &Question,
+    deadline: Instant,
+    cuts: &mut Vec<Footprint>,
+) -> Result<Released<Table>, Error> {
+    let mut engine = engine(node, question, deadline).await?;
+    let checked = check(node, &mut engine, admitted, question, cuts).await?;
+    let caps = node.config.limits.caps();
+    let mut released = Vec::with_capacity(checked.permits.len());
+    for (cut, permit) in checked.permits.iter().enumerate() {
+        let withheld = execute(&mut engine, checked.plan, cut, permit, &caps).await?;
+        released.push(disclose(withheld, permit).map_err(|bug| broke_its_word(&bug.to_string()))?);
+    }
+    let answer = match released.pop() {
+        Some(only) if checked.bare && released.is_empty() => only,
+        last => {
+            released.extend(last);
+            finish_above(&mut engine, checked.plan, &released, &caps).await?
+        }
+    };
+    few_enough(&answer, &checked.permits)?;
+    Ok(answer)
+}
+
+/// The cap on rows is judged on released rows, so it tells nothing of the others.
+fn few_enough(answer: &Released<Table>, permits: &[Permit]) -> Result<(), Refusal> {
+    match permits.iter().map(Permit::rows_out_max).min() {
+        Some(most) if answer.get().rows() as u64 > most => Err(Refusal::new(
+            Code::Limit,
+            "release.rows_out_max",
+            format!("the answer has more than {most} rows"),
+            "group by fewer columns, or filter",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The answer as bytes, and the outcome that must be on disk before they leave.
+fn seal(
+    node: &Node,
+    admitted: &Admitted,
+    question: &Question,
+    table: &Released<Table>,
+) -> Result<(Answer<Encoded>, Outcome), Error> {
+    let (rows, withheld) = (table.get().rows() as u64, table.get().withheld());
+    let clauses: Vec<String> = table.get().clauses().iter().cloned().collect();
+    let report = SiteReport {
+        site: node.config.node.site.clone(),
+        request: question.id.clone(),
+        agreement: admitted.agreement().id().clone(),
+        hash: admitted.agreement().hash().clone(),
+        withheld,
+        groups_may_be_missing: table.get().groups_may_be_missing(),
+        rows_may_be_missing: table.get().rows_may_be_missing(),
+        clauses: clauses.clone(),
+    };
+    let encoded = table.clone().into_wire(question.marks)?;
+    let answer = hex::encode(digest(&SHA256, &encoded.ipc()));
+    let metadata = serde_json::to_string(&report).map_err(|e| broke_its_word(&e.to_string()))?;
+    Ok((Answer { rows: encoded, metadata }, Outcome::Released { rows, withheld, answer, clauses }))
+}
+
+/// Records a request that ends here without having touched data, and gives back its error.
+pub(crate) async fn turn_away(
+    node: &Node,
+    session: &Session,
+    question: &Question,
+    request: &RequestId,
+    admitted: Option<&Admitted>,
+    cuts: Vec<Footprint>,
+    error: Error,
+) -> Error {
+    let asked = asked(node.log.key(), request, session, question, admitted);
+    let outcome = outcome(&error);
+    match on_disk(node, move |log| log.ask_and_close(asked, cuts, outcome)).await {
+        Ok(()) => error.referenced(request),
+        Err(problem) => unrecorded(&problem, request),
+    }
+}
+
+/// Writing to the log waits for the disk, so it does not happen on the network's threads.
+async fn on_disk<T: Send + 'static>(
+    node: &Node,
+    write: impl FnOnce(&crate::audit::Log) -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    let log = node.log.clone();
+    match tokio::task::spawn_blocking(move || write(&log)).await {
+        Ok(written) => written,
+        Err(e) => Err(LogError::Bug(e.to_string())),
+    }
+}
+
+/// Without a record there is no answer.
+fn unrecorded(error: &LogError, request: &RequestId) -> Error {
+    tracing::error!(%error, %request, "audit log not written");
+    Error::fault(
+        "the site cannot write its audit log, so it answers nothing",
+        true,
+        "ask the site's operator to free space on the log's volume, then ask again",
+    )
+    .referenced(request)
+}
+
+fn outcome(error: &Error) -> Outcome {
+    match error {
+        Error::Refused { refusal } => Outcome::Refused { code: refusal.code, clause: refusal.clause.clone() },
+        Error::Unauthenticated { .. } => Outcome::Rejected { kind: "unauthenticated".to_owned() },
+        Error::Invalid { .. } => Outcome::Rejected { kind: "invalid".to_owned() },
+        Error::SiteMissing { .. } => Outcome::Failed { kind: "site missing".to_owned() },
+        Error::Fault { message, .. } => Outcome::Failed { kind: message.clone() },
+    }
+}

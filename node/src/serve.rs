@@ -1,0 +1,167 @@
+//! Flight SQL at a site: who asks is settled here, by token for the caller and by certificate for whoever carries it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use liquid_node_api::Error;
+use liquid_node_api::channel::Token;
+use liquid_node_api::request::{DIALECT, SiteRequest};
+use liquid_node_api::sql::{Answer, Backend, CATALOGUE_ACTION, PublishedTable, SessionOptions, Statement};
+use liquid_node_api::tls::{self, ClientCertificate, PeerCertificate};
+use liquid_node_api::wire::Encoded;
+use liquid_node_api::wire::gate::decode_schema;
+use liquid_policy::admit::Caller;
+use liquid_policy::id::RequestId;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::check::broke_its_word;
+use crate::node::Node;
+use crate::pipeline::{Question, answer, describe, turn_away};
+
+/// A caller who proved who they are, and the way by which the question came.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The caller, as the token says.
+    pub caller: Caller,
+    /// The certificate of whoever carried the question here.
+    pub peer: Option<PeerCertificate>,
+    /// What the caller set.
+    pub options: SessionOptions,
+}
+
+/// Serves a node until `shutdown` is ready.
+///
+/// # Errors
+/// Where the certificates cannot be used or the server fails.
+pub async fn serve(
+    node: Arc<Node>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), tls::Error> {
+    let tls = node.config.tls.load()?.server(ClientCertificate::Optional)?;
+    let limits = tls::Limits { connections: node.config.limits.connections, ..tls::Limits::default() };
+    liquid_node_api::sql::serve(node, listener, tls, limits, shutdown).await
+}
+
+impl Node {
+    /// Settles who asks.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`].
+    pub fn authenticate(
+        &self,
+        token: Option<&Token>,
+        peer: Option<PeerCertificate>,
+        options: SessionOptions,
+    ) -> Result<Session, Error> {
+        let claims = self.issuers.validate(token, self.time().timestamp())?;
+        let caller = Caller {
+            organisation: claims.organisation,
+            roles: claims.roles,
+            subject: claims.subject,
+            purposes: claims.purposes,
+        };
+        Ok(Session { caller, peer, options })
+    }
+
+    /// Answers a coordinator's envelope.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] where the peer is none of the site's coordinators; else as [`answer`].
+    pub async fn ask_site(&self, session: &Session, request: SiteRequest) -> Result<Answer<Encoded>, Error> {
+        let SiteRequest { dialect, id, sql, parameters, purpose, agreement, pinned, deadline_ms, marks } =
+            request;
+        let deadline = Some(std::time::Duration::from_millis(deadline_ms));
+        let question = Question { id, sql, parameters, purpose, agreement, pinned, deadline, marks };
+        let coordinators = &self.config.node.coordinators;
+        let known = session.peer.as_ref().is_some_and(|peer| coordinators.contains(&peer.identity));
+        let error = if !known {
+            Error::unauthenticated(
+                "only a coordinator that this site knows may send site requests",
+                "ask the site's operator to add the coordinator's identity to `coordinators` in `[node]`",
+            )
+        } else if dialect != DIALECT {
+            Error::invalid(
+                format!("this site reads version {DIALECT} of the dialect, not {dialect}"),
+                "run the same version of liquid at coordinator and site",
+            )
+        } else {
+            return answer(self, session, question).await;
+        };
+        let request = RequestId::new(Uuid::now_v7().to_string());
+        Err(turn_away(self, session, &question, &request, None, Vec::new(), error).await)
+    }
+}
+
+fn question(session: &Session, statement: &Statement) -> Question {
+    let options = &session.options;
+    Question {
+        id: statement.id.clone(),
+        sql: statement.sql.clone(),
+        parameters: statement.parameters.clone(),
+        purpose: options.purpose.clone(),
+        agreement: options.agreement.clone(),
+        pinned: None,
+        deadline: options.deadline(),
+        marks: options.wants_marks(),
+    }
+}
+
+#[async_trait]
+impl Backend for Node {
+    type Session = Session;
+    type Rows = Encoded;
+
+    fn server_name(&self) -> &str {
+        &self.name
+    }
+
+    fn catalog(&self) -> &str {
+        self.config.node.site.as_str()
+    }
+
+    async fn authenticate(
+        &self,
+        token: Option<Token>,
+        peer: Option<PeerCertificate>,
+        options: SessionOptions,
+    ) -> Result<Session, Error> {
+        Self::authenticate(self, token.as_ref(), peer, options)
+    }
+
+    async fn catalogue(&self, session: &Session) -> Result<Vec<PublishedTable>, Error> {
+        let catalogue = Self::catalogue(self, &session.caller);
+        Ok(catalogue.tables.iter().map(|table| PublishedTable::of_model("public", table, vec![])).collect())
+    }
+
+    async fn describe(&self, session: &Session, statement: &Statement) -> Result<SchemaRef, Error> {
+        let message = describe(self, session, question(session, statement)).await?;
+        decode_schema(&message).map_err(|unacceptable| broke_its_word(&unacceptable.to_string()))
+    }
+
+    async fn answer(&self, session: &Session, statement: Statement) -> Result<Answer<Encoded>, Error> {
+        answer(self, session, question(session, &statement)).await
+    }
+
+    async fn ask(&self, session: &Session, request: SiteRequest) -> Result<Answer<Encoded>, Error> {
+        self.ask_site(session, request).await
+    }
+
+    async fn action(&self, session: &Session, name: &str, _body: Bytes) -> Result<Option<Bytes>, Error> {
+        if name != CATALOGUE_ACTION {
+            return Ok(None);
+        }
+        let catalogue = Self::catalogue(self, &session.caller);
+        serde_json::to_vec(&catalogue)
+            .map(|json| Some(json.into()))
+            .map_err(|e| broke_its_word(&e.to_string()))
+    }
+
+    fn actions(&self) -> Vec<(&'static str, &'static str)> {
+        vec![(CATALOGUE_ACTION, "the tables and agreements that this caller may use, as JSON")]
+    }
+}

@@ -1,0 +1,133 @@
+//! The node behind its TLS port: Flight SQL for analysts, envelopes for coordinators.
+
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, Schema};
+use arrow_flight::error::FlightError;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::{FlightInfo, IpcMessage};
+use futures::TryStreamExt;
+use liquid_node::Node;
+use liquid_node::audit::{Body, Outcome};
+use liquid_node_api::Error;
+use liquid_node_api::channel::NodeChannel;
+use liquid_node_api::flight::FlightChannel;
+use liquid_node_api::report::SiteReport;
+use liquid_node_api::tls::{Identity, Material, Target, connect, listen};
+use ring::digest::{SHA256, digest};
+use tonic::transport::Channel;
+
+use crate::certificates::Authority;
+use crate::site::{COORDINATOR, Site, request, token};
+
+struct Open {
+    site: Site,
+    authority: Authority,
+    target: Target,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn start() -> Open {
+    let authority = Authority::new();
+    let files = authority.files("node", &["liquid://site/cleveland"]);
+    let mut site = Site::new();
+    site.tls = format!(
+        "cert = \"{}\"\nkey = \"{}\"\nca = \"{}\"",
+        files.cert.display(),
+        files.key.display(),
+        files.ca.display()
+    );
+    let node: Arc<Node> = site.open().await;
+    let listener = listen(node.config().node.listen).await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let identity = Some(Identity::Site("cleveland".into()));
+    let target = Target { url, server_name: None, identity };
+    let serving = tokio::spawn(async move {
+        liquid_node::serve::serve(node, listener, std::future::pending()).await.unwrap();
+    });
+    Open { site, authority, target, serving }
+}
+
+impl Open {
+    fn analyst(&self) -> FlightSqlServiceClient<Channel> {
+        let tls = Material::anonymous(&self.authority.ca()).unwrap();
+        let mut client = FlightSqlServiceClient::new(connect(&self.target, tls).unwrap());
+        client.set_token(token().secret().to_owned());
+        client
+    }
+}
+
+fn typed(error: &FlightError) -> Error {
+    match error {
+        FlightError::Tonic(status) => Error::from_status(status).unwrap(),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_coordinator_asks_over_the_network_what_it_may_in_process() {
+    let open = start().await;
+    let tls = open.authority.material("coordinator", &[COORDINATOR]).client().unwrap();
+    let way = FlightChannel::new("cleveland".into(), connect(&open.target, tls).unwrap(), 1 << 20);
+    let answer = way.ask(&token(), request("counted")).await.unwrap();
+    let outcomes = open.site.outcomes();
+    let [Outcome::Released { answer: recorded, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(
+        *recorded,
+        hex::encode(digest(&SHA256, &answer.ipc)),
+        "the record is of the bytes that arrived"
+    );
+    assert_eq!(way.catalogue(&token()).await.unwrap().tables[0].columns.len(), 3);
+    let refused = way.ask(&token(), request("named")).await.map(|_| ()).unwrap_err();
+    assert!(matches!(refused, Error::Refused { .. }));
+    let stranger = open.authority.material("stranger", &["liquid://coordinator/stranger"]).client().unwrap();
+    let way = FlightChannel::new("cleveland".into(), connect(&open.target, stranger).unwrap(), 1 << 20);
+    let error = way.ask(&token(), request("counted")).await.map(|_| ()).unwrap_err();
+    assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_analyst_asks_a_site_directly() {
+    let open = start().await;
+    let mut client = open.analyst();
+    let info: FlightInfo = client.execute("finished".to_owned(), None).await.unwrap();
+    let described = Schema::try_from(IpcMessage(info.schema.clone())).unwrap();
+    assert_eq!(open.site.seen.ran(), 0, "describing touches no data");
+    assert_eq!(open.site.records().len(), 1, "and leaves no record");
+    let stream = client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+    let batches: Vec<_> = stream.try_collect().await.unwrap();
+    assert_eq!(*batches[0].schema(), described);
+    assert_eq!(batches[0].column(1).as_primitive::<Int64Type>().value(0), 20);
+    let records = open.site.records();
+    let Some(Body::Asked(asked)) = records.get(1) else { panic!("{records:?}") };
+    assert_eq!(asked.carried_by, None, "nobody carried it");
+    client.set_header("x-liquid-purpose", "marketing");
+    let error = client.execute("counted".to_owned(), None).await.unwrap_err();
+    assert!(matches!(typed(&error), Error::Refused { .. }));
+    assert_eq!(open.site.outcomes().len(), 2, "a refusal that falls early is an outcome too");
+}
+
+#[tokio::test]
+async fn an_answer_says_what_it_is_in_its_metadata() {
+    let open = start().await;
+    let mut client = open.analyst();
+    let info = client.execute("counted".to_owned(), None).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let mut request = tonic::Request::new(ticket);
+    request.metadata_mut().insert("authorization", format!("Bearer {}", token().secret()).parse().unwrap());
+    let stream = client.inner_mut().do_get(request).await.unwrap().into_inner();
+    let messages: Vec<_> = stream.try_collect().await.unwrap();
+    let report: SiteReport = serde_json::from_slice(&messages.last().unwrap().app_metadata).unwrap();
+    assert_eq!((report.withheld, report.site.as_str()), (1, "cleveland"));
+    assert!(
+        info.app_metadata.ends_with(format!("\"{}\"}}", report.request).as_bytes()),
+        "under the id that was told"
+    );
+}

@@ -1,0 +1,147 @@
+//! Functions below a cut: for each listed one, the arguments with which it cannot fail on any row.
+//!
+//! Some of DataFusion's functions fail on single values (`abs` of the least whole number, `substr` with a negative length,
+//! `round` of a whole number far to the left). Each such case is an oracle, so it is refused or rewritten here.
+
+use arrow::datatypes::DataType;
+use datafusion_common::{DFSchema, ScalarValue};
+use datafusion_expr::expr::{BinaryExpr, Case, ScalarFunction};
+use datafusion_expr::{Expr, Operator};
+
+use crate::error::PlanError;
+use crate::expression::{Typed, admit, bounded, numeric, refused, same, size, text, type_of};
+use crate::fold::is_constant;
+use crate::functions::FUNCTIONS;
+use crate::statement::unlisted;
+
+/// Positions and lengths in texts.
+const POSITION_MAX: i64 = 65_536;
+
+/// Decimal places.
+const PLACES_MAX: i64 = 15;
+
+/// Parts of a date that are whole numbers whatever the date.
+pub(crate) const DATE_PARTS: [&str; 9] =
+    ["year", "isoyear", "quarter", "month", "week", "day", "dow", "doy", "isodow"];
+
+/// Rebuilds a call within the row-level language.
+pub(crate) fn rebuild(function: &ScalarFunction, table: &DFSchema) -> Result<Typed, PlanError> {
+    let name = function.func.name();
+    if !FUNCTIONS.row_level(&function.func) {
+        return Err(not_here(name));
+    }
+    let args = function.args.iter().map(|a| admit(a, table)).collect::<Result<Vec<_>, _>>()?;
+    match (name, args.as_slice()) {
+        ("abs", [x]) if x.data_type != DataType::Float64 && !is_constant(&x.expr) => {
+            numeric(name, &x.data_type)?;
+            return absolute(x);
+        }
+        ("round", [x]) if matches!(x.data_type, DataType::Int32 | DataType::Int64) => return Ok(x.clone()),
+        ("abs", [x]) if is_constant(&x.expr) => {
+            numeric(name, &x.data_type)?;
+        }
+        ("abs" | "ceil" | "floor" | "signum" | "round" | "trunc", [x]) => float(name, x)?,
+        ("round" | "trunc", [x, places]) => {
+            float(name, x)?;
+            whole_between(name, places, -PLACES_MAX, PLACES_MAX)?;
+        }
+        ("coalesce", all) if !all.is_empty() => {
+            same(name, all)?;
+        }
+        ("nullif", [a, b]) => {
+            same(name, [a, b])?;
+        }
+        ("lower" | "upper" | "btrim" | "ltrim" | "rtrim" | "character_length", [x]) => {
+            text(name, &x.data_type)?;
+        }
+        ("btrim" | "ltrim" | "rtrim", [x, letters]) => {
+            text(name, &x.data_type)?;
+            if !matches!(letters.expr, Expr::Literal(ScalarValue::Utf8(Some(_)), _)) {
+                return Err(arguments(name, "write the letters to trim as a text"));
+            }
+        }
+        ("concat", all) if !all.is_empty() => {
+            text(name, &same(name, all)?)?;
+        }
+        ("left" | "right", [x, n]) => {
+            text(name, &x.data_type)?;
+            whole_between(name, n, -POSITION_MAX, POSITION_MAX)?;
+        }
+        ("substr", [x, from]) => {
+            text(name, &x.data_type)?;
+            whole_between(name, from, -POSITION_MAX, POSITION_MAX)?;
+        }
+        ("substr", [x, from, length]) => {
+            text(name, &x.data_type)?;
+            whole_between(name, from, -POSITION_MAX, POSITION_MAX)?;
+            whole_between(name, length, 0, POSITION_MAX)?;
+        }
+        ("date_part", [part, x]) => return part_of_date(function, part, x),
+        _ => return Err(arguments(name, "look up its arguments")),
+    }
+    typed(function, args, table)
+}
+
+fn typed(function: &ScalarFunction, args: Vec<Typed>, table: &DFSchema) -> Result<Typed, PlanError> {
+    let args = args.into_iter().map(|t| t.expr).collect();
+    let call = Expr::ScalarFunction(ScalarFunction::new_udf(function.func.clone(), args));
+    let data_type = type_of(&call, table)?;
+    Ok(Typed::new(call, data_type))
+}
+
+fn not_here(name: &str) -> PlanError {
+    match name {
+        "date_trunc" => refused("`date_trunc`", "group by date_part('year', …) and date_part('month', …)"),
+        "sqrt" | "exp" | "ln" | "log" | "log2" | "log10" | "power" | "cbrt" => {
+            refused(format!("`{name}`"), "use it above the aggregate")
+        }
+        _ => unlisted(name),
+    }
+}
+
+fn arguments(name: &str, fix: &str) -> PlanError {
+    refused(format!("`{name}` with such arguments"), fix)
+}
+
+fn float(name: &str, x: &Typed) -> Result<(), PlanError> {
+    if x.data_type == DataType::Float64 {
+        return Ok(());
+    }
+    Err(arguments(name, "give it a number of type DOUBLE, for example CAST(x AS DOUBLE)"))
+}
+
+fn whole_between(name: &str, argument: &Typed, low: i64, high: i64) -> Result<(), PlanError> {
+    let value = match &argument.expr {
+        Expr::Literal(ScalarValue::Int64(Some(n)), _) => Some(*n),
+        Expr::Literal(ScalarValue::Int32(Some(n)), _) => Some(i64::from(*n)),
+        _ => None,
+    };
+    match value {
+        Some(n) if (low..=high).contains(&n) => Ok(()),
+        _ => Err(arguments(name, &format!("write a whole number from {low} to {high} as a literal"))),
+    }
+}
+
+/// `abs` of whole numbers fails on the least one, so it is written out with operators that cannot.
+fn absolute(x: &Typed) -> Result<Typed, PlanError> {
+    bounded(size(&x.expr).saturating_mul(20))?;
+    let zero = ScalarValue::new_zero(&x.data_type).map_err(PlanError::bug)?;
+    let zero = Box::new(Expr::Literal(zero, None));
+    let negative = Expr::BinaryExpr(BinaryExpr::new(Box::new(x.expr.clone()), Operator::Lt, zero));
+    let minus = Box::new(Expr::Negative(Box::new(x.expr.clone())));
+    let case = Case::new(None, vec![(Box::new(negative), minus)], Some(Box::new(x.expr.clone())));
+    Ok(Typed::new(Expr::Case(case), x.data_type.clone()))
+}
+
+fn part_of_date(function: &ScalarFunction, part: &Typed, x: &Typed) -> Result<Typed, PlanError> {
+    let word = match &part.expr {
+        Expr::Literal(ScalarValue::Utf8(Some(word)), _) => word.to_lowercase(),
+        _ => String::new(),
+    };
+    if x.data_type != DataType::Date32 || !DATE_PARTS.contains(&word.as_str()) {
+        return Err(arguments("date_part", &format!("take one of {} of a date", DATE_PARTS.join(", "))));
+    }
+    let word = Expr::Literal(ScalarValue::Utf8(Some(word)), None);
+    let call = ScalarFunction::new_udf(function.func.clone(), vec![word, x.expr.clone()]);
+    Ok(Typed::new(Expr::ScalarFunction(call), DataType::Int32))
+}

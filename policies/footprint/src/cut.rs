@@ -1,0 +1,392 @@
+//! The release boundary: a plan becomes its cuts and what lies above them.
+//!
+//! A cut is the lowest aggregate (or DISTINCT, an aggregate without functions) over a protected table. Below it stand
+//! single rows ([`crate::inline`], [`crate::expression`]); above it stands SQL over released values ([`crate::upper`]). Both
+//! sides are closed lists: an unknown plan node or expression is refused, and a new variant of either does not compile.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion_common::{Column, DFSchema, TableReference};
+use datafusion_expr::expr::AggregateFunction;
+use datafusion_expr::logical_plan::TableScanBuilder;
+use datafusion_expr::{Aggregate, Distinct, Expr, LogicalPlan, Projection, Subquery, TableScan};
+use liquid_policy::Code;
+use liquid_policy::footprint::Function;
+
+use crate::branches::branches;
+use crate::catalogue::{Opaque, TableKind};
+use crate::error::{PlanError, lift, lower};
+use crate::expression::{admit, admit_condition, boolean, refused};
+use crate::fold::is_constant;
+use crate::functions::FUNCTIONS;
+use crate::inline::{Rows, rows};
+use crate::site_query::{SiteAggregate, SiteQuery};
+use crate::upper;
+
+/// Cuts of one query.
+const CUTS_MAX: usize = 50;
+
+/// A query as a list of cuts and the plan above them.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The cuts, equal ones once. Empty where no protected table is read (`SELECT 1`, public tables).
+    pub cuts: Vec<Cut>,
+    /// What lies above them: the analysed plan in which each cut has become
+    ///
+    /// ```text
+    /// Projection: cut0.g0 AS cardiac.sex, cut0.a0 AS "count(*)"      -- the Aggregate's own (qualified) names
+    ///   TableScan: cut0                                              -- an `Opaque` of kind Released
+    /// ```
+    ///
+    /// The released table `cut{i}` belongs to `cuts[i]` and has the columns of [`Cut::output`]: `g0` … then `a0` …, all
+    /// nullable. One cut may be scanned more than once. Besides these only public tables are scanned. It is not meant
+    /// to be run as it is: [`crate::carry_marks`] rewrites it, then [`crate::bind_tables`] gives it sources.
+    pub upper: LogicalPlan,
+}
+
+/// One cut of a request.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    /// What a site is asked.
+    pub query: SiteQuery,
+    /// The protected table, as the catalogue has it.
+    pub table: Arc<Opaque>,
+    /// The columns of the result: `g0` … then `a0` …, all nullable ([`SiteQuery::output`]).
+    pub output: SchemaRef,
+}
+
+impl Request {
+    /// The query is one bare cut and nothing else: its answer is the cut's result as it is, column for column, under
+    /// the names `g0` … `a0` …. This is what a printed [`SiteQuery`] is; any renaming makes a query not bare.
+    pub fn bare(&self) -> bool {
+        let [cut] = self.cuts.as_slice() else { return false };
+        let same_order =
+            released_columns(&self.upper).is_some_and(|c| c.into_iter().eq(0..cut.output.fields().len()));
+        same_order && self.output() == cut.output
+    }
+
+    /// The columns of the answer, as the analyst named them; all nullable.
+    pub fn output(&self) -> SchemaRef {
+        let fields = self.upper.schema().fields().iter();
+        let fields: Vec<_> = fields.map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
+        Arc::new(Schema::new(fields))
+    }
+}
+
+/// Cuts an analysed plan ([`crate::plan`]) at the release boundary.
+///
+/// # Errors
+/// A refusal for whatever stands below or above a cut and is not on the closed lists.
+pub fn cut(plan: LogicalPlan) -> Result<Request, PlanError> {
+    crate::plan::on_big_stack(|| {
+        let mut cutter = Cutter { cuts: Vec::new() };
+        let upper = cutter.raise(plan)?;
+        Ok(Request { cuts: cutter.cuts, upper })
+    })?
+}
+
+/// Which columns of the one released table a plan gives, in order, if it only names and orders them.
+fn released_columns(plan: &LogicalPlan) -> Option<Vec<usize>> {
+    if let LogicalPlan::TableScan(scan) = plan {
+        return Some((0..scan.projected_schema.fields().len()).collect());
+    }
+    if let LogicalPlan::SubqueryAlias(alias) = plan {
+        return released_columns(&alias.input);
+    }
+    let LogicalPlan::Projection(projection) = plan else { return None };
+    let below = released_columns(&projection.input)?;
+    let column = |expr: &Expr| match expr.clone().unalias_nested().data {
+        Expr::Column(c) => below.get(projection.input.schema().index_of_column(&c).ok()?).copied(),
+        _ => None,
+    };
+    projection.expr.iter().map(column).collect()
+}
+
+/// Rows of a protected table reach this plan's output: no aggregate stands between.
+#[deny(clippy::wildcard_enum_match_arm)] // a new variant must not compile unseen
+fn exposes_rows(plan: &LogicalPlan) -> bool {
+    if let LogicalPlan::TableScan(scan) = plan {
+        return Opaque::of(&scan.source).is_none_or(|t| t.kind() == TableKind::Protected);
+    }
+    if matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(Distinct::All(_))) {
+        return false;
+    }
+    plan.inputs().into_iter().any(exposes_rows)
+}
+
+struct Cutter {
+    cuts: Vec<Cut>,
+}
+
+impl Cutter {
+    /// Replaces every cut of a plan by a scan of its released table.
+    #[deny(clippy::wildcard_enum_match_arm)] // a new variant must not compile unseen
+    fn raise(&mut self, plan: LogicalPlan) -> Result<LogicalPlan, PlanError> {
+        match plan {
+            LogicalPlan::Aggregate(aggregate) if exposes_rows(&aggregate.input) => self.aggregate(&aggregate),
+            LogicalPlan::Distinct(Distinct::All(input)) if exposes_rows(&input) => self.distinct(&input),
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::Window(_)
+            | LogicalPlan::Aggregate(_)
+            | LogicalPlan::Sort(_)
+            | LogicalPlan::Join(_)
+            | LogicalPlan::Union(_)
+            | LogicalPlan::EmptyRelation(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::Values(_)
+            | LogicalPlan::Distinct(Distinct::All(_)) => {
+                upper::check(&plan)?;
+                self.above(plan)
+            }
+            LogicalPlan::Distinct(Distinct::On(_)) => Err(no_place("DISTINCT ON", "use GROUP BY")),
+            LogicalPlan::Subquery(_) => Err(no_place("LATERAL", "join the two parts by a condition")),
+            LogicalPlan::Unnest(_) => Err(no_place("UNNEST", "leave it out")),
+            LogicalPlan::RecursiveQuery(_) => Err(no_place("a recursive query", "leave it out")),
+            LogicalPlan::Repartition(_) => Err(no_place("DISTRIBUTE BY", "leave it out")),
+            LogicalPlan::Extension(_) => Err(no_place("an extension", "leave it out")),
+            LogicalPlan::Statement(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::DescribeTable(_) => Err(PlanError::refused(
+                Code::Statement,
+                "statements",
+                "only a query can be asked",
+                "ask with a single SELECT",
+            )),
+        }
+    }
+
+    fn scan(&self, scan: TableScan) -> Result<LogicalPlan, PlanError> {
+        match Opaque::of(&scan.source) {
+            Some(table) if table.kind() == TableKind::Public => Ok(LogicalPlan::TableScan(scan)),
+            Some(table) if table.kind() == TableKind::Protected => Err(PlanError::refused(
+                Code::AggRequired,
+                "aggregates",
+                format!("single rows of table `{}` may not leave, only aggregates over them", table.name()),
+                "use count, sum or avg, with GROUP BY where you want groups",
+            )),
+            _ => Err(PlanError::bug("a source of no catalogue")),
+        }
+    }
+
+    /// An operator above the cuts: its scalar subqueries and its inputs are raised in turn.
+    fn above(&mut self, plan: LogicalPlan) -> Result<LogicalPlan, PlanError> {
+        let plan = plan
+            .map_expressions(|expr| {
+                expr.transform_up(|e| match e {
+                    Expr::ScalarSubquery(subquery) => {
+                        let Subquery { subquery, outer_ref_columns, spans } = subquery;
+                        let raised = self.raise(subquery.as_ref().clone()).map_err(lift)?;
+                        let subquery = Arc::new(raised);
+                        Ok(Transformed::yes(Expr::ScalarSubquery(Subquery {
+                            subquery,
+                            outer_ref_columns,
+                            spans,
+                        })))
+                    }
+                    other => Ok(Transformed::no(other)),
+                })
+            })
+            .data()
+            .map_err(lower)?;
+        let plan = plan.map_children(|child| self.raise(child).map(Transformed::yes).map_err(lift)).data();
+        plan.and_then(LogicalPlan::recompute_schema).map_err(lower)
+    }
+
+    fn distinct(&mut self, input: &LogicalPlan) -> Result<LogicalPlan, PlanError> {
+        let rows = rows(input)?;
+        let keys: Vec<_> = input.schema().columns().into_iter().map(Expr::Column).collect();
+        let mut draft = Draft::new(&rows, input.schema())?;
+        keys.iter().try_for_each(|key| draft.group(key))?;
+        self.release(draft, input.schema())
+    }
+
+    fn aggregate(&mut self, aggregate: &Aggregate) -> Result<LogicalPlan, PlanError> {
+        let rows = rows(&aggregate.input)?;
+        let mut draft = Draft::new(&rows, aggregate.input.schema())?;
+        for (at, key) in aggregate.group_expr.iter().enumerate() {
+            if aggregate.group_expr.iter().take(at).any(|before| before == key) {
+                continue; // `GROUP BY a, a`: the aggregate has the key once
+            }
+            if matches!(key, Expr::GroupingSet(_)) {
+                return Err(no_place(
+                    "GROUPING SETS, ROLLUP or CUBE over a protected table",
+                    "ask one query a set",
+                ));
+            }
+            draft.group(key)?;
+        }
+        aggregate.aggr_expr.iter().try_for_each(|e| draft.aggregate(e))?;
+        self.release(draft, &aggregate.schema)
+    }
+
+    /// Registers a cut and gives the plan that stands in its place, with the names of `schema`.
+    fn release(&mut self, draft: Draft<'_>, schema: &DFSchema) -> Result<LogicalPlan, PlanError> {
+        let Draft { rows, query, outputs, .. } = draft;
+        let same = |c: &Cut| c.query == query && c.table == rows.table;
+        let index = match self.cuts.iter().position(same) {
+            Some(index) => index,
+            None => {
+                let output = query.output(rows.table.columns())?;
+                self.cuts.push(Cut { query, table: Arc::clone(&rows.table), output });
+                self.cuts.len() - 1
+            }
+        };
+        if self.cuts.len() > CUTS_MAX {
+            let message = format!("the query has more than {CUTS_MAX} aggregates over protected tables");
+            return Err(PlanError::refused(Code::Limit, "limits.cuts", message, "ask in several queries"));
+        }
+        let cut = self.cuts.get(index).ok_or_else(|| PlanError::bug("a lost cut"))?;
+        let name = format!("cut{index}");
+        let released = Opaque::new(&name, TableKind::Released, Arc::clone(&cut.output));
+        let scan = TableScanBuilder::new(TableReference::bare(name.clone()), Arc::new(released)).build();
+        let scan = LogicalPlan::TableScan(scan.map_err(PlanError::bug)?);
+        if outputs.len() != schema.fields().len() {
+            return Err(PlanError::bug("a cut with other columns than its aggregate"));
+        }
+        let groups = cut.query.groups.len();
+        let columns = outputs.into_iter().zip(schema.iter()).map(|(output, (qualifier, field))| {
+            let position = output.position(groups);
+            let given = cut.output.fields().get(position).ok_or_else(|| PlanError::bug("a lost column"))?;
+            if given.data_type() != field.data_type() {
+                return Err(PlanError::bug(format!("column `{}` changed its type", field.name())));
+            }
+            let column = Expr::Column(Column::new(Some(name.clone()), given.name()));
+            Ok(column.alias_qualified(qualifier.cloned(), field.name()))
+        });
+        let columns = columns.collect::<Result<Vec<_>, PlanError>>()?;
+        let named = Projection::try_new(columns, Arc::new(scan)).map_err(PlanError::bug)?;
+        Ok(LogicalPlan::Projection(named))
+    }
+}
+
+/// Which column of the cut an output of the aggregate is.
+enum Output {
+    Group(usize),
+    Aggregate(usize),
+}
+
+impl Output {
+    fn position(&self, groups: usize) -> usize {
+        match self {
+            Self::Group(index) => *index,
+            Self::Aggregate(index) => groups + index,
+        }
+    }
+}
+
+/// A SiteQuery in the making.
+struct Draft<'a> {
+    rows: &'a Rows,
+    schema: &'a DFSchema,
+    query: SiteQuery,
+    outputs: Vec<Output>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(rows: &'a Rows, schema: &'a DFSchema) -> Result<Self, PlanError> {
+        let query = SiteQuery {
+            table: rows.table.name().into(),
+            filter: rows.filter()?,
+            groups: Vec::new(),
+            aggregates: Vec::new(),
+        };
+        Ok(Self { rows, schema, query, outputs: Vec::new() })
+    }
+
+    fn group(&mut self, key: &Expr) -> Result<(), PlanError> {
+        let key = admit(&self.rows.resolve(key, self.schema)?, &self.rows.base)?;
+        if key.data_type == DataType::Null {
+            return Err(refused("a group key of no type", "cast NULL to a type"));
+        }
+        let index = position_or_push(&mut self.query.groups, key.expr);
+        self.outputs.push(Output::Group(index));
+        Ok(())
+    }
+
+    fn aggregate(&mut self, expr: &Expr) -> Result<(), PlanError> {
+        let Expr::AggregateFunction(function) = expr.clone().unalias_nested().data else {
+            return Err(PlanError::bug("an aggregate that is none"));
+        };
+        let aggregate = self.site_aggregate(&function)?;
+        // The grammar of arguments is checked here already, so that no cut exists that has no footprint.
+        branches(&aggregate)?;
+        let index = position_or_push(&mut self.query.aggregates, aggregate);
+        self.outputs.push(Output::Aggregate(index));
+        Ok(())
+    }
+
+    fn site_aggregate(&self, call: &AggregateFunction) -> Result<SiteAggregate, PlanError> {
+        let name = call.func.name();
+        let params = &call.params;
+        let function = match (name, params.distinct) {
+            _ if !FUNCTIONS.aggregate(&call.func) => return Err(single_values(name)),
+            ("count", true) => Function::CountDistinct,
+            ("count", false) => Function::Count,
+            ("sum", false) => Function::Sum,
+            ("avg", false) => Function::Avg,
+            ("sum" | "avg", true) => {
+                return Err(function_refused("sum or avg of DISTINCT values", "leave DISTINCT out"));
+            }
+            _ => return Err(single_values(name)),
+        };
+        if !params.order_by.is_empty() || params.null_treatment.is_some() {
+            let what = format!("ORDER BY, WITHIN GROUP or IGNORE NULLS in `{name}`");
+            return Err(function_refused(&what, "leave it out"));
+        }
+        let [argument] = params.args.as_slice() else {
+            return Err(function_refused(&format!("`{name}` of several arguments"), "give it one"));
+        };
+        let filter = match &params.filter {
+            Some(filter) => Some(admit_condition(&self.rows.resolve(filter, self.schema)?, &self.rows.base)?),
+            None => None,
+        };
+        let argument = admit(&self.rows.resolve(argument, self.schema)?, &self.rows.base)?.expr;
+        // `count(1)`, and whatever else is never NULL and the same for every row, counts rows.
+        let argument = match argument {
+            Expr::Literal(value, _) if function == Function::Count && !value.is_null() => None,
+            other if is_constant(&other) => {
+                return Err(refused(format!("`{name}` of a literal"), "use count(*)"));
+            }
+            other => Some(other),
+        };
+        Ok(SiteAggregate { function, argument, filter: filter.filter(|f| *f != boolean(true)) })
+    }
+}
+
+fn position_or_push<T: PartialEq>(all: &mut Vec<T>, new: T) -> usize {
+    match all.iter().position(|old| *old == new) {
+        Some(index) => index,
+        None => {
+            all.push(new);
+            all.len() - 1
+        }
+    }
+}
+
+fn no_place(what: &str, fix: &str) -> PlanError {
+    PlanError::refused(Code::PlanNode, "plan", format!("{what} has no place in a query"), fix)
+}
+
+fn function_refused(what: &str, fix: &str) -> PlanError {
+    PlanError::refused(Code::Function, "functions", format!("{what} may not read single rows"), fix)
+}
+
+fn single_values(name: &str) -> PlanError {
+    let fix = match name {
+        "min" | "max" | "median" => "its result is a single value; use avg, or count with conditions",
+        "stddev" | "stddev_pop" | "var" | "var_pop" | "corr" | "covar_samp" | "covar_pop" => {
+            "compute it above from count, sum(x), sum(y), sum(x * x) and sum(x * y)"
+        }
+        _ => "use count, sum or avg, with CASE where you need conditions",
+    };
+    function_refused(&format!("aggregate `{name}`"), fix)
+}

@@ -1,0 +1,155 @@
+//! [`SiteQuery`]: one cut over the base columns of one protected table, as a site is asked it and as an engine runs it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion_common::{Column, DFSchema, ScalarValue};
+use datafusion_expr::Expr;
+use datafusion_expr::expr::AggregateFunction;
+use datafusion_expr::utils::COUNT_STAR_EXPANSION;
+use datafusion_functions_aggregate::average::avg_udaf;
+use datafusion_functions_aggregate::count::count_udaf;
+use datafusion_functions_aggregate::sum::sum_udaf;
+use liquid_policy::footprint::Function;
+use liquid_policy::id::TableName;
+
+use crate::error::{PlanError, lower};
+use crate::expression::{admit, admit_condition, boolean, type_of};
+
+/// One cut: `SELECT groups, aggregates FROM table WHERE filter GROUP BY groups`.
+///
+/// Every expression is of the row-level language: already analysed (all casts written out), folded, without aliases,
+/// and total, so that no row can make it fail. Columns are unqualified names of the table itself. Neither `groups`
+/// nor `aggregates` holds the same element twice. Two questions that mean the same to a site are equal values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SiteQuery {
+    /// The protected table.
+    pub table: TableName,
+    /// WHERE; none where every row counts. A row passes where it is true, neither false nor NULL.
+    pub filter: Option<Expr>,
+    /// The group keys; none means one group over everything, which is there even if no row is.
+    pub groups: Vec<Expr>,
+    /// The aggregates; none means that only the presence of groups is asked for (DISTINCT).
+    pub aggregates: Vec<SiteAggregate>,
+}
+
+/// One aggregate of a cut.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SiteAggregate {
+    /// Which function; `CountDistinct` always has a plain column as its argument.
+    pub function: Function,
+    /// What it is computed over; none for `count(*)`.
+    pub argument: Option<Expr>,
+    /// Its FILTER.
+    pub filter: Option<Expr>,
+}
+
+impl SiteQuery {
+    /// Every column that the query reads.
+    pub fn columns(&self) -> BTreeSet<String> {
+        self.expressions().flat_map(columns_of).collect()
+    }
+
+    /// Every expression of the query: filter, groups, arguments, FILTERs.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let inner = self.aggregates.iter().flat_map(|a| a.argument.iter().chain(a.filter.iter()));
+        self.filter.iter().chain(self.groups.iter()).chain(inner)
+    }
+
+    /// The columns of the result, named `g0` … and `a0` …, with DataFusion's own types; all nullable, since any cell
+    /// can be withheld.
+    ///
+    /// # Errors
+    /// A column that `table` does not have, which is a bug of the caller.
+    pub fn output(&self, table: &Schema) -> Result<SchemaRef, PlanError> {
+        let base = DFSchema::try_from(table.clone()).map_err(PlanError::bug)?;
+        let groups = self.groups.iter().enumerate().map(|(i, e)| (format!("g{i}"), e.clone()));
+        let aggregates = self.aggregates.iter().enumerate();
+        let aggregates = aggregates.map(|(i, a)| (format!("a{i}"), a.expression(a.filter.clone())));
+        let fields =
+            groups.chain(aggregates).map(|(name, e)| Ok(Field::new(name, type_of(&e, &base)?, true)));
+        Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, PlanError>>()?)))
+    }
+
+    /// The same question at a place where `column` has one known value: the column is replaced by the literal, and
+    /// what has become constant is folded. A condition that can never hold is left as the literal `false`
+    /// ([`SiteQuery::never`], [`SiteAggregate::never`]); group keys that read nothing else have become literals.
+    ///
+    /// Groups and aggregates keep their number and order, so one may come to stand there twice: two groups over `column`
+    /// alone become the same literal. An argument that read `column` may leave the grammar of arguments.
+    ///
+    /// # Errors
+    /// A constant that cannot be computed.
+    pub fn bind(&self, column: &str, value: &ScalarValue, table: &Schema) -> Result<Self, PlanError> {
+        let base = DFSchema::try_from(table.clone()).map_err(PlanError::bug)?;
+        let condition = |e: &Expr| admit_condition(&substitute(e, column, value)?, &base);
+        let expression = |e: &Expr| Ok(admit(&substitute(e, column, value)?, &base)?.expr);
+        let aggregate = |a: &SiteAggregate| {
+            let filter = a.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true));
+            Ok(SiteAggregate {
+                function: a.function,
+                argument: a.argument.as_ref().map(expression).transpose()?,
+                filter,
+            })
+        };
+        Ok(Self {
+            table: self.table.clone(),
+            filter: self.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true)),
+            groups: self.groups.iter().map(expression).collect::<Result<_, PlanError>>()?,
+            aggregates: self.aggregates.iter().map(aggregate).collect::<Result<_, PlanError>>()?,
+        })
+    }
+
+    /// No row can pass WHERE: it is the literal `false`.
+    pub fn never(&self) -> bool {
+        self.filter.as_ref().is_some_and(|f| *f == boolean(false))
+    }
+}
+
+impl SiteAggregate {
+    /// The aggregate as DataFusion's expression, with this FILTER in the place of its own. An engine that guards a
+    /// cell puts WHERE into it.
+    pub fn expression(&self, filter: Option<Expr>) -> Expr {
+        let function = match self.function {
+            Function::Count | Function::CountDistinct => count_udaf(),
+            Function::Sum => sum_udaf(),
+            Function::Avg => avg_udaf(),
+        };
+        let distinct = self.function == Function::CountDistinct;
+        let argument = self.argument.clone().unwrap_or(Expr::Literal(COUNT_STAR_EXPANSION, None));
+        let filter = filter.map(Box::new);
+        Expr::AggregateFunction(AggregateFunction::new_udf(
+            function,
+            vec![argument],
+            distinct,
+            filter,
+            vec![],
+            None,
+        ))
+    }
+
+    /// No row can pass the FILTER: it is the literal `false`.
+    pub fn never(&self) -> bool {
+        self.filter.as_ref().is_some_and(|f| *f == boolean(false))
+    }
+}
+
+/// The names of the columns that an expression reads.
+pub fn columns_of(expression: &Expr) -> BTreeSet<String> {
+    expression.column_refs().into_iter().map(|c| c.name.clone()).collect()
+}
+
+/// A base column as a SiteQuery holds it: unqualified, its name as it is (no case folding).
+pub fn base_column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+fn substitute(expr: &Expr, column: &str, value: &ScalarValue) -> Result<Expr, PlanError> {
+    let replaced = expr.clone().transform_up(|e| match &e {
+        Expr::Column(c) if c.name == column => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
+        _ => Ok(Transformed::no(e)),
+    });
+    replaced.data().map_err(lower)
+}

@@ -1,0 +1,7 @@
+//! The crate from outside: attacks, benign queries, printing, and one DataFusion process as the oracle.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
+
+mod engine;
+mod fixture;
+mod generate;
+mod pooled;

@@ -1,0 +1,200 @@
+//! The keys of a protected table and of its columns.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ColumnName, OrganisationName, TableName};
+use crate::table::DomainValue;
+
+/// A protected table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table of keys")]
+pub struct Table {
+    /// The column whose distinct values are the protected entities; every count of contributors is of these.
+    pub entity: ColumnName,
+    /// The most rows that one entity can have. Omitted: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_entity_max: Option<u32>,
+    /// Columns of which each value belongs to one entity.
+    #[serde(default)]
+    pub keys_within: Vec<ColumnName>,
+    /// Bins over which a count for each entity may be grouped or filtered.
+    #[serde(default)]
+    pub entity_counts: Vec<u32>,
+    /// Combinations of values that cannot occur: public zeros.
+    #[serde(default)]
+    pub impossible: Vec<BTreeMap<ColumnName, DomainValue>>,
+    /// Whether an entity can be at two sites.
+    #[serde(default)]
+    pub entities: Entities,
+    /// A condition; an entity with any row that fails it is out altogether. Omitted: no condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_filter: Option<String>,
+    /// The table whose `row_filter` rules for all tables of that entity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_from: Option<TableName>,
+    /// The columns; one that is not here has no use.
+    #[serde(default)]
+    pub columns: BTreeMap<ColumnName, Column>,
+    /// Joins with tables of other organisations. Omitted: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<Join>,
+}
+
+/// Whether an entity can be at two sites.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", expecting = "`\"disjoint\"` or `\"overlapping\"`")]
+pub enum Entities {
+    /// No entity is at two sites, so distinct counts add up.
+    Disjoint,
+    /// An entity can be at several sites.
+    #[default]
+    Overlapping,
+}
+
+/// What a column may be used for, and what is public about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "a table of keys")]
+pub struct Column {
+    /// The positions in which it may stand; none means never, in any position.
+    #[serde(rename = "use")]
+    pub uses: Vec<UseWord>,
+    /// The values that it can take; declaring them makes them public. Omitted: not declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DomainText>,
+    /// The finest step on which it may be grouped and filtered. Omitted: as it is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grain: Option<String>,
+    /// The aggregates that may be computed over a measure.
+    pub aggregates: Vec<AggregateWord>,
+    /// The least and the greatest value, to which all others are moved. Omitted: no bounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<[f64; 2]>,
+    /// No value is missing; the node checks it.
+    pub required: bool,
+    /// Whether it is public that somebody's value is missing.
+    pub missing: Missing,
+    /// Order statistics. Omitted: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Quantiles>,
+    /// What stands in place of the value. Omitted: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transform: Option<String>,
+}
+
+impl Default for Column {
+    fn default() -> Self {
+        Self {
+            uses: Vec::new(),
+            domain: None,
+            grain: None,
+            aggregates: vec![AggregateWord::Count, AggregateWord::Sum, AggregateWord::Avg],
+            bounds: None,
+            required: false,
+            missing: Missing::Private,
+            quantiles: None,
+            transform: None,
+        }
+    }
+}
+
+/// A position in which a column may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UseWord {
+    /// In a group key.
+    Group,
+    /// In a condition.
+    Filter,
+    /// Inside an aggregate.
+    Measure,
+    /// As the key of a join between organisations.
+    Join,
+    /// In rows that leave.
+    Output,
+}
+
+/// An aggregate that an agreement can grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AggregateWord {
+    /// How many values there are.
+    Count,
+    /// Their total.
+    Sum,
+    /// Their mean.
+    Avg,
+}
+
+/// Whether it is public that somebody's value is missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", expecting = "`\"private\"` or `\"public\"`")]
+pub enum Missing {
+    /// It is not: who has no value counts as left out, and must not be few.
+    #[default]
+    Private,
+    /// It is: who has no value does not count as left out.
+    Public,
+}
+
+/// The values that a column can take: `values`, or `from` and `to`, or `file` and `sha256`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "a table of keys")]
+pub struct DomainText {
+    /// The values, all of one kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<DomainValue>>,
+    /// The first value of a range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<DomainBound>,
+    /// The last value of a range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<DomainBound>,
+    /// A file with the values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// That file's SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// One end of a range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a whole number, or a month in quotes")]
+pub enum DomainBound {
+    /// A whole number.
+    Integer(i64),
+    /// A month, or `snapshot`.
+    Text(String),
+}
+
+/// Order statistics over a measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table of keys")]
+pub struct Quantiles {
+    /// Which.
+    pub probs: Vec<f64>,
+    /// The step to which they are rounded.
+    pub round_to: f64,
+    /// Entities on each side.
+    pub min_each_side: u32,
+}
+
+/// Joins with tables of other organisations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table of keys")]
+pub struct Join {
+    /// The columns on which the table may be joined.
+    pub keys: Vec<ColumnName>,
+    /// Whether absence from a table may be asked for.
+    #[serde(default)]
+    pub anti_join: bool,
+    /// The node where tables of several organisations may meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meeting: Option<OrganisationName>,
+    /// The columns that it may receive.
+    #[serde(default)]
+    pub send: Vec<ColumnName>,
+}

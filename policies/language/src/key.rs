@@ -1,0 +1,197 @@
+//! Every key of an agreement with its class, and how far this version of the node enforces it.
+//!
+//! The classes are shown to readers beside each clause. A key that a node would have to enforce and cannot yet refuses the
+//! whole agreement, so that nobody signs a rule that nothing keeps. The JSON Schema carries this list, and a test holds the
+//! two together.
+
+use std::fmt;
+
+/// Who keeps what a key says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The node enforces it.
+    Enforced,
+    /// The recipient promises it.
+    Promised,
+    /// It is written for the record.
+    Recorded,
+}
+
+impl Class {
+    /// The letter that stands for it.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::Enforced => "E",
+            Self::Promised => "P",
+            Self::Recorded => "R",
+        }
+    }
+}
+
+/// How far this version does what a key of class [`Class::Enforced`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Support {
+    /// Wholly; keys of the other classes are always so.
+    Full,
+    /// As long as it says this; another value refuses the agreement.
+    Only(Fixed),
+    /// Not yet: written, it refuses the agreement.
+    None,
+}
+
+/// The one value that a key may have for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fixed {
+    /// A word in quotes.
+    Word(&'static str),
+    /// True or false.
+    Flag(bool),
+    /// A whole number.
+    Whole(i64),
+    /// A list without anything in it.
+    EmptyList,
+}
+
+impl fmt::Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => write!(f, "\"{word}\""),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Whole(number) => write!(f, "{number}"),
+            Self::EmptyList => f.write_str("[]"),
+        }
+    }
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Where it stands; `*` for a name that the agreement chooses. What lies below it has the same class.
+    pub path: &'static str,
+    /// Who keeps it.
+    pub class: Class,
+    /// How far.
+    pub support: Support,
+}
+
+impl Key {
+    /// The key that rules for a path such as `table.*.columns.*.use`: itself, or the nearest one above it.
+    pub fn of(path: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| {
+            path.strip_prefix(key.path).is_some_and(|below| below.is_empty() || below.starts_with('.'))
+        })
+    }
+
+    /// True where a path leads to keys of this list.
+    pub(crate) fn is_container(path: &str) -> bool {
+        KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|below| below.starts_with('.')))
+    }
+}
+
+const fn key(path: &'static str, class: Class, support: Support) -> Key {
+    Key { path, class, support }
+}
+
+const fn enforced(path: &'static str) -> Key {
+    key(path, Class::Enforced, Support::Full)
+}
+
+const fn only(path: &'static str, value: Fixed) -> Key {
+    key(path, Class::Enforced, Support::Only(value))
+}
+
+const fn later(path: &'static str) -> Key {
+    key(path, Class::Enforced, Support::None)
+}
+
+const fn promised(path: &'static str) -> Key {
+    key(path, Class::Promised, Support::Full)
+}
+
+const fn recorded(path: &'static str) -> Key {
+    key(path, Class::Recorded, Support::Full)
+}
+
+/// All keys, in the order of the file.
+pub const KEYS: &[Key] = &[
+    enforced("schema"),
+    enforced("agreement.id"),
+    recorded("agreement.title"),
+    recorded("agreement.version"),
+    later("agreement.supersedes"),
+    later("agreement.marking"),
+    enforced("agreement.purposes"),
+    recorded("agreement.purpose_text"),
+    recorded("agreement.benefits"),
+    recorded("agreement.legal_basis"),
+    recorded("agreement.dpia"),
+    recorded("agreement.privacy_notice"),
+    recorded("agreement.rights_procedure"),
+    recorded("agreement.breach_contact"),
+    recorded("agreement.security_controls"),
+    recorded("agreement.termination"),
+    recorded("agreement.lead"),
+    recorded("agreement.contact"),
+    enforced("agreement.in_force"),
+    enforced("agreement.expires"),
+    enforced("agreement.review"),
+    promised("agreement.retention.results_days"),
+    later("agreement.retention.logs_days"),
+    promised("agreement.onward"),
+    enforced("party.organisation"),
+    enforced("party.role"),
+    recorded("party.point_of_contact"),
+    recorded("party.deputies"),
+    later("party.approvers"),
+    only("signoff.rule", Fixed::Word("all-controllers")),
+    only("signoff.roles_per_party", Fixed::Whole(1)),
+    only("signoff.author_may_sign", Fixed::Flag(true)),
+    enforced("recipient.organisation"),
+    enforced("recipient.roles"),
+    enforced("recipient.purposes"),
+    promised("recipient.residency"),
+    enforced("table.*.entity"),
+    later("table.*.rows_per_entity_max"),
+    later("table.*.keys_within"),
+    later("table.*.entity_counts"),
+    later("table.*.impossible"),
+    enforced("table.*.entities"),
+    later("table.*.row_filter"),
+    later("table.*.filter_from"),
+    enforced("table.*.columns.*.use"),
+    enforced("table.*.columns.*.domain.values"),
+    enforced("table.*.columns.*.domain.from"),
+    enforced("table.*.columns.*.domain.to"),
+    later("table.*.columns.*.domain.file"),
+    later("table.*.columns.*.domain.sha256"),
+    later("table.*.columns.*.grain"),
+    enforced("table.*.columns.*.aggregates"),
+    later("table.*.columns.*.bounds"),
+    enforced("table.*.columns.*.required"),
+    enforced("table.*.columns.*.missing"),
+    later("table.*.columns.*.quantiles"),
+    later("table.*.columns.*.transform"),
+    later("table.*.join"),
+    enforced("disclosure.minimum_contributors"),
+    only("disclosure.scope", Fixed::Word("site")),
+    later("disclosure.combiner"),
+    later("disclosure.dominance"),
+    later("disclosure.p_ratio"),
+    only("disclosure.zeros", Fixed::Word("suppress")),
+    only("disclosure.left_out", Fixed::Word("always")),
+    later("disclosure.secondary"),
+    later("disclosure.protection"),
+    later("disclosure.round_base"),
+    only("disclosure.perturb", Fixed::Word("none")),
+    later("disclosure.degrees_of_freedom"),
+    later("disclosure.parameters_per_observation"),
+    later("disclosure.openings_per_observation"),
+    later("history"),
+    later("privacy"),
+    later("models"),
+    later("template"),
+    only("release.rows", Fixed::Flag(false)),
+    only("release.templates_only", Fixed::Flag(false)),
+    enforced("release.rows_out_max"),
+    only("release.time_class_ms", Fixed::EmptyList),
+];

@@ -1,0 +1,350 @@
+//! What the keys say together: keys that no node enforces yet, contradictions, and then the [`Agreement`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ring::digest::{SHA256, digest};
+
+use super::Problem;
+use super::tree::Tree;
+use crate::document::{self, Aggregate, Agreement, Recipient, Review, Use};
+use crate::file::{self, AggregateWord, File, Missing, UseWord};
+use crate::id::AgreementHash;
+use crate::table::{ColumnRule, Domain};
+
+/// Turns what was written into a document, or finds everything that stands against it.
+pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Problem>> {
+    let mut check = Check { tree, problems: tree.unsupported() };
+    check.dates(&file);
+    check.purposes(&file);
+    let parties = check.parties(&file);
+    let recipients = check.recipients(&file);
+    let tables = check.tables(&file);
+    check.minimums(&file);
+    let canonical = check.canonical();
+    if !check.problems.is_empty() {
+        check.problems.sort_by_key(|problem| problem.span().start);
+        return Err(check.problems);
+    }
+    Ok(Agreement {
+        id: file.agreement.id.clone(),
+        version: file.agreement.version.clone(),
+        purposes: file.agreement.purposes.iter().cloned().collect(),
+        in_force: file.agreement.in_force.0..=file.agreement.expires.0,
+        review: file.agreement.review.as_ref().map(|r| Review { due: r.due.0, grace_days: r.grace_days }),
+        parties,
+        recipients,
+        tables,
+        minimum_contributors: file.disclosure.minimum_contributors,
+        rows_out_max: file.release.rows_out_max,
+        hash: AgreementHash::new(hex::encode(digest(&SHA256, &canonical))),
+        canonical,
+        file,
+    })
+}
+
+struct Check<'t> {
+    tree: &'t Tree<'t>,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Problem::new(message, help, self.tree.span(path)));
+    }
+
+    /// A name that is empty, or cannot be seen, names nothing.
+    fn name(&mut self, path: &[&str], name: &str) {
+        if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+            self.problem(
+                path,
+                "a name cannot be empty, or begin or end with a space",
+                "write the name in full",
+            );
+        }
+    }
+
+    /// A list of names of which at least one is needed, each of them once.
+    fn names<'n, T: AsRef<str> + 'n>(&mut self, path: &[&str], names: impl ExactSizeIterator<Item = &'n T>) {
+        if names.len() == 0 {
+            let key = path.last().copied().unwrap_or_default();
+            self.problem(path, format!("`{key}` is empty"), "name at least one");
+        }
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.enumerate() {
+            let index = index.to_string();
+            let path: Vec<_> = path.iter().copied().chain([index.as_str()]).collect();
+            self.name(&path, name.as_ref());
+            if !seen.insert(name.as_ref()) {
+                self.problem(&path, format!("`{}` stands in the list twice", name.as_ref()), "write it once");
+            }
+        }
+    }
+
+    fn dates(&mut self, file: &File) {
+        let head = &file.agreement;
+        self.name(&["agreement", "id"], head.id.as_str());
+        self.name(&["agreement", "version"], &head.version);
+        if head.expires < head.in_force {
+            self.problem(
+                &["agreement", "expires"],
+                format!(
+                    "the agreement expires on {} before it comes into force on {}",
+                    head.expires.0, head.in_force.0
+                ),
+                "make `expires` the last day in force, on or after `in_force`",
+            );
+        }
+        if let Some(review) = &head.review
+            && review.due < head.in_force
+        {
+            self.problem(
+                &["agreement", "review", "due"],
+                format!("the review is due on {} before the agreement comes into force", review.due.0),
+                "put `review.due` between `in_force` and `expires`",
+            );
+        }
+    }
+
+    fn purposes(&mut self, file: &File) {
+        self.names(&["agreement", "purposes"], file.agreement.purposes.iter());
+    }
+
+    fn parties(&mut self, file: &File) -> BTreeMap<crate::id::OrganisationName, document::PartyRole> {
+        let mut parties = BTreeMap::new();
+        for (index, party) in file.party.iter().enumerate() {
+            let index = index.to_string();
+            let path = ["party", index.as_str(), "organisation"];
+            self.name(&path, party.organisation.as_str());
+            if parties.insert(party.organisation.clone(), party.role).is_some() {
+                self.problem(
+                    &path,
+                    format!("`{}` is a party twice", party.organisation),
+                    "give each organisation one `[[party]]` entry",
+                );
+            }
+        }
+        if !parties.values().any(|role| role.is_controller()) {
+            self.problem(
+                &["party"],
+                "no party is a controller, so nobody could sign the agreement",
+                "add a `[[party]]` entry with `role = \"controller\"` for each organisation whose data it is",
+            );
+        }
+        parties
+    }
+
+    fn recipients(&mut self, file: &File) -> Vec<Recipient> {
+        let mut recipients = Vec::new();
+        for (index, recipient) in file.recipient.iter().enumerate() {
+            let index = index.to_string();
+            let at = |key| ["recipient", index.as_str(), key];
+            self.name(&at("organisation"), recipient.organisation.as_str());
+            self.names(&at("roles"), recipient.roles.iter());
+            self.names(&at("purposes"), recipient.purposes.iter());
+            for (place, purpose) in recipient.purposes.iter().enumerate() {
+                if !file.agreement.purposes.contains(purpose) {
+                    let place = place.to_string();
+                    self.problem(
+                        &["recipient", &index, "purposes", &place],
+                        format!("`{purpose}` is not a purpose of the agreement"),
+                        "add it to `agreement.purposes`, or take it out here",
+                    );
+                }
+            }
+            recipients.push(Recipient {
+                organisation: recipient.organisation.clone(),
+                roles: recipient.roles.iter().cloned().collect(),
+                purposes: recipient.purposes.iter().cloned().collect(),
+            });
+        }
+        recipients
+    }
+
+    fn tables(&mut self, file: &File) -> BTreeMap<crate::id::TableName, document::Table> {
+        if file.table.is_empty() {
+            self.problem(&["table"], "the agreement opens no table", "add a `[table.<name>]` section");
+        }
+        file.table.iter().map(|(name, table)| (name.clone(), self.table(file, name, table))).collect()
+    }
+
+    fn table(&mut self, file: &File, name: &crate::id::TableName, table: &file::Table) -> document::Table {
+        let at = ["table", name.as_str()];
+        self.name(&at, name.as_str());
+        if !table.columns.contains_key(&table.entity) {
+            self.problem(
+                &["table", name.as_str(), "entity"],
+                format!("the entity `{}` is not among the table's columns", table.entity),
+                format!("add `{} = {{ use = [] }}` to its columns, or name another column", table.entity),
+            );
+        }
+        let columns = table
+            .columns
+            .iter()
+            .map(|(column, written)| {
+                let path = ["table", name.as_str(), "columns", column.as_str()];
+                self.name(&path, column.as_str());
+                if *column == table.entity && file.disclosure.minimum_contributors > 1 {
+                    self.entity(&path, written);
+                }
+                (column.clone(), self.column(&path, written))
+            })
+            .collect();
+        document::Table {
+            name: name.clone(),
+            entity: table.entity.clone(),
+            entities: table.entities,
+            columns,
+        }
+    }
+
+    /// Behind each value of the entity stands one entity, so any use of it would show or single out one.
+    fn entity(&mut self, path: &[&str; 4], column: &file::Column) {
+        let used = |u: &UseWord| matches!(u, UseWord::Group | UseWord::Filter | UseWord::Measure);
+        if column.uses.iter().any(used) {
+            let [_, _, _, name] = path;
+            self.problem(
+                &[path.as_slice(), &["use"]].concat(),
+                format!("`{name}` is the protected entity, so it cannot be grouped, filtered or measured by"),
+                "write `use = []`; `count(DISTINCT …)` over it is always allowed",
+            );
+        }
+    }
+
+    fn column(&mut self, path: &[&str; 4], column: &file::Column) -> document::Column {
+        let at = |key| [path.as_slice(), &[key]].concat();
+        let mut uses = BTreeSet::new();
+        for (index, word) in column.uses.iter().enumerate() {
+            let place = index.to_string();
+            let place = [path.as_slice(), &["use", &place]].concat();
+            let new = match word {
+                UseWord::Group => uses.insert(Use::Group),
+                UseWord::Filter => uses.insert(Use::Filter),
+                UseWord::Measure => uses.insert(Use::Measure),
+                UseWord::Join | UseWord::Output => {
+                    self.problem(
+                        &place,
+                        "this use is not enforced by this version, so the agreement cannot be used with it",
+                        "write `group`, `filter` or `measure`, or leave the use out",
+                    );
+                    continue;
+                }
+            };
+            if !new {
+                self.problem(&place, "this use stands in the list twice", "write it once");
+            }
+        }
+        let measure = uses.contains(&Use::Measure);
+        if !measure && self.tree.has(&at("aggregates")) {
+            self.problem(
+                &at("aggregates"),
+                "`aggregates` says nothing for a column that is no measure",
+                "add `measure` to its `use`, or leave `aggregates` out",
+            );
+        }
+        if measure && column.aggregates.is_empty() {
+            self.problem(&at("aggregates"), "a measure needs an aggregate", "name `count`, `sum` or `avg`");
+        }
+        let aggregates = column.aggregates.iter().filter(|_| measure).map(|word| match word {
+            AggregateWord::Count => Aggregate::Count,
+            AggregateWord::Sum => Aggregate::Sum,
+            AggregateWord::Avg => Aggregate::Avg,
+        });
+        let rule = ColumnRule {
+            domain: column.domain.as_ref().and_then(|domain| self.domain(path, domain)),
+            required: column.required,
+            missing_public: column.missing == Missing::Public,
+        };
+        document::Column { aggregates: aggregates.collect(), uses, rule }
+    }
+
+    fn domain(&mut self, path: &[&str; 4], domain: &file::DomainText) -> Option<Domain> {
+        let at = |key| [path.as_slice(), &["domain", key]].concat();
+        let whole = [path.as_slice(), &["domain"]].concat();
+        // A domain that lies in a file was refused as a whole.
+        if domain.file.is_some() || domain.sha256.is_some() {
+            return None;
+        }
+        match (&domain.values, &domain.from, &domain.to) {
+            (Some(values), None, None) => {
+                if values.is_empty() {
+                    self.problem(&at("values"), "the domain has no value", "list every value that can occur");
+                }
+                for (index, value) in values.iter().enumerate() {
+                    let place = index.to_string();
+                    let place = [path.as_slice(), &["domain", "values", &place]].concat();
+                    if values.iter().take(index).any(|earlier| earlier == value) {
+                        self.problem(
+                            &place,
+                            format!("the value `{value}` stands in the domain twice"),
+                            "write it once",
+                        );
+                    }
+                    if values.first().is_some_and(|first| !first.same_kind(value)) {
+                        self.problem(
+                            &place,
+                            format!("the value `{value}` is of another kind than the first one"),
+                            "list values of one kind: texts, whole numbers, or true and false",
+                        );
+                    }
+                }
+                Some(Domain::Values(values.clone()))
+            }
+            (None, Some(from), Some(to)) => {
+                let (file::DomainBound::Integer(from), file::DomainBound::Integer(to)) = (from, to) else {
+                    self.problem(
+                        &whole,
+                        "a range of days or months is not enforced by this version, so the agreement cannot be used with it",
+                        "give whole numbers for `from` and `to`, or leave the domain out",
+                    );
+                    return None;
+                };
+                if from > to {
+                    self.problem(
+                        &at("to"),
+                        format!("the range ends at {to} before it begins at {from}"),
+                        "make `from` the least value and `to` the greatest",
+                    );
+                }
+                Some(Domain::Range { from: *from, to: *to })
+            }
+            _ => {
+                self.problem(
+                    &whole,
+                    "a domain has either `values`, or `from` and `to`",
+                    "write `domain = { values = […] }` or `domain = { from = 0, to = 120 }`",
+                );
+                None
+            }
+        }
+    }
+
+    fn minimums(&mut self, file: &File) {
+        if file.disclosure.minimum_contributors == 0 {
+            self.problem(
+                &["disclosure", "minimum_contributors"],
+                "a minimum of 0 contributors protects nobody",
+                "write 10 or more; 1 switches the disclosure rules off",
+            );
+        }
+        if file.release.rows_out_max == 0 {
+            self.problem(
+                &["release", "rows_out_max"],
+                "`rows_out_max` is 0, so nothing could leave",
+                "write 1 or more",
+            );
+        }
+    }
+
+    /// RFC 8785: sorted keys, one way to write each number and text.
+    fn canonical(&mut self) -> Vec<u8> {
+        let canonical = self.tree.json().and_then(|json| {
+            serde_json_canonicalizer::to_vec(&json).map_err(|_| {
+                Problem::new("the file has no canonical form", "write plain texts and numbers", 0..0)
+            })
+        });
+        canonical.unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            Vec::new()
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! TOML with the place of every key and value, and the canonical form that signatures are made over.
+
+use std::ops::Range;
+
+use serde_json::{Map, Number, Value};
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue, Deserializer};
+
+use super::Problem;
+use crate::key::{Fixed, Key, Support};
+
+/// The greatest whole number that every reader of JSON reads exactly.
+const WHOLE_MAX: i64 = (1 << 53) - 1;
+
+pub(super) struct Tree<'t> {
+    root: Spanned<DeValue<'t>>,
+}
+
+impl<'t> Tree<'t> {
+    pub(super) fn parse(text: &'t str) -> Result<Self, toml::de::Error> {
+        let table = DeTable::parse(text)?;
+        let span = table.span();
+        Ok(Self { root: Spanned::new(span, DeValue::Table(table.into_inner())) })
+    }
+
+    pub(super) fn deserializer(&self) -> Deserializer<'t> {
+        let table = self.root.get_ref().as_table().cloned().unwrap_or_default();
+        Deserializer::from(Spanned::new(self.root.span(), table))
+    }
+
+    /// Where a value stands; steps through lists are numbers. Where the path leads nowhere, the place it comes nearest to.
+    pub(super) fn span(&self, path: &[&str]) -> Range<usize> {
+        let mut at = &self.root;
+        for step in path {
+            match child(at.get_ref(), step) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        at.span()
+    }
+
+    /// Whether a path leads anywhere.
+    pub(super) fn has(&self, path: &[&str]) -> bool {
+        path.iter().try_fold(&self.root, |at, step| child(at.get_ref(), step)).is_some()
+    }
+
+    /// The path to the key or value that stands exactly here, as a reader would write it.
+    pub(super) fn path(&self, span: &Range<usize>) -> Option<String> {
+        fn search(at: &Spanned<DeValue<'_>>, path: &str, span: &Range<usize>) -> Option<String> {
+            let own = (at.span() == *span && !path.is_empty()).then(|| path.to_owned());
+            let below = match at.get_ref() {
+                DeValue::Table(table) => table.iter().find_map(|(name, value)| {
+                    let path = join(path, name.get_ref());
+                    if name.span() == *span { Some(path) } else { search(value, &path, span) }
+                }),
+                DeValue::Array(list) => list.iter().find_map(|value| search(value, path, span)),
+                _ => None,
+            };
+            below.or(own)
+        }
+        search(&self.root, "", span)
+    }
+
+    /// Every written key that this version does not enforce as written.
+    pub(super) fn unsupported(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        walk(&self.root, "", "", &mut problems);
+        problems
+    }
+
+    /// The document as JSON, days as text.
+    pub(super) fn json(&self) -> Result<Value, Problem> {
+        json(&self.root)
+    }
+}
+
+fn child<'a, 't>(value: &'a DeValue<'t>, step: &str) -> Option<&'a Spanned<DeValue<'t>>> {
+    match value {
+        DeValue::Table(table) => table.get(step),
+        DeValue::Array(list) => list.get(step.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// `path` is for readers, `pattern` has `*` for the names that an agreement chooses.
+fn walk(at: &Spanned<DeValue<'_>>, path: &str, pattern: &str, problems: &mut Vec<Problem>) {
+    match at.get_ref() {
+        DeValue::Table(table) => {
+            for (name, value) in table {
+                let path = join(path, name.get_ref());
+                let named = join(pattern, name.get_ref());
+                let pattern = match Key::of(&named) {
+                    None if !Key::is_container(&named) => join(pattern, "*"),
+                    _ => named,
+                };
+                match Key::of(&pattern).map(|key| key.support) {
+                    Some(Support::None) => problems.push(Problem::new(
+                        format!("`{path}` is not enforced by this version, so the agreement cannot be used with it"),
+                        "remove the key if the parties agree without it, or wait for a version that enforces it",
+                        name.span(),
+                    )),
+                    Some(Support::Only(fixed)) if !fixed.is(value.get_ref()) => problems.push(Problem::new(
+                        format!("`{path}` is enforced by this version as `{fixed}` only"),
+                        format!("write `{} = {fixed}`, or leave the key out: it means the same", name.get_ref()),
+                        value.span(),
+                    )),
+                    _ => walk(value, &path, &pattern, problems),
+                }
+            }
+        }
+        DeValue::Array(list) => list.iter().for_each(|value| walk(value, path, pattern, problems)),
+        _ => {}
+    }
+}
+
+impl Fixed {
+    fn is(self, value: &DeValue<'_>) -> bool {
+        match (self, value) {
+            (Self::Word(word), DeValue::String(text)) => word == text.as_ref(),
+            (Self::Flag(flag), DeValue::Boolean(written)) => flag == *written,
+            (Self::Whole(number), DeValue::Integer(written)) => whole(written) == Some(number),
+            (Self::EmptyList, DeValue::Array(list)) => list.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+fn whole(written: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(written.as_str(), written.radix()).ok()
+}
+
+fn json(at: &Spanned<DeValue<'_>>) -> Result<Value, Problem> {
+    Ok(match at.get_ref() {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(flag) => Value::Bool(*flag),
+        DeValue::Datetime(time) => Value::String(time.to_string()),
+        DeValue::Integer(written) => match whole(written) {
+            Some(number) if (-WHOLE_MAX..=WHOLE_MAX).contains(&number) => Value::Number(number.into()),
+            _ => {
+                return Err(Problem::new(
+                    "the number is too large to be signed exactly",
+                    format!("write whole numbers from -{WHOLE_MAX} to {WHOLE_MAX}"),
+                    at.span(),
+                ));
+            }
+        },
+        DeValue::Float(written) => match written.as_str().parse().ok().and_then(Number::from_f64) {
+            Some(number) => Value::Number(number),
+            None => {
+                return Err(Problem::new(
+                    "infinite numbers cannot be signed",
+                    "write a finite number",
+                    at.span(),
+                ));
+            }
+        },
+        DeValue::Array(list) => Value::Array(list.iter().map(json).collect::<Result<_, _>>()?),
+        DeValue::Table(table) => Value::Object(
+            table
+                .iter()
+                .map(|(name, value)| Ok((name.get_ref().to_string(), json(value)?)))
+                .collect::<Result<Map<_, _>, Problem>>()?,
+        ),
+    })
+}

@@ -1,0 +1,138 @@
+//! Examples as data: agreements that are good, agreements with a mistake and the message that their author reads, and
+//! questions with what is decided for them. To write the expected messages anew:
+//! `LIQUID_PUBLISH=1 cargo test -p liquid-policy --test it examples`, then read the difference.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use liquid_policy::id::Purpose;
+use liquid_policy::table::{Domain, DomainValue};
+use liquid_policy::{Code, Footprint, Named, Refusal, admit, decide, parse};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use serde::Deserialize;
+
+use crate::support::{agreement, caller, day, signed};
+
+fn heart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/heart")
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(heart().join(file)).expect(file)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Queries {
+    query: Vec<Query>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    sql: String,
+    touches: Footprint,
+    #[serde(default = "analyst", rename = "as")]
+    who: String,
+    #[serde(default = "care")]
+    purpose: String,
+    #[serde(default = "november")]
+    on: String,
+    refused: Option<Refusal>,
+}
+
+fn analyst() -> String {
+    "heart-institute/analyst".into()
+}
+
+fn care() -> String {
+    "cardiac-care".into()
+}
+
+fn november() -> String {
+    "2026-11-01".into()
+}
+
+#[test]
+fn questions_are_decided_as_written_down() {
+    let agreements = [signed(&agreement(&read("agreement.toml")))];
+    let queries: Queries = toml::from_str(&read("queries.toml")).expect("queries.toml can be read");
+    let mut codes: BTreeMap<Option<Code>, usize> = BTreeMap::new();
+    for Query { sql, touches, who, purpose, on, refused } in queries.query {
+        let (organisation, role) = who.split_once('/').expect("organisation/role");
+        let who = caller(organisation, role, &[&purpose]);
+        let purpose = Purpose::new(purpose);
+        let named = Named { purpose: Some(&purpose), ..Named::default() };
+        let admitted = admit(&agreements, &who, named, day(&on));
+        let decision = admitted.and_then(|admitted| decide(&admitted, &touches)).err();
+        assert_eq!(decision, refused, "{sql}");
+        *codes.entry(refused.map(|refusal| refusal.code)).or_default() += 1;
+    }
+    for code in [Code::ColumnUse, Code::LiteralCompare, Code::Function, Code::Recipient, Code::Purpose] {
+        assert!(codes.contains_key(&Some(code)), "no question shows {code}");
+    }
+    assert!(codes[&None] >= 10, "{codes:?}");
+}
+
+/// What the data and the model of the demo rely on.
+#[test]
+fn the_heart_agreement_says_what_it_should() {
+    let heart = agreement(&read("agreement.toml"));
+    assert_eq!(
+        heart.controllers().map(|c| c.as_str()).collect::<Vec<_>>(),
+        ["budapest", "cleveland", "long-beach", "zurich-basel"]
+    );
+    let cardiac = &heart.tables()[&"cardiac".into()];
+    let obligations = heart.obligations(cardiac);
+    assert_eq!((obligations.entity.as_str(), obligations.minimum), ("patient", Some(10)));
+    assert_eq!(cardiac.columns().len(), 15);
+    assert_eq!(cardiac.visible_columns().count(), 15);
+    let rule = |name: &str| &obligations.columns[&name.into()];
+    assert!(rule("age").required && !rule("age").missing_public);
+    assert_eq!(rule("age").domain, Some(Domain::Range { from: 20, to: 90 }));
+    assert!(!rule("slope").required && rule("slope").missing_public);
+    assert_eq!(rule("sex").domain.as_ref().map(Domain::size), Some(2));
+    assert_eq!(rule("vessels").domain.iter().flat_map(Domain::values).nth(3), Some(DomainValue::Integer(3)));
+    assert_eq!(rule("patient").domain, None);
+    assert_eq!(heart.file().agreement.dpia.as_ref().map(|dpia| dpia.reference.as_str()), Some("DPIA-HRT-7"));
+}
+
+#[test]
+fn bad_agreements_tell_their_author_what_to_do() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(heart().join("bad")).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let error = parse(&text, name).expect_err(name);
+        for problem in error.problems() {
+            assert!(!problem.span().is_empty() && problem.span().end <= text.len(), "{name}: points nowhere");
+            for word in ["u32", "i64", "struct", "enum", "variant", "untagged"] {
+                assert!(!problem.message().contains(word), "{name}: `{word}` is no word for an author");
+            }
+        }
+        let mut message = String::new();
+        GraphicalReportHandler::new_themed(GraphicalTheme::none())
+            .with_width(100)
+            .render_report(&mut message, &error)
+            .expect("renders");
+        let message: String = message.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let expected = path.with_extension("expected");
+        if std::env::var_os("LIQUID_PUBLISH").is_some() {
+            std::fs::write(&expected, &message).expect("writable");
+        }
+        assert_eq!(message, std::fs::read_to_string(&expected).expect(name), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 25, "only {seen} bad agreements were found");
+}
+
+/// Each bad agreement is one edit away from one that is good.
+#[test]
+fn bad_agreements_are_bad_for_their_own_reason_alone() {
+    let base = read("bad/minimum-zero.toml").replace("minimum_contributors = 0", "minimum_contributors = 10");
+    parse(&base, "base.toml").expect("good");
+}

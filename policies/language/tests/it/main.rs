@@ -1,0 +1,9 @@
+//! What an agreement file says is what a node decides.
+#![expect(clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+mod admission;
+mod decisions;
+mod examples;
+mod schema;
+mod signatures;
+mod support;

@@ -1,0 +1,103 @@
+//! Agreements, keys and callers for the tests.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use liquid_policy::id::OrganisationName;
+use liquid_policy::signature::Signer;
+use liquid_policy::{Agreement, Caller, Named, SignatureFile, Signed, SigningKey, TrustedKey, parse};
+
+/// A small agreement. `{columns}` and the like are written out by the tests that need other ones.
+pub(crate) const SMALL: &str = r#"schema = "liquid/agreement/1"
+[agreement]
+id = "A-1"
+version = "1.0.0"
+purposes = ["care", "research"]
+in_force = 2026-01-01
+expires = 2026-12-31
+review = { due = 2026-06-30, grace_days = 14 }
+[[party]]
+organisation = "north"
+role = "controller"
+[[party]]
+organisation = "south"
+role = "joint-controller"
+[[party]]
+organisation = "host"
+role = "processor"
+[[recipient]]
+organisation = "institute"
+roles = ["analyst"]
+purposes = ["care"]
+[[recipient]]
+organisation = "institute"
+roles = ["lead", "analyst"]
+purposes = ["research"]
+[table.t]
+entity = "person"
+[table.t.columns]
+person = { use = [] }
+sex = { use = ["group", "filter"], domain = { values = ["F", "M"] } }
+[disclosure]
+minimum_contributors = 10
+"#;
+
+pub(crate) fn agreement(text: &str) -> Arc<Agreement> {
+    Arc::new(parse(text, "test.toml").unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error))))
+}
+
+pub(crate) fn key(organisation: &OrganisationName) -> SigningKey {
+    let mut seed = [7_u8; 32];
+    for (to, from) in seed.iter_mut().zip(organisation.as_str().bytes()) {
+        *to = from;
+    }
+    SigningKey::from_seed(&seed).expect("32 bytes")
+}
+
+pub(crate) fn trusted(organisations: &[OrganisationName]) -> Vec<TrustedKey> {
+    organisations
+        .iter()
+        .map(|organisation| TrustedKey {
+            organisation: organisation.clone(),
+            key_id: "k1".into(),
+            public_key: key(organisation).public_key(),
+        })
+        .collect()
+}
+
+pub(crate) fn signatures(agreement: &Agreement, organisations: &[OrganisationName]) -> SignatureFile {
+    let mut file = SignatureFile::default();
+    for organisation in organisations {
+        let signer = Signer {
+            organisation: organisation.clone(),
+            role: "siro".into(),
+            key_id: "k1".into(),
+            time: "2026-01-01T09:00:00Z".into(),
+        };
+        file.add(key(organisation).sign(agreement, signer));
+    }
+    file
+}
+
+/// Signed by all controllers, all of them trusted.
+pub(crate) fn signed(agreement: &Arc<Agreement>) -> Signed {
+    let controllers: Vec<_> = agreement.controllers().cloned().collect();
+    Signed::verify(Arc::clone(agreement), &signatures(agreement, &controllers), &trusted(&controllers))
+}
+
+pub(crate) fn caller(organisation: &str, role: &str, purposes: &[&str]) -> Caller {
+    Caller {
+        organisation: organisation.into(),
+        roles: vec![role.into()],
+        subject: "somebody".into(),
+        purposes: purposes.iter().map(|purpose| (*purpose).into()).collect(),
+    }
+}
+
+pub(crate) fn day(text: &str) -> NaiveDate {
+    text.parse().expect("a day")
+}
+
+pub(crate) fn nothing_named() -> Named<'static> {
+    Named::default()
+}
