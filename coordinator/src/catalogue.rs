@@ -14,6 +14,7 @@ use liquid_policy::id::{AgreementHash, SiteName, TableName};
 use tokio::time::{Instant, timeout_at};
 
 use crate::dispatch::Outcome;
+use crate::plan::federate::QUERIES;
 use crate::planner::messages::{FederatedTable, TableSite};
 
 /// A site of the federation.
@@ -66,10 +67,14 @@ pub(crate) enum Holding {
 
 /// How long what a site said stays good.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long a site that did not answer is left alone.
+/// How long a site that could not be reached is left alone.
 const ABSENT: Duration = Duration::from_secs(1);
+/// The same for one that hung: asking it costs every question all of [`PATIENCE`].
+const HUNG: Duration = Duration::from_secs(10);
 /// How long a site may take to say what tables it has.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Tables, columns, codes and agreements that one site may publish.
+const ENTRIES_MAX: usize = 20_000;
 /// Callers × sites that are remembered.
 const CACHED_MAX: usize = 10_000;
 
@@ -106,10 +111,18 @@ impl Federation {
             Ok(Ok(catalogue)) if catalogue.site != *member.channel.site() => {
                 Err(Outcome::Failed("another site answers in its place".to_owned()))
             }
+            Ok(Ok(catalogue)) if entries(&catalogue) > ENTRIES_MAX => {
+                Err(Outcome::Failed("it publishes more than is read here".to_owned()))
+            }
             Ok(Ok(catalogue)) => Ok(Arc::new(catalogue)),
         };
         let now = Instant::now();
-        let until = now + if said.is_ok() { FRESH } else { ABSENT };
+        let until = now
+            + match &said {
+                Ok(_) => FRESH,
+                Err(Outcome::Late) => HUNG,
+                Err(_) => ABSENT,
+            };
         let mut cache = self.cache();
         if cache.len() >= CACHED_MAX {
             cache.retain(|_, cached| cached.until > now);
@@ -127,6 +140,9 @@ impl Federation {
     fn tables(&self, sites: &[(SiteName, Said)]) -> Vec<SharedTable> {
         let published: Vec<&ModelTable> =
             sites.iter().filter_map(|(_, said)| said.as_ref().ok()).flat_map(|said| &said.tables).collect();
+        // No site takes the place of the coordinator's own table.
+        let published: Vec<_> =
+            published.into_iter().filter(|table| table.name.as_str() != QUERIES).collect();
         let mut tables: Vec<SharedTable> = Vec::new();
         for table in &published {
             if tables.iter().any(|known| known.table.name == table.name) {
@@ -146,6 +162,14 @@ impl Federation {
         }
         tables
     }
+}
+
+fn entries(catalogue: &Catalogue) -> usize {
+    let table =
+        |table: &ModelTable| 1 + table.columns.iter().map(|column| 1 + column.codes.len()).sum::<usize>();
+    let agreement = |it: &PublishedAgreement| 1 + it.purposes.len() + it.tables.len() + it.disjoint.len();
+    catalogue.tables.iter().map(table).sum::<usize>()
+        + catalogue.agreements.iter().map(agreement).sum::<usize>()
 }
 
 /// The shape that most sites publish; of equals the first.

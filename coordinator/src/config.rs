@@ -108,20 +108,27 @@ impl Config {
                 return Err(format!("site `{}` is written twice; give each its own name", site.name));
             }
         }
+        let Coordinator { deadline_ms, planners, answer_bytes_max, rows_max, .. } = config.coordinator;
         let limits = [
-            ("deadline_ms", config.coordinator.deadline_ms == 0),
-            ("planners", config.coordinator.planners == 0),
-            ("answer_bytes_max", config.coordinator.answer_bytes_max == 0),
-            ("rows_max", config.coordinator.rows_max == 0),
+            ("deadline_ms", (1..=DEADLINE_MS_MAX).contains(&deadline_ms)),
+            ("planners", (1..=PLANNERS_MAX).contains(&planners)),
+            ("answer_bytes_max", answer_bytes_max > 0),
+            ("rows_max", rows_max > 0),
         ];
-        match limits.into_iter().find(|(_, zero)| *zero) {
-            Some((key, _)) => {
-                Err(format!("`coordinator.{key}` is 0; write a number above 0 or leave it out"))
-            }
+        match limits.into_iter().find(|(_, in_order)| !in_order) {
+            Some((key, _)) => Err(format!(
+                "`coordinator.{key}` is out of range; write at least 1, at most {DEADLINE_MS_MAX} for `deadline_ms` \
+                 and {PLANNERS_MAX} for `planners`, or leave it out"
+            )),
             None => Ok(config),
         }
     }
 }
+
+/// A day.
+const DEADLINE_MS_MAX: u64 = 86_400_000;
+/// More planners than any machine needs.
+const PLANNERS_MAX: usize = 256;
 
 impl Coordinator {
     /// The defaults, at an address.
@@ -212,7 +219,7 @@ mod tests {
         let double = Config::parse(&SAMPLE.replace("\"budapest\"", "\"cleveland\"")).unwrap_err();
         assert!(double.contains("`cleveland` is written twice"), "{double}");
         let zero = SAMPLE.replace("listen =", "deadline_ms = 0\nlisten =");
-        assert!(Config::parse(&zero).unwrap_err().contains("`coordinator.deadline_ms` is 0"));
+        assert!(Config::parse(&zero).unwrap_err().contains("`coordinator.deadline_ms` is out of range"));
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use liquid_node_api::channel::{SiteAnswer, Token};
+use liquid_node_api::report::SiteReport;
 use liquid_node_api::request::SiteRequest;
 use liquid_node_api::{Error, NodeChannel};
 use liquid_policy::Refusal;
-use liquid_policy::id::SiteName;
+use liquid_policy::id::{AgreementHash, AgreementId, SiteName};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -101,7 +102,7 @@ async fn ask_site(token: &Token, task: SiteTask, deadline: Instant, bytes_max: u
             Ok(answer) if answer.report.site != *task.channel.site() || answer.report.request != id => {
                 return Outcome::Failed("its report speaks of another question".to_owned());
             }
-            Ok(answer) => answers.push((cut, answer)),
+            Ok(answer) => answers.push((cut, SiteAnswer { report: presentable(answer.report), ..answer })),
             Err(error) => return Outcome::of(error),
         }
     }
@@ -112,13 +113,46 @@ impl Outcome {
     /// What an error of a channel says of its site.
     pub(crate) fn of(error: Error) -> Self {
         match error {
-            Error::Refused { refusal } => Self::Refused(refusal),
-            Error::Unauthenticated { message, fix } => Self::Unauthenticated { message, fix },
-            Error::SiteMissing { message, .. } => Self::Failed(message),
-            Error::Invalid { message, .. } => Self::Failed(message),
+            Error::Refused { refusal } => Self::Refused(Refusal {
+                code: refusal.code,
+                clause: plain(&refusal.clause),
+                message: plain(&refusal.message),
+                fix: plain(&refusal.fix),
+            }),
+            Error::Unauthenticated { message, fix } => {
+                Self::Unauthenticated { message: plain(&message), fix: plain(&fix) }
+            }
+            Error::SiteMissing { message, .. } | Error::Invalid { message, .. } => {
+                Self::Failed(plain(&message))
+            }
             Error::Fault { message, reference, .. } => {
-                Self::Failed(format!("{message} (reference {reference})"))
+                Self::Failed(plain(&format!("{message} (reference {reference})")))
             }
         }
     }
 }
+
+/// What a site says of its answer, fit to be shown.
+fn presentable(report: SiteReport) -> SiteReport {
+    SiteReport {
+        agreement: AgreementId::new(plain(report.agreement.as_str())),
+        hash: AgreementHash::new(plain(report.hash.as_str())),
+        clauses: report.clauses.iter().take(CLAUSES_MAX).map(|clause| plain(clause)).collect(),
+        ..report
+    }
+}
+
+/// A peer's text ends on someone's terminal: no control characters, nothing that turns the reading direction, no novels.
+fn plain(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().take(TEXT_CHARS_MAX).map(shown).collect()
+}
+
+/// Longest text of a peer that is shown.
+const TEXT_CHARS_MAX: usize = 500;
+/// Most clauses of one report.
+const CLAUSES_MAX: usize = 64;

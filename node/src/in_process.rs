@@ -40,7 +40,7 @@ impl NodeChannel for InProcess {
     }
 
     async fn catalogue(&self, token: &Token) -> Result<Catalogue, Error> {
-        Ok(self.node.catalogue(&self.session(token)?.caller))
+        Ok(self.node.published(&self.session(token)?.caller)?)
     }
 
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error> {

@@ -8,7 +8,8 @@ use liquid_node_api::catalogue::{Catalogue, Model, ModelTable, PublishedAgreemen
 use liquid_node_api::child::{Pool, PoolSettings, Start};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::token::Issuers;
-use liquid_policy::admit::{Caller, open_to};
+use liquid_policy::Refusal;
+use liquid_policy::admit::{Caller, Named, open_to};
 use liquid_policy::document::Entities;
 use tokio::time::Instant;
 
@@ -120,6 +121,20 @@ impl Node {
             });
         }
         Catalogue { site: self.config.node.site.clone(), agreements, tables }
+    }
+
+    /// The same for a coordinator, which tells callers why there is nothing: an agreement that names them and has run
+    /// out, say, is another thing than none.
+    ///
+    /// # Errors
+    /// Where nothing is open to this caller: the refusal that any question of theirs would meet.
+    pub fn published(&self, caller: &Caller) -> Result<Catalogue, Refusal> {
+        let catalogue = self.catalogue(caller);
+        if catalogue.agreements.is_empty() {
+            let named = Named { purpose: caller.purposes.first(), ..Named::default() };
+            self.agreements.admit(caller, named, self.time().date_naive())?;
+        }
+        Ok(catalogue)
     }
 }
 

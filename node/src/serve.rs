@@ -155,7 +155,7 @@ impl Backend for Node {
         if name != CATALOGUE_ACTION {
             return Ok(None);
         }
-        let catalogue = Self::catalogue(self, &session.caller);
+        let catalogue = self.published(&session.caller)?;
         serde_json::to_vec(&catalogue)
             .map(|json| Some(json.into()))
             .map_err(|e| broke_its_word(&e.to_string()))

@@ -237,19 +237,15 @@ mod tests {
         batch.column(column).as_primitive::<Int64Type>().iter().collect()
     }
 
+    /// Count, sums and mark of one group.
+    type Sums<I, F> = (i64, Option<I>, Option<F>, u8);
+
     fn rows() -> impl Strategy<Value = Vec<Row>> {
-        let row = (
-            0..9_i64,
-            any::<Option<i32>>(),
-            prop::option::of(-99..99_i32),
-            prop::sample::select(vec![0, 0, 0, 1, 2]),
-        );
+        let marks = prop::sample::select(vec![0, 0, 0, 1, 2]);
+        let sums = (0..9_i64, any::<Option<i32>>(), prop::option::of(-99..99_i32), marks);
         let key = prop::option::of(prop::sample::select(vec!["f", "m", ""]));
-        prop::collection::btree_map(key, row, 0..4).prop_map(|rows| {
-            let row = |(key, (count, integer, float, mark)): (
-                Option<&str>,
-                (i64, Option<i32>, Option<i32>, u8),
-            )| {
+        prop::collection::btree_map(key, sums, 0..4).prop_map(|rows| {
+            let row = |(key, (count, integer, float, mark)): (Option<&str>, Sums<i32, i32>)| {
                 (
                     key.map(str::to_owned),
                     count,
@@ -265,7 +261,7 @@ mod tests {
     proptest! {
         #[test]
         fn cells_are_sums_over_sites_and_the_greater_mark_wins(sites in prop::collection::vec(rows(), 0..4)) {
-            let mut expected: BTreeMap<Option<String>, (i64, Option<i64>, Option<f64>, u8)> = BTreeMap::new();
+            let mut expected: BTreeMap<Option<String>, Sums<i64, f64>> = BTreeMap::new();
             for (key, count, integer, float, mark) in sites.iter().flatten() {
                 let cell = expected.entry(key.clone()).or_default();
                 cell.0 += count;

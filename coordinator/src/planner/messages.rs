@@ -125,3 +125,39 @@ pub struct UnusableSite {
     /// Why: a fixed text.
     pub message: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    /// Messages cross a pipe as JSON.
+    #[track_caller]
+    fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(message: T) {
+        let text = serde_json::to_string(&message).unwrap();
+        assert_eq!(serde_json::from_str::<T>(&text).unwrap(), message, "{text}");
+    }
+
+    #[test]
+    fn messages_survive_the_pipe() {
+        let table = ModelTable { name: "cardiac".into(), description: String::new(), columns: Vec::new() };
+        let sites = vec![TableSite { site: "a".into(), disjoint: None }];
+        let parameters =
+            vec![Parameter::Float64(Some(f64::NAN.to_bits())), Parameter::Int64(None), Parameter::Null];
+        let question = Question {
+            sql: "SELECT 1".into(),
+            parameters: parameters.clone(),
+            tables: vec![FederatedTable { table, sites }],
+        };
+        check(Ask::Plan(question.clone()));
+        let answers = vec![AnswerOf { cut: 1, site: "a".into() }];
+        let caps = Caps { memory_bytes: u64::MAX, rows: 1 };
+        check(Ask::Combine { question, answers, queries: true, caps });
+        let sites = vec![SiteText { site: "a".into(), sql: "SELECT $1".into(), parameters }];
+        check(Told::Planned { cuts: vec![PlannedCut { table: "cardiac".into(), sites }], queries: false });
+        check(Told::Combined { withheld: 3, rows_may_be_missing: true });
+        check(Told::Unusable { sites: vec![UnusableSite { site: "a".into(), message: "why".into() }] });
+        check(Told::Failed { error: Error::invalid("what", "fix"), detail: "detail".into() });
+    }
+}

@@ -1,8 +1,8 @@
 //! The coordinator in one process: the planner itself instead of a child, and sites that really run the SQL they are sent.
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "tests stop at the first surprise"
 )]
 

@@ -113,6 +113,19 @@ async fn a_version_that_has_changed_is_looked_up_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sites_words_cannot_play_with_a_terminal() {
+    let refusal =
+        Refusal::new(Code::Unsigned, "sign\u{202e}off", "\u{1b}[2Jall is well\n", "a".repeat(9_999));
+    let world = World::new(&small()).await;
+    world.sites[2].does(Manner::Refuses(refusal));
+    let error = world.ask(BY_SEX).await.unwrap_err().to_string();
+    assert!(
+        error.contains(" [2Jall is well ") && !error.contains(char::is_control) && error.len() < 1_000,
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_refusal_everywhere_is_a_refusal() {
     let world = World::new(&small()).await;
     for site in &world.sites {

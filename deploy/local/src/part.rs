@@ -59,7 +59,7 @@ impl Part {
     pub(crate) async fn kill(self) {
         match self {
             Self::Process(process) => process.kill().await,
-            Self::Task(task) => task.kill(),
+            Self::Task(task) => task.kill().await,
         }
     }
 }

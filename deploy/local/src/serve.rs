@@ -64,6 +64,7 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     let file = config.to_owned();
     let config = liquid_node::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.node.listen).await?;
+    drop(config.tls.load().map_err(part)?); // what is wrong with it is said before `ready`, not after
     let (engines, fatal): (Arc<dyn Start<Ask, Told>>, _) = match workers {
         Workers::Processes(binary) => (Arc::new(engine(binary, &file)), end_process as fn(&str)),
         Workers::InProcess => (engine_here(&file, &config)?, note_fatal as fn(&str)),

@@ -15,6 +15,9 @@ use crate::serve::{self, Workers};
 /// How long a part may take to end by itself.
 const STOPPED_WITHIN: Duration = Duration::from_secs(7);
 
+/// How long its threads may take to let go.
+const CUT_OFF_WITHIN: Duration = Duration::from_secs(2);
+
 /// A running part. Dropping it cuts it off.
 pub(crate) struct Task {
     listen: SocketAddr,
@@ -57,10 +60,15 @@ impl Task {
         if let Some(served) = self.served.take() {
             let _late = tokio::time::timeout(STOPPED_WITHIN, served).await;
         }
+        self.kill().await;
     }
 
-    /// Cuts it off.
-    pub(crate) fn kill(self) {}
+    /// Cuts it off, and waits until everything that it has spawned is gone, its port with it.
+    pub(crate) async fn kill(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            let _cut_off = tokio::task::spawn_blocking(|| runtime.shutdown_timeout(CUT_OFF_WITHIN)).await;
+        }
+    }
 }
 
 impl Drop for Task {

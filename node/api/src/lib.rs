@@ -2,17 +2,18 @@
 //!
 //! A request meets the modules in this order:
 //!
-//! 1. [`request`]: one question to one site, with everything the site checks.
+//! 1. [`request`]: one question to one site, with everything the site checks; [`parameter`] for its bound values.
 //! 2. [`channel`]: [`NodeChannel`], which hides who dialled whom and whether there is a network at all.
 //! 3. [`tls`]: TLS 1.3 with certificates of both sides, the accept loop, the client's connector.
-//! 4. [`catalogue`]: the tables that a site shows to one caller.
-//! 5. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
-//! 6. [`child`]: a worker in a child process of the same binary, killed when it is late.
-//! 7. [`sql`]: Flight SQL for clients, once for node and coordinator, over a [`sql::Backend`].
-//! 8. [`wire`]: released tables become Arrow Flight messages; nothing else can.
-//! 9. [`flight`]: the networked [`NodeChannel`].
-//! 10. [`report`]: what travels beside an answer: completeness and clauses.
-//! 11. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
+//! 4. [`token`]: callers' tokens, validated by whoever is asked.
+//! 5. [`catalogue`]: the tables that a site shows to one caller.
+//! 6. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
+//! 7. [`child`]: a worker in a child process of the same binary, killed when it is late.
+//! 8. [`sql`]: Flight SQL for clients, once for node and coordinator, over a [`sql::Backend`].
+//! 9. [`wire`]: released tables become Arrow Flight messages, nothing else can; and the gate for what other processes send.
+//! 10. [`flight`]: the networked [`NodeChannel`].
+//! 11. [`report`]: what travels beside an answer: completeness and clauses.
+//! 12. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
 
 pub mod catalogue;
 pub mod channel;

@@ -60,3 +60,34 @@ fn whole(value: i64, kind: &DataType) -> Result<ScalarValue, String> {
         kind => Err(format!("{value} is no value of a {kind} column")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> DomainValue {
+        DomainValue::Text(value.to_owned())
+    }
+
+    #[test]
+    fn values_take_the_type_of_their_column() {
+        let day = Domain::Values(vec![text("1970-01-02")]);
+        assert_eq!(values(&day, &DataType::Date32), Ok(vec![ScalarValue::Date32(Some(1))]));
+        let range = Domain::Range { from: -1, to: 1 };
+        assert_eq!(size(&range), 3);
+        let floats = [-1.0, 0.0, 1.0].map(|value| ScalarValue::Float64(Some(value))).to_vec();
+        assert_eq!(values(&range, &DataType::Float64), Ok(floats));
+        assert_eq!(size(&Domain::Range { from: i64::MIN, to: i64::MAX }), u64::MAX);
+    }
+
+    #[test]
+    fn a_domain_of_another_type_is_named() {
+        let wrong = |domain: Domain, kind| values(&domain, &kind).unwrap_err();
+        assert!(
+            wrong(Domain::Values(vec![text("F")]), DataType::Int64).contains("is no value of a Int64 column")
+        );
+        assert!(wrong(Domain::Values(vec![text("soon")]), DataType::Date32).contains("`soon` is no day"));
+        assert!(wrong(Domain::Values(vec![DomainValue::Boolean(true)]), DataType::Utf8).contains("Utf8"));
+        assert!(wrong(Domain::Range { from: 0, to: 1 }, DataType::Utf8).contains("Utf8"));
+    }
+}

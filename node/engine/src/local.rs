@@ -155,6 +155,7 @@ impl LocalEngine {
         if sources::stamp(&self.config.sources)? == self.opened.stamp {
             return Ok(());
         }
+        tracing::info!("a source file changed, tables are opened anew");
         let config = Arc::clone(&self.config);
         let opened = self.threads.run(async move { opened::open(&config).await }).await;
         let opened = opened.map_err(Failure::engine)??;

@@ -141,7 +141,8 @@ async fn guarded(
     let (plan, key): (_, fn(usize) -> String) = match &statics.declared {
         Some(declared) => (filled_in(declared, data, groups)?, names::key),
         None if groups == 0 => (LogicalPlanBuilder::from(data), names::key),
-        None => (LogicalPlanBuilder::from(data).filter(present.gt(lit(0_u32)))?, names::key),
+        // A group of fewer is absent from every answer; that there are such groups must not even reach the cap on rows.
+        None => (LogicalPlanBuilder::from(data).filter(present.gt_eq(lit(k)))?, names::key),
     };
     let keys = (0..groups).map(|at| base_column(&key(at)).alias(format!("g{at}")));
     Ok((layout, plan.project(keys.chain(outputs).collect::<Vec<_>>())?.build()?))

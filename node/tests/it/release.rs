@@ -160,6 +160,6 @@ async fn the_catalogue_shows_what_the_agreement_opens_to_this_caller() {
     let columns: Vec<_> = catalogue.tables[0].columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(columns, ["patient", "sex", "chol"], "`name` has no use, so nobody learns of it");
     let stranger = changed(|c| c["org"] = "newspaper".into());
-    let nothing = way(&node).catalogue(&stranger).await.unwrap();
-    assert!(nothing.agreements.is_empty() && nothing.tables.is_empty());
+    let error = way(&node).catalogue(&stranger).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused { refusal } if refusal.code == Code::Recipient), "{error}");
 }

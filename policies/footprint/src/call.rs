@@ -9,7 +9,7 @@ use datafusion_expr::expr::{BinaryExpr, Case, ScalarFunction};
 use datafusion_expr::{Expr, Operator};
 
 use crate::error::PlanError;
-use crate::expression::{Typed, admit, bounded, numeric, refused, same, size, text, type_of};
+use crate::expression::{Size, Typed, admit, numeric, refused, same, size, text, type_of};
 use crate::fold::is_constant;
 use crate::functions::FUNCTIONS;
 use crate::statement::unlisted;
@@ -124,7 +124,7 @@ fn whole_between(name: &str, argument: &Typed, low: i64, high: i64) -> Result<()
 
 /// `abs` of whole numbers fails on the least one, so it is written out with operators that cannot.
 fn absolute(x: &Typed) -> Result<Typed, PlanError> {
-    bounded(size(&x.expr).saturating_mul(20))?;
+    size(&x.expr).times(20).with(Size { nodes: 0, depth: 3 }).bounded()?;
     let zero = ScalarValue::new_zero(&x.data_type).map_err(PlanError::bug)?;
     let zero = Box::new(Expr::Literal(zero, None));
     let negative = Expr::BinaryExpr(BinaryExpr::new(Box::new(x.expr.clone()), Operator::Lt, zero));

@@ -28,6 +28,9 @@ use crate::upper;
 /// Cuts of one query.
 const CUTS_MAX: usize = 50;
 
+/// Scalar subqueries within one another. Each is run for its value and for its mark, so the work doubles with each.
+const SUBQUERIES_MAX: usize = 4;
+
 /// A query as a list of cuts and the plan above them.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -81,7 +84,7 @@ impl Request {
 /// A refusal for whatever stands below or above a cut and is not on the closed lists.
 pub fn cut(plan: LogicalPlan) -> Result<Request, PlanError> {
     crate::plan::on_big_stack(|| {
-        let mut cutter = Cutter { cuts: Vec::new() };
+        let mut cutter = Cutter { cuts: Vec::new(), subqueries: 0 };
         let upper = cutter.raise(plan)?;
         Ok(Request { cuts: cutter.cuts, upper })
     })?
@@ -118,6 +121,8 @@ fn exposes_rows(plan: &LogicalPlan) -> bool {
 
 struct Cutter {
     cuts: Vec<Cut>,
+    /// How many scalar subqueries we stand in.
+    subqueries: usize,
 }
 
 impl Cutter {
@@ -183,14 +188,8 @@ impl Cutter {
             .map_expressions(|expr| {
                 expr.transform_up(|e| match e {
                     Expr::ScalarSubquery(subquery) => {
-                        let Subquery { subquery, outer_ref_columns, spans } = subquery;
-                        let raised = self.raise(subquery.as_ref().clone()).map_err(lift)?;
-                        let subquery = Arc::new(raised);
-                        Ok(Transformed::yes(Expr::ScalarSubquery(Subquery {
-                            subquery,
-                            outer_ref_columns,
-                            spans,
-                        })))
+                        let raised = self.subquery(subquery).map_err(lift)?;
+                        Ok(Transformed::yes(Expr::ScalarSubquery(raised)))
                     }
                     other => Ok(Transformed::no(other)),
                 })
@@ -199,6 +198,17 @@ impl Cutter {
             .map_err(lower)?;
         let plan = plan.map_children(|child| self.raise(child).map(Transformed::yes).map_err(lift)).data();
         plan.and_then(LogicalPlan::recompute_schema).map_err(lower)
+    }
+
+    fn subquery(&mut self, subquery: Subquery) -> Result<Subquery, PlanError> {
+        if self.subqueries == SUBQUERIES_MAX {
+            let message = format!("scalar subqueries stand more than {SUBQUERIES_MAX} deep in one another");
+            return Err(PlanError::refused(Code::Limit, "limits.nesting", message, "flatten the query"));
+        }
+        self.subqueries += 1;
+        let raised = self.raise(subquery.subquery.as_ref().clone())?;
+        self.subqueries -= 1;
+        Ok(Subquery { subquery: Arc::new(raised), ..subquery })
     }
 
     fn distinct(&mut self, input: &LogicalPlan) -> Result<LogicalPlan, PlanError> {

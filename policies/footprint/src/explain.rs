@@ -18,7 +18,7 @@ pub(crate) fn explain(error: &DataFusionError, sql: &str, catalogue: &Catalogue)
             Some(first) => explain(first, sql, catalogue),
             None => PlanError::bug("an empty collection of errors"),
         },
-        DataFusionError::SchemaError(schema, _) => name(schema, catalogue),
+        DataFusionError::SchemaError(schema, _) => name(schema, sql, catalogue),
         DataFusionError::Plan(text)
         | DataFusionError::NotImplemented(text)
         | DataFusionError::Execution(text)
@@ -27,31 +27,47 @@ pub(crate) fn explain(error: &DataFusionError, sql: &str, catalogue: &Catalogue)
         | DataFusionError::Internal(text) => said(text, sql, catalogue),
         DataFusionError::SQL(parser, _) => said(&parser.to_string(), sql, catalogue),
         DataFusionError::ArrowError(arrow, _) => said(&arrow.to_string(), sql, catalogue),
+        DataFusionError::External(inner) => match inner.downcast_ref::<PlanError>() {
+            Some(ours) => ours.clone(),
+            None => PlanError::bug(inner),
+        },
         other => PlanError::bug(other.strip_backtrace()),
     }
 }
 
 /// An unknown or ambiguous name.
-fn name(error: &SchemaError, catalogue: &Catalogue) -> PlanError {
+fn name(error: &SchemaError, sql: &str, catalogue: &Catalogue) -> PlanError {
+    let alias = "write the table's name or alias before it";
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let listed: Vec<String> =
-                valid_fields.iter().filter(|c| may_list(c, catalogue)).map(written).collect();
+                valid_fields.iter().filter(|c| !hidden(&c.name, catalogue)).map(written).collect();
             let fix = if listed.is_empty() || listed.len() > LISTED_MAX {
                 "look the columns up in the catalogue; names with capitals need double quotes".to_owned()
             } else {
                 format!("the columns here are {}", listed.join(", "))
             };
-            PlanError::invalid(format!("column {} is not known", written(field)), fix)
+            PlanError::invalid(format!("{} is not known", called(field, sql, catalogue)), fix)
         }
-        SchemaError::AmbiguousReference { field } => PlanError::invalid(
-            format!("column {} is ambiguous", written(field)),
-            "write the table's name or alias before it",
-        ),
+        SchemaError::AmbiguousReference { field } => {
+            PlanError::invalid(format!("{} is ambiguous", called(field, sql, catalogue)), alias)
+        }
         SchemaError::DuplicateQualifiedField { name, .. }
         | SchemaError::DuplicateUnqualifiedField { name } => {
-            PlanError::invalid(format!("column `{name}` stands there twice"), "give each its own alias")
+            let field = Column::new_unqualified(name);
+            let message = format!("{} stands there twice", called(&field, sql, catalogue));
+            PlanError::invalid(message, "give each table and each column its own alias")
         }
+    }
+}
+
+/// What a message calls a column: by name, unless it is a hidden one that `*` or a join brought in.
+fn called(column: &Column, sql: &str, catalogue: &Catalogue) -> String {
+    let known = sql.to_lowercase().contains(&column.name.to_lowercase());
+    if known || !hidden(&column.name, catalogue) {
+        format!("column {}", written(column))
+    } else {
+        "a column".into()
     }
 }
 
@@ -62,9 +78,9 @@ fn written(column: &Column) -> String {
     }
 }
 
-/// A name may be listed if no table hides a column of that name from this caller.
-fn may_list(column: &Column, catalogue: &Catalogue) -> bool {
-    !catalogue.tables().any(|t| hides(t, &column.name))
+/// Some table has a column of this name that it does not show to this caller.
+fn hidden(column: &str, catalogue: &Catalogue) -> bool {
+    catalogue.tables().any(|t| hides(t, column))
 }
 
 fn hides(table: &crate::catalogue::Opaque, column: &str) -> bool {
@@ -82,6 +98,12 @@ fn said(text: &str, sql: &str, catalogue: &Catalogue) -> PlanError {
             hides(t, f.name()) && low.contains(&name) && !asked.contains(&name)
         })
     });
+    if text.contains("unique expression names") {
+        return PlanError::invalid(
+            "two columns of one SELECT have the same name",
+            "give one of them a name with AS",
+        );
+    }
     let fix = "check names, types and arguments against the catalogue";
     if tells {
         PlanError::invalid("the query does not fit its tables", fix)

@@ -19,7 +19,10 @@ use crate::fold::{fold, is_constant};
 const PATTERN_MAX: usize = 256;
 
 /// Nodes of one expression after everything that it names has been put in.
-pub(crate) const NODES_MAX: usize = 20_000;
+const NODES_MAX: usize = 20_000;
+
+/// Its depth. Whoever walks it later, on an ordinary stack, recurses this deep.
+const DEPTH_MAX: usize = 500;
 
 /// An expression of the row-level language, with its type.
 #[derive(Debug, Clone)]
@@ -259,7 +262,7 @@ fn range(between: &Between, table: &DFSchema) -> Result<Typed, PlanError> {
 fn branches(case: &Case, table: &DFSchema) -> Result<Typed, PlanError> {
     let base = case.expr.as_ref().map(|e| admit(e, table)).transpose()?;
     if let Some(base) = &base {
-        bounded(size(&base.expr).saturating_mul(case.when_then_expr.len()))?;
+        size(&base.expr).times(case.when_then_expr.len()).bounded()?;
     }
     let mut when_then = Vec::with_capacity(case.when_then_expr.len());
     let mut results = Vec::with_capacity(case.when_then_expr.len() + 1);
@@ -393,24 +396,44 @@ fn truth(data_type: &DataType) -> Result<(), PlanError> {
     Err(refused(format!("a condition of type {data_type}"), "compare with something"))
 }
 
-/// How many nodes an expression has.
-pub(crate) fn size(expr: &Expr) -> usize {
-    let mut nodes = 0;
-    // The visitor's closure never fails.
-    let _ = expr.apply(|_| {
-        nodes += 1;
-        Ok(TreeNodeRecursion::Continue)
-    });
-    nodes
+/// How large an expression is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    pub(crate) depth: usize,
 }
 
-/// Refuses expressions that grow out of bounds when what they name is put in.
-pub(crate) fn bounded(nodes: usize) -> Result<(), PlanError> {
-    if nodes <= NODES_MAX {
-        return Ok(());
+/// Measures an expression.
+pub(crate) fn size(expr: &Expr) -> Size {
+    let mut below = Size::default();
+    // The visitor's closure never fails.
+    let _ = expr.apply_children(|child| {
+        let Size { nodes, depth } = size(child);
+        below = Size { nodes: below.nodes.saturating_add(nodes), depth: below.depth.max(depth) };
+        Ok(TreeNodeRecursion::Continue)
+    });
+    Size { nodes: below.nodes.saturating_add(1), depth: below.depth + 1 }
+}
+
+impl Size {
+    /// The size with so many copies side by side.
+    pub(crate) fn times(self, copies: usize) -> Self {
+        Self { nodes: self.nodes.saturating_mul(copies), ..self }
     }
-    let message = "an expression grows too large once its columns are written out";
-    Err(PlanError::refused(Code::Limit, "limits.expression", message, "compute less in subqueries"))
+
+    /// The size with another expression put in, somewhere.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self { nodes: self.nodes.saturating_add(other.nodes), depth: self.depth.saturating_add(other.depth) }
+    }
+
+    /// Refuses expressions that grow out of bounds when what they name is put in.
+    pub(crate) fn bounded(self) -> Result<(), PlanError> {
+        if self.nodes <= NODES_MAX && self.depth <= DEPTH_MAX {
+            return Ok(());
+        }
+        let message = "an expression grows too large once its columns are written out";
+        Err(PlanError::refused(Code::Limit, "limits.expression", message, "compute less in subqueries"))
+    }
 }
 
 /// The type of an expression that [`admit`] made.

@@ -10,7 +10,7 @@ use liquid_policy::Code;
 
 use crate::catalogue::{Opaque, TableKind};
 use crate::error::{PlanError, lift, lower};
-use crate::expression::{admit_condition, boolean, bounded, size};
+use crate::expression::{Size, admit_condition, boolean, size};
 
 /// The rows of one protected table, as a part of a plan sees them.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Rows {
 impl Rows {
     /// Writes an expression over `schema`, the output of the plan that these rows were read from, over base columns.
     pub(crate) fn resolve(&self, expr: &Expr, schema: &DFSchema) -> Result<Expr, PlanError> {
-        bounded(self.size_resolved(expr, schema))?;
+        self.size_resolved(expr, schema).bounded()?;
         expr.clone()
             .transform_up(|e| match &e {
                 Expr::Column(column) => match self.column(column, schema) {
@@ -44,6 +44,7 @@ impl Rows {
     /// WHERE: every condition, in the row-level language; none where every row passes.
     pub(crate) fn filter(&self) -> Result<Option<Expr>, PlanError> {
         let Some(all) = self.conditions.iter().cloned().reduce(Expr::and) else { return Ok(None) };
+        size(&all).bounded()?;
         let filter = admit_condition(&all, &self.base)?;
         Ok(Some(filter).filter(|f| *f != boolean(true)))
     }
@@ -53,11 +54,14 @@ impl Rows {
         self.columns.get(index).ok_or_else(|| PlanError::bug("a column beyond its schema"))
     }
 
-    fn size_resolved(&self, expr: &Expr, schema: &DFSchema) -> usize {
-        let columns = expr.column_refs_counts();
-        let grown =
-            columns.into_iter().map(|(c, n)| self.column(c, schema).map_or(0, size).saturating_mul(n));
-        grown.fold(size(expr), usize::saturating_add)
+    fn size_resolved(&self, expr: &Expr, schema: &DFSchema) -> Size {
+        let mut columns = Size::default();
+        for (column, copies) in expr.column_refs_counts() {
+            let Size { nodes, depth } =
+                self.column(column, schema).map_or(Size::default(), size).times(copies);
+            columns = Size { nodes: columns.nodes.saturating_add(nodes), depth: columns.depth.max(depth) };
+        }
+        size(expr).with(columns)
     }
 }
 
@@ -71,7 +75,8 @@ pub(crate) fn rows(plan: &LogicalPlan) -> Result<Rows, PlanError> {
             let columns: Result<Vec<_>, _> =
                 projection.expr.iter().map(|e| rows.resolve(e, schema)).collect();
             rows.columns = columns?;
-            bounded(rows.columns.iter().map(size).fold(0, usize::saturating_add))?;
+            let nodes = rows.columns.iter().map(|e| size(e).nodes).fold(0, usize::saturating_add);
+            Size { nodes, depth: 0 }.bounded()?;
             Ok(rows)
         }
         LogicalPlan::Filter(filter) => {

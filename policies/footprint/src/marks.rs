@@ -22,7 +22,7 @@ use datafusion_expr::{Expr, LogicalPlan};
 
 use crate::error::PlanError;
 use crate::marks::operator::Carrier;
-use crate::marks::relation::{Marked, is_withheld, literal, project};
+use crate::marks::relation::{Marked, literal, project};
 
 /// A plan above the cuts that carries marks.
 #[derive(Debug, Clone)]
@@ -67,20 +67,11 @@ pub(crate) fn mark_name(column: &str) -> String {
     format!("{column}_mark")
 }
 
-/// Puts the analyst's names on, hides what is withheld, and joins row marks and taints.
+/// Puts the analyst's names on, and joins row marks and taints.
 fn answer(carrier: &Carrier, marked: Marked, upper: &LogicalPlan) -> Result<MarkedPlan, PlanError> {
     let (mut values, mut marks, mut fields) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (cell, (qualifier, field))) in marked.cells.iter().zip(upper.schema().iter()).enumerate() {
-        let value = Expr::Column(cell.value.clone());
-        // The value itself is hidden, so that no `coalesce` above the cut can fake one.
-        let value = match &cell.mark {
-            Some(mark) => {
-                let shown = is_withheld(Expr::Column(mark.clone())).is_not_true();
-                datafusion_expr::when(shown, value).end().map_err(PlanError::bug)?
-            }
-            None => value,
-        };
-        values.push(value.alias_qualified(qualifier.cloned(), field.name()));
+        values.push(Expr::Column(cell.value.clone()).alias_qualified(qualifier.cloned(), field.name()));
         let mark = carrier.mark(cell)?.unwrap_or_else(|| literal(0));
         // Names may repeat in an answer; the qualifier keeps them apart in the plan.
         marks.push(mark.alias_qualified(Some(format!("liquid_mark_{index}")), mark_name(field.name())));

@@ -1,14 +1,14 @@
 //! Text and bound values become an analysed plan over opaque tables; DataFusion's optimiser never runs.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::metadata::ScalarAndMetadata;
-use datafusion_common::{DataFusionError, ParamValues, ScalarValue, TableReference, plan_err};
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_common::{DataFusionError, ParamValues, ScalarValue, TableReference};
 use datafusion_expr::planner::{ContextProvider, ExprPlanner};
-use datafusion_expr::{AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
 use datafusion_functions::datetime::planner::DatetimeFunctionPlanner;
 use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
 use datafusion_functions_aggregate::planner::AggregateFunctionPlanner;
@@ -18,8 +18,9 @@ use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use liquid_policy::Code;
 
 use crate::catalogue::Catalogue;
-use crate::error::PlanError;
+use crate::error::{PlanError, lift, lower};
 use crate::explain::explain;
+use crate::expression::refused;
 use crate::functions::FUNCTIONS;
 use crate::statement;
 
@@ -67,10 +68,9 @@ fn plan_here(sql: &str, parameters: &[ScalarValue], catalogue: &Catalogue) -> Re
     let parsed = statement::parse(sql)?;
     check_parameters(statement::parameters(sql)?, parameters)?;
     let tables = Tables::new(catalogue);
-    let told = |error: &DataFusionError| match (tables.refused.borrow_mut().take(), &parsed.bare_function) {
-        (Some(refusal), _) => refusal,
-        (None, Some(function)) => statement::unlisted(function),
-        (None, None) => explain(error, sql, catalogue),
+    let told = |error: &DataFusionError| match &parsed.bare_function {
+        Some(function) => statement::unlisted(function),
+        None => explain(error, sql, catalogue),
     };
     let fields = parameters.iter().enumerate();
     let fields =
@@ -83,7 +83,24 @@ fn plan_here(sql: &str, parameters: &[ScalarValue], catalogue: &Catalogue) -> Re
     // Values are bound before analysis: a bound value is judged, and coerced, exactly like a written literal.
     let values = parameters.iter().cloned().map(ScalarAndMetadata::from).collect();
     let plan = plan.replace_params_with_values(&ParamValues::List(values)).map_err(|e| told(&e))?;
+    no_correlation(&plan)?;
     Analyzer::new().execute_and_check(plan, &tables.options, |_, _| ()).map_err(|e| told(&e))
+}
+
+/// Correlated subqueries have no place on either side of a cut; the analyser would call some of them wrong instead.
+fn no_correlation(plan: &LogicalPlan) -> Result<(), PlanError> {
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| match e {
+                Expr::OuterReferenceColumn(..) => Err(lift(refused(
+                    "a correlated subquery",
+                    "aggregate each part by itself and join the results by a condition",
+                ))),
+                _ => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    });
+    walked.map(|_| ()).map_err(lower)
 }
 
 fn check_parameters(needed: usize, given: &[ScalarValue]) -> Result<(), PlanError> {
@@ -116,8 +133,6 @@ struct Tables<'a> {
     catalogue: &'a Catalogue,
     options: ConfigOptions,
     planners: Vec<Arc<dyn ExprPlanner>>,
-    /// What was found wrong while resolving names, in our words.
-    refused: RefCell<Option<PlanError>>,
 }
 
 impl<'a> Tables<'a> {
@@ -128,7 +143,7 @@ impl<'a> Tables<'a> {
             Arc::new(AggregateFunctionPlanner),
             Arc::new(WindowFunctionPlanner),
         ];
-        Self { catalogue, options: ConfigOptions::new(), planners, refused: RefCell::new(None) }
+        Self { catalogue, options: ConfigOptions::new(), planners }
     }
 }
 
@@ -144,24 +159,17 @@ impl ContextProvider for Tables<'_> {
         } else {
             format!("the tables open to you are {}", known.join(", "))
         };
-        self.refused
-            .borrow_mut()
-            .get_or_insert(PlanError::invalid(format!("table `{name}` is not known"), fix));
-        plan_err!("unknown table")
+        // The planner also asks for names of common table expressions, and then goes on without us.
+        Err(lift(PlanError::invalid(format!("table `{name}` is not known"), fix)))
     }
 
     fn get_table_function_source(
         &self,
         name: &str,
-        _args: Vec<datafusion_expr::Expr>,
+        _args: Vec<Expr>,
     ) -> datafusion_common::Result<Arc<dyn TableSource>> {
-        self.refused.borrow_mut().get_or_insert(PlanError::refused(
-            Code::Function,
-            "functions",
-            format!("table function `{name}` is not on the list"),
-            "leave it out",
-        ));
-        plan_err!("table function")
+        let message = format!("table function `{name}` is not on the list");
+        Err(lift(PlanError::refused(Code::Function, "functions", message, "leave it out")))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {

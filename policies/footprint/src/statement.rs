@@ -1,7 +1,7 @@
 //! Tokens become one query's syntax tree, and what no query may contain is refused with the code that fits.
 //!
 //! Refusing here is a matter of clear messages: [`crate::cut`] and [`crate::expression`] are closed lists over the plan and
-//! would refuse the same. Only the cap on expanded common table expressions has to stand before planning.
+//! would refuse the same. Only the caps on expanded common table expressions have to stand before planning.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -21,6 +21,9 @@ use crate::gate;
 
 /// Tables of a query after every common table expression has been put where it is named.
 const EXPANDED_MAX: usize = 200;
+
+/// Subqueries in expressions within one another, likewise. Each level multiplies DataFusion's planning time.
+const SUBQUERIES_MAX: usize = 5;
 
 /// Nesting of the parser's own functions. The gate bounds what a text can nest; this is the second line.
 const PARSER_DEPTH_MAX: usize = 400;
@@ -123,19 +126,38 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<usize, PlanError> {
     Ok(questions.max(highest))
 }
 
-/// A query on the way down: its common table expressions, and how many tables it stands for.
+/// A query on the way down: its common table expressions, and what it stands for.
 #[derive(Debug, Default)]
 struct Scope {
     /// Names of common table expressions that are still to come, last first.
     pending: Vec<String>,
-    /// Those that are complete, with the number of tables they stand for.
-    complete: HashMap<String, usize>,
+    /// Those that are complete, with what they stand for.
+    complete: HashMap<String, Expanded>,
+    /// How many expressions with a subquery are open around it.
+    opened: usize,
+    all: Expanded,
+}
+
+/// What a query stands for after every common table expression has been put where it is named.
+#[derive(Debug, Clone, Copy, Default)]
+struct Expanded {
     tables: usize,
+    /// Subqueries in expressions within one another.
+    nesting: usize,
+}
+
+impl Expanded {
+    fn add(&mut self, part: Self) {
+        self.tables = self.tables.saturating_add(part.tables);
+        self.nesting = self.nesting.max(part.nesting);
+    }
 }
 
 #[derive(Debug, Default)]
 struct Walk {
     scopes: Vec<Scope>,
+    /// Expressions with a subquery that are open.
+    open: usize,
     bare_function: Option<String>,
 }
 
@@ -153,12 +175,16 @@ impl Visitor for Walk {
     type Break = Box<PlanError>;
 
     fn pre_visit_query(&mut self, query: &Query) -> Flow {
-        let mut scope = Scope::default();
+        let mut scope = Scope { opened: self.open, ..Scope::default() };
         if let Some(with) = &query.with {
             if with.recursive {
                 return no_place("a recursive common table expression");
             }
             scope.pending = with.cte_tables.iter().rev().map(|cte| folded(&cte.alias.name)).collect();
+        }
+        if query.fetch.is_some() {
+            let message = "the query does not parse: FETCH FIRST is not supported";
+            return ControlFlow::Break(Box::new(PlanError::invalid(message, "write LIMIT")));
         }
         if !query.locks.is_empty()
             || query.for_clause.is_some()
@@ -174,19 +200,30 @@ impl Visitor for Walk {
 
     fn post_visit_query(&mut self, _query: &Query) -> Flow {
         let Some(done) = self.scopes.pop() else { return ControlFlow::Continue(()) };
-        if done.tables > EXPANDED_MAX {
+        if done.all.tables > EXPANDED_MAX {
             let message = format!(
                 "the query stands for more than {EXPANDED_MAX} tables once its WITH parts are put in"
             );
             return refuse(Code::Limit, "limits.relations", message, "ask in several queries");
         }
+        let mut all = done.all;
+        all.nesting += done.opened - self.scopes.last().map_or(0, |parent| parent.opened);
+        if all.nesting > SUBQUERIES_MAX {
+            let message = format!("more than {SUBQUERIES_MAX} subqueries stand within one another");
+            return refuse(
+                Code::Limit,
+                "limits.nesting",
+                message,
+                "join derived tables, or ask in several queries",
+            );
+        }
         if let Some(parent) = self.scopes.last_mut() {
             // Common table expressions are visited first and in order; whatever comes after them is the query itself.
             match parent.pending.pop() {
                 Some(name) => {
-                    parent.complete.insert(name, done.tables);
+                    parent.complete.insert(name, all);
                 }
-                None => parent.tables = parent.tables.saturating_add(done.tables),
+                None => parent.all.add(all),
             }
         }
         ControlFlow::Continue(())
@@ -214,7 +251,7 @@ impl Visitor for Walk {
         };
         let known = name.and_then(|n| self.scopes.iter().rev().find_map(|s| s.complete.get(&n).copied()));
         if let Some(scope) = self.scopes.last_mut() {
-            scope.tables = scope.tables.saturating_add(known.unwrap_or(1));
+            scope.all.add(known.unwrap_or(Expanded { tables: 1, nesting: 0 }));
         }
         ControlFlow::Continue(())
     }
@@ -257,13 +294,19 @@ impl Visitor for Walk {
         }
     }
 
+    fn post_visit_expr(&mut self, expr: &Expr) -> Flow {
+        self.open -= usize::from(has_subquery(expr));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
+        self.open += usize::from(has_subquery(expr));
         let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
         let name = match function.name.0.as_slice() {
             [part] => part.as_ident().map_or_else(|| part.to_string(), folded),
             _ => function.name.to_string(),
         };
-        if FUNCTIONS.named(&name) {
+        if FUNCTIONS.named(&name, function.over.is_some()) {
             return ControlFlow::Continue(());
         }
         if name == "unnest" {
@@ -294,6 +337,10 @@ pub(crate) fn unlisted(name: &str) -> PlanError {
         _ => "use count, sum or avg with CASE and comparisons",
     };
     PlanError::refused(Code::Function, "functions", format!("function `{name}` is not on the list"), fix)
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
 }
 
 fn without_parentheses(function: &Function) -> bool {
@@ -375,6 +422,23 @@ mod tests {
         // A name of an inner scope hides the outer one, and the cap still counts what it stands for.
         let nested = format!("SELECT * FROM ({}) x", chain(8, "# CROSS JOIN #"));
         assert_eq!(code(&nested), Err(Some(Code::Limit)));
+    }
+
+    #[test]
+    fn subqueries_within_one_another_are_capped() {
+        let nested = |n: usize| (0..n).fold("SELECT 1".to_owned(), |q, _| format!("SELECT ({q}) + 1"));
+        // The same, each level put in by name.
+        let named = |n: usize| {
+            let parts = (1..=n).map(|i| format!(", a{i} AS (SELECT (SELECT n FROM a{}) AS n)", i - 1));
+            format!("WITH a0 AS (SELECT 1 AS n){} SELECT n FROM a{n}", parts.collect::<String>())
+        };
+        let mixed = |n: usize| format!("SELECT EXISTS ({}) AND 1 IN ({})", named(n), nested(n));
+        for question in [&nested as &dyn Fn(usize) -> String, &named, &|n| mixed(n - 1)] {
+            assert_eq!(code(&question(SUBQUERIES_MAX)), Ok(()), "{}", question(SUBQUERIES_MAX));
+            assert_eq!(code(&question(SUBQUERIES_MAX + 1)), Err(Some(Code::Limit)));
+        }
+        let side_by_side = format!("SELECT {}", vec!["(SELECT 1)"; 20].join(" + "));
+        assert_eq!(code(&side_by_side), Ok(()));
     }
 
     #[test]

@@ -82,6 +82,36 @@ fn without_a_federation_query_says_how_to_reach_one() {
 }
 
 #[test]
+fn a_node_that_cannot_start_says_what_to_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    assert!(liquid().arg("init").arg(&own).output().unwrap().status.success());
+    let config = own.join("sites/first/node.toml");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let good = std::fs::read_to_string(&config).unwrap();
+    let good = good.replace("127.0.0.1:7434", &taken.local_addr().unwrap().to_string());
+    let free = good.replace(&taken.local_addr().unwrap().to_string(), "127.0.0.1:0");
+    let views = std::fs::read_to_string(own.join("sites/first/views.sql")).unwrap();
+    let cases: [(String, String, &str); 8] = [
+        (good.clone(), views.clone(), "is in use by another process"),
+        (free.replace("listen", "lisden"), views.clone(), "lisden"),
+        (free.replace("model.toml", "nothing.toml"), views.clone(), "nothing.toml"),
+        (free.replace("audit.key", "nothing.key"), views.clone(), "nothing.key"),
+        (free.replace("certificate.pem", "nothing.pem"), views.clone(), "nothing.pem"),
+        (free.replace("visits.csv", "nothing.csv"), views.clone(), "nothing.csv"),
+        (free.clone(), views.replace("AS stay", "AS length_of_stay"), "stay"),
+        (free.clone(), views.replace("CAST(age AS BIGINT)", "ward"), "CAST"),
+    ];
+    for (text, view, word) in cases {
+        std::fs::write(&config, text).unwrap();
+        std::fs::write(own.join("sites/first/views.sql"), view).unwrap();
+        let ended: Ended = liquid().args(["node", "--config"]).arg(&config).output().unwrap().into();
+        assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{word}: {ended:?}");
+        assert!(ended.err.contains(word), "{word}: {ended:?}");
+    }
+}
+
+#[test]
 fn a_log_that_was_touched_is_found_out() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("audit.jsonl");

@@ -104,12 +104,12 @@ impl Coverage {
         self.above += u32::from(!question.above.is_empty());
         self.limited += u32::from(question.limit.is_some());
         self.site += u32::from(question.reads("site"));
-        let passing = |site: &str| {
+        let passing = |site: &&str| {
             let at_site =
-                |row: &&crate::question::Row| row.get("site") == Some(&Value::Text(site.to_owned()));
+                |row: &&crate::question::Row| row.get("site") == Some(&Value::Text((*site).to_owned()));
             pooled.rows.iter().filter(at_site).any(|row| question.passes(row))
         };
-        self.empty_site += u32::from(!crate::generate::SITES.iter().all(|site| passing(site)));
+        self.empty_site += u32::from(!crate::generate::SITES.iter().all(|site| passing(&site)));
     }
 
     fn check(&self) {

@@ -1,10 +1,4 @@
 //! A whole federation against its oracles.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests stop at the first surprise"
-)]
 
 mod federated_equals_pooled;
 mod generate;

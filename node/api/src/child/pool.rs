@@ -119,7 +119,7 @@ impl<A, T> Clone for Pool<A, T> {
 }
 
 impl<A: Send + 'static, T: Send + 'static> Pool<A, T> {
-    /// Starts all workers.
+    /// Starts all workers, side by side.
     ///
     /// # Errors
     /// What kept the first that failed from starting, for the operator.
@@ -131,8 +131,8 @@ impl<A: Send + 'static, T: Send + 'static> Pool<A, T> {
             running: Arc::new(Semaphore::new(settings.workers)),
             admitted: Arc::new(Semaphore::new(settings.workers + settings.queue)),
         }));
-        for _ in 0..settings.workers {
-            let worker = pool.0.start_one().await?;
+        let starting = (0..settings.workers).map(|_| pool.0.start_one());
+        for worker in futures::future::try_join_all(starting).await? {
             pool.0.put_back(worker);
         }
         Ok(pool)

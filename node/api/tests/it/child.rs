@@ -74,9 +74,11 @@ fn within(time: Duration) -> Instant {
 const LONG: Duration = Duration::from_secs(30);
 
 fn runs(pid: &str) -> bool {
-    // A killed child stays as a zombie until it is waited for.
-    std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"))
-        .is_ok_and(|stat| !stat.contains(") Z "))
+    // A killed child stays as a zombie until it is waited for, and can be waited for when its last thread has gone.
+    let process = Path::new("/proc").join(pid);
+    let threads = std::fs::read_dir(process.join("task")).map_or(0, Iterator::count);
+    let zombie = std::fs::read_to_string(process.join("stat")).is_ok_and(|stat| stat.contains(") Z "));
+    threads > 1 || (threads == 1 && !zombie)
 }
 
 async fn ends(pid: &str) {

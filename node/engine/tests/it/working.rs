@@ -81,14 +81,18 @@ async fn declared_groups_stand_there_seen_or_not_in_the_order_of_their_keys() {
 }
 
 #[tokio::test]
-async fn groups_that_are_not_declared_stand_there_only_where_a_row_passes() {
+async fn groups_that_are_not_declared_stand_there_only_where_enough_pass() {
     let (_site, mut front) = site(VISITS).await;
-    let mut undeclared = guarded(10);
-    undeclared.columns.clear();
     let sql = "SELECT ward, count(*) FROM visits WHERE sex = 'F' GROUP BY ward";
-    let (layout, cells) = front.cells(sql, &undeclared).await;
-    assert!(!layout.declared);
-    assert_eq!(lines(&cells), ["A 2 2 2 2 false", "B 1 1 1 0 false"]);
+    for (k, expected) in
+        [(1, &["A 2 1 1 1 false", "B 1 1 1 0 false"][..]), (2, &["A 2 2 2 2 false"]), (10, &[])]
+    {
+        let mut undeclared = guarded(k);
+        undeclared.columns.clear();
+        let (layout, cells) = front.cells(sql, &undeclared).await;
+        assert!(!layout.declared);
+        assert_eq!(lines(&cells), expected, "{k}");
+    }
 }
 
 #[tokio::test]
@@ -253,6 +257,23 @@ async fn caps_hold() {
     assert!(matches!(told, Told::Ran { .. }));
 }
 
+/// The cap on rows is judged on rows that may be released: it does not tell how many groups are too small.
+#[tokio::test]
+async fn small_groups_do_not_count_towards_the_cap() {
+    let (_site, mut front) = site(VISITS).await;
+    let small = guarded(3);
+    let sql = "SELECT cost, count(*) FROM visits GROUP BY cost";
+    let planned = front.plan(sql, "visits").await;
+    for rows in [1, 100] {
+        let (told, attached) = front.try_run(planned.plan, 0, &small, Caps { rows, ..caps() }).await;
+        let Told::Ran { layout } = told else { panic!("{told:?}") };
+        assert!(!layout.declared);
+        assert_eq!(crate::site::decode(&attached[0]).num_rows(), 0);
+    }
+    let (told, _) = front.try_run(planned.plan, 0, &guarded(1), Caps { rows: 1, ..caps() }).await;
+    assert!(failed(&told).0.to_string().contains("group by fewer or coarser keys"), "{told:?}");
+}
+
 /// Released cells of `SELECT sex, count(*)`: women withheld or not, men released.
 fn released(women: Option<i64>) -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -301,4 +322,37 @@ async fn a_printed_question_is_bare() {
     let (_site, mut front) = site(VISITS).await;
     let sql = r#"SELECT "sex" AS g0, count(*) AS a0 FROM "visits" GROUP BY "sex""#;
     assert!(front.plan(sql, "visits").await.bare);
+}
+
+#[tokio::test]
+async fn a_query_without_tables_has_no_cuts_and_is_finished_at_once() {
+    let (_site, mut front) = site(VISITS).await;
+    let planned = front.plan("SELECT 1 + 1 AS two", "visits").await;
+    assert!(planned.cuts.is_empty() && !planned.bare);
+    let (told, attached) = front.ask(Ask::Finish { plan: planned.plan, caps: caps() }, Vec::new()).await;
+    assert_eq!(told, Told::Finished { rows_may_be_missing: false });
+    assert_eq!(lines(&crate::site::decode(&attached[0])), ["2 0"]);
+}
+
+#[tokio::test]
+async fn a_domain_of_the_wrong_type_is_the_operators_to_know() {
+    let (_site, mut front) = site(VISITS).await;
+    let mut wrong = guarded(2);
+    let domain = Some(Domain::Range { from: 0, to: 9 });
+    declare(&mut wrong, "ward", ColumnRule { domain, ..ColumnRule::default() });
+    let planned = front.plan("SELECT ward, count(*) FROM visits GROUP BY ward", "visits").await;
+    let (told, _) = front.try_run(planned.plan, 0, &wrong, caps()).await;
+    let (error, detail) = failed(&told);
+    assert!(detail.contains("domain of column `ward` does not fit the model"), "{detail}");
+    assert!(!error.to_string().contains("ward"), "{error}");
+}
+
+#[tokio::test]
+async fn numbers_outside_their_domain_are_missing() {
+    let (_site, mut front) = site(VISITS).await;
+    let mut ranged = obligations("visits", "patient", None);
+    let domain = Some(Domain::Range { from: 20, to: 40 });
+    declare(&mut ranged, "cost", ColumnRule { domain, ..ColumnRule::default() });
+    let (_, cells) = front.cells("SELECT count(*), count(cost), sum(cost) FROM visits", &ranged).await;
+    assert_eq!(lines(&cells), ["6 3 90"]);
 }

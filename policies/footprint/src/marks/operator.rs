@@ -15,7 +15,7 @@ use datafusion_functions_aggregate::min_max::max_udaf;
 use crate::catalogue::{Opaque, TableKind};
 use crate::error::{PlanError, lift, lower};
 use crate::marks::relation::{
-    Cell, Marked, Order, Read, Scope, Taints, greatest_of, is_withheld, literal, or_zero, project,
+    Cell, Marked, Order, Read, Scope, Taints, greatest_of, hidden, is_withheld, literal, or_zero, project,
 };
 use crate::marks::{ROWS_MAY_BE_MISSING, mark_name, with_marks};
 
@@ -185,7 +185,7 @@ impl Carrier {
         let (mut columns, mut cells) = (Vec::new(), Vec::new());
         for expr in exprs {
             let (value, read) = self.read(expr, &scope)?;
-            let cell = self.computed(value, &read, &mut columns);
+            let cell = self.computed(value, &read, &mut columns)?;
             taints.extend(&read.relation);
             cells.push(cell);
         }
@@ -193,15 +193,19 @@ impl Carrier {
     }
 
     /// A computed column: its value and, if it reads any, its mark.
-    fn computed(&mut self, value: Expr, read: &Read, columns: &mut Vec<Expr>) -> Cell {
+    fn computed(&mut self, value: Expr, read: &Read, columns: &mut Vec<Expr>) -> Result<Cell, PlanError> {
         let name = self.name("v");
+        let value = match read.mark() {
+            Some(mark) if !matches!(value, Expr::Column(_)) => hidden(value, mark)?,
+            _ => value,
+        };
         columns.push(value.alias(&name.name));
         let mark = read.mark().map(|mark| {
             let name = self.name("m");
             columns.push(mark.alias(&name.name));
             name
         });
-        Cell { value: name, mark, taints: read.taints.union(&read.relation).copied().collect() }
+        Ok(Cell { value: name, mark, taints: read.taints.union(&read.relation).copied().collect() })
     }
 
     fn filter(&mut self, filter: &Filter) -> Result<Marked, PlanError> {
@@ -251,7 +255,7 @@ impl Carrier {
         let (mut keys, mut keys_read) = (Vec::new(), Read::default());
         for key in &aggregate.group_expr {
             let (value, read) = self.read(key, &scope)?;
-            keys.push(self.computed(value, &read, &mut columns));
+            keys.push(self.computed(value, &read, &mut columns)?);
             keys_read.join(read);
         }
         let (mut results, mut taints) = (Vec::new(), self.taint(&input.plan, &keys_read)?);
@@ -271,21 +275,21 @@ impl Carrier {
         let groups = keys.iter().map(|k| Expr::Column(k.value.clone())).collect();
         let mut aggregates: Vec<_> =
             results.iter().map(|(e, cell)| e.clone().alias(&cell.value.name)).collect();
-        let mut outputs: Vec<_> = keys.iter().map(|k| Expr::Column(k.value.clone())).collect();
-        outputs.extend(results.iter().map(|(_, cell)| Expr::Column(cell.value.clone())));
-        let cells: Vec<_> = keys
-            .into_iter()
-            .chain(results.into_iter().map(|(_, cell)| cell))
-            .map(|cell| {
-                let mark = cell.mark.map(|mark| {
-                    let (most, name) = (self.name("m"), self.name("m"));
-                    aggregates.push(max(Expr::Column(mark)).alias(&most.name));
-                    outputs.push(or_zero(Expr::Column(most)).alias(&name.name));
-                    name
-                });
-                Cell { mark, ..cell }
-            })
-            .collect();
+        let mut outputs = Vec::new();
+        let mut cells = Vec::new();
+        for cell in keys.into_iter().chain(results.into_iter().map(|(_, cell)| cell)) {
+            let value = Expr::Column(cell.value.clone());
+            let Some(mark) = cell.mark else {
+                outputs.push(value);
+                cells.push(Cell { mark: None, ..cell });
+                continue;
+            };
+            let (most, name) = (self.name("m"), self.name("m"));
+            aggregates.push(max(Expr::Column(mark)).alias(&most.name));
+            outputs.push(hidden(value, Expr::Column(most.clone()))?.alias(&cell.value.name));
+            outputs.push(or_zero(Expr::Column(most)).alias(&name.name));
+            cells.push(Cell { mark: Some(name), ..cell });
+        }
         let plan = aggregated(project(input.plan, columns)?, groups, aggregates)?;
         let relation = Marked { plan: project(plan, outputs)?, cells, taints: Taints::new(), order: None };
         Ok(relation.tainted(&taints))
@@ -321,27 +325,30 @@ impl Carrier {
                 return Err(PlanError::bug("a window that is none"));
             };
             let arguments = self.arguments(expr, &scope)?;
-            let mark = arguments.mark().map(|mark| {
-                let (most, name) = (self.name("m"), self.name("m"));
-                marks.push((
-                    window_mark(function, mark).alias(&most.name),
-                    or_zero(Expr::Column(most)),
-                    name.clone(),
-                ));
-                name
-            });
             let name = self.name("v");
+            let mark =
+                arguments.mark().map(|mark| (window_mark(function, mark), self.name("m"), self.name("m")));
             functions.push(value.alias(&name.name));
-            cells.push(Cell { value: name, mark, taints: read.taints.clone() });
+            cells.push(Cell {
+                value: name,
+                mark: mark.as_ref().map(|(.., name)| name.clone()),
+                taints: read.taints.clone(),
+            });
+            marks.push(mark);
             all.join(read);
         }
         let mut taints = self.taint(&input.plan, &all)?;
         taints.extend(&input.taints);
         let mut columns: Vec<_> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
-        columns.extend(cells.iter().map(|c| Expr::Column(c.value.clone())));
-        for (function, mark, name) in marks {
-            functions.push(function);
-            columns.push(mark.alias(&name.name));
+        for (cell, mark) in cells.iter().zip(marks) {
+            let value = Expr::Column(cell.value.clone());
+            let Some((function, most, name)) = mark else {
+                columns.push(value);
+                continue;
+            };
+            functions.push(function.alias(&most.name));
+            columns.push(hidden(value, Expr::Column(most.clone()))?.alias(&cell.value.name));
+            columns.push(or_zero(Expr::Column(most)).alias(&name.name));
         }
         let windowed = Window::try_new(functions, Arc::new(input.plan)).map_err(PlanError::bug)?;
         let plan = project(LogicalPlan::Window(windowed), columns)?;

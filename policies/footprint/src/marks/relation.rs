@@ -15,7 +15,8 @@ pub(crate) const WITHHELD: u8 = 2;
 /// A taint: the index of a one-row plan in its [`super::operator::Carrier`].
 pub(crate) type Taints = BTreeSet<usize>;
 
-/// One column of a rewritten relation.
+/// One column of a rewritten relation. Its value is NULL wherever its mark is 2, from where it is computed on: whatever
+/// reads it, a `coalesce` or a condition, reads what the analyst sees.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     /// Where its value is.
@@ -109,6 +110,11 @@ pub(crate) fn literal(mark: u8) -> Expr {
 
 pub(crate) fn is_withheld(mark: Expr) -> Expr {
     mark.eq(literal(WITHHELD))
+}
+
+/// A computed value, NULL where its mark says that it is withheld.
+pub(crate) fn hidden(value: Expr, mark: Expr) -> Result<Expr, PlanError> {
+    datafusion_expr::when(is_withheld(mark).is_not_true(), value).end().map_err(PlanError::bug)
 }
 
 /// The greatest of several marks.

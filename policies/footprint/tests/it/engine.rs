@@ -48,7 +48,15 @@ impl Engine {
         })
     }
 
-    /// Runs a bound plan.
+    /// DataFusion can make a physical plan of this one. Where it cannot, that is so for every data.
+    pub(crate) fn can_run(&self, sql: &str) -> bool {
+        self.runtime.block_on(async {
+            let Ok(frame) = self.context.sql(sql).await else { return false };
+            frame.create_physical_plan().await.is_ok()
+        })
+    }
+
+    /// Runs a bound plan. No row may make it fail.
     pub(crate) fn run(&self, plan: LogicalPlan) -> RecordBatch {
         self.runtime.block_on(async {
             let frame = self.context.execute_logical_plan(plan).await.unwrap();

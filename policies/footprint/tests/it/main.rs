@@ -1,7 +1,12 @@
 //! The crate from outside: attacks, benign queries, printing, and one DataFusion process as the oracle.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
 
+mod analysis;
+mod attacks;
 mod engine;
 mod fixture;
 mod generate;
+mod limits;
+mod marks;
 mod pooled;
+mod upstream;

@@ -212,6 +212,10 @@ fn answers(engine: &Engine, sql: &str) -> Result<(), TestCaseError> {
         );
         prop_assert!(liquid_footprint::footprint(&cut.query).is_ok());
     }
+    // DataFusion itself cannot plan some nestings of CASE and IS TRUE (it disagrees with itself on nullability).
+    if !engine.can_run(sql) {
+        return Err(TestCaseError::reject("not planned by the oracle"));
+    }
     // No row can make the question fail: `cells` would panic. The one process may fail, as `abs` of the least number does.
     let (mut answer, ..) = engine.finish(&request, &engine.cells(&request));
     if let Ok(pooled) = engine.sql(sql, &[]) {
@@ -223,7 +227,6 @@ fn answers(engine: &Engine, sql: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-#[ignore = "open: nested CASE over a Boolean CASE makes DataFusion disagree with itself on nullability (a fault, no wrong answer)"]
 #[test]
 fn generated_questions_print_and_answer_alike() {
     let engine = Engine::new(&[("cardiac", cardiac())]);

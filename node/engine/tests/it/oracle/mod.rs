@@ -146,7 +146,12 @@ async fn check(
 
     // With one: the groups, and of each group every column.
     let (layout, found) = front.run(planned.plan, 0, &permit(seen.rules, Some(k))).await;
-    let (groups, declared) = seen.groups(question);
+    let (mut groups, declared) = seen.groups(question);
+    if !declared && !question.keys.is_empty() {
+        // Groups of fewer are absent from every answer; the engine does not even name them.
+        let passing = |row: &&Row| passes(question.filter.as_ref(), row);
+        groups.retain(|_, rows| entities(rows.iter().copied().filter(passing), k) >= k);
+    }
     prop_assert!(layout.guarded);
     prop_assert_eq!(layout.declared, declared, "{}", sql);
     let names: Vec<_> = found.schema().fields().iter().map(|field| field.name().clone()).collect();
