@@ -1,4 +1,4 @@
-//! What contributes to a cell and what is left out of it: the one analysis that footprint and engine share.
+//! The contributing branches of an aggregate: the one analysis that footprint and engine share.
 //!
 //! A *cell* is one aggregate of one group. A row is behind a cell where it passes WHERE and FILTER, takes a branch that
 //! contributes, and none of that branch's columns is NULL. A result of NULL contributes nothing; neither does a result
@@ -12,8 +12,7 @@ use datafusion_expr::{Expr, Operator};
 use liquid_policy::footprint::Function;
 
 use crate::error::PlanError;
-use crate::expression::boolean;
-use crate::site_query::{SiteAggregate, SiteQuery, base_column};
+use crate::site_query::SiteAggregate;
 
 /// One contributing branch of an aggregate's argument. A plain argument, and `count(*)`, has exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,49 +56,6 @@ pub fn branches(aggregate: &SiteAggregate) -> Result<Vec<Branch>, PlanError> {
     }
 }
 
-/// When a row contributes to this branch of a cell: WHERE, FILTER, the branch is taken, no column of the term is NULL.
-/// The literal `true` where nothing is in the way. Made for `contributors(entity, k) FILTER (WHERE …)`.
-pub fn contributes(query: &SiteQuery, aggregate: &SiteAggregate, branch: &Branch) -> Expr {
-    all(conditions(query, aggregate).chain(taken(branch, |_| false))).unwrap_or_else(|| boolean(true))
-}
-
-/// When a row is in the cell at all: WHERE, FILTER, some contributing branch is taken, and none of its columns is NULL.
-/// `missing_is_public` names the columns whose missing values do not count as left out (`required` or
-/// `missing = "public"`): their NULL test is dropped. None where nothing can leave a row out.
-///
-/// # Errors
-/// As for [`branches`].
-pub fn belongs(
-    query: &SiteQuery,
-    aggregate: &SiteAggregate,
-    missing_is_public: impl Fn(&str) -> bool,
-) -> Result<Option<Expr>, PlanError> {
-    let branches = branches(aggregate)?;
-    let some = if every_result_contributes(aggregate)
-        && branches.iter().all(|b| b.columns.iter().all(|c| missing_is_public(c)))
-    {
-        None
-    } else {
-        let each = branches.iter().map(|b| all(taken(b, &missing_is_public)));
-        // A branch that is always taken makes the whole condition vanish.
-        each.collect::<Option<Vec<_>>>().and_then(|conditions| conditions.into_iter().reduce(Expr::or))
-    };
-    Ok(all(conditions(query, aggregate).chain(some)))
-}
-
-/// When a row of the group counts as left out of the cell: [`belongs`] is not true. None where nothing can be left out.
-/// Made for `contributors(entity, k) FILTER (WHERE …)`.
-///
-/// # Errors
-/// As for [`branches`].
-pub fn left_out(
-    query: &SiteQuery,
-    aggregate: &SiteAggregate,
-    missing_is_public: impl Fn(&str) -> bool,
-) -> Result<Option<Expr>, PlanError> {
-    Ok(belongs(query, aggregate, missing_is_public)?.map(|e| Expr::IsNotTrue(Box::new(e))))
-}
-
 /// The columns that the conditions of an aggregate's CASE read; none where it has no CASE.
 pub(crate) fn condition_columns(aggregate: &SiteAggregate) -> Option<BTreeSet<String>> {
     match uncast(aggregate.argument.as_ref()?) {
@@ -109,18 +65,6 @@ pub(crate) fn condition_columns(aggregate: &SiteAggregate) -> Option<BTreeSet<St
         }
         _ => None,
     }
-}
-
-fn conditions<'a>(query: &'a SiteQuery, aggregate: &'a SiteAggregate) -> impl Iterator<Item = Expr> + 'a {
-    query.filter.iter().chain(aggregate.filter.iter()).cloned()
-}
-
-/// The branch is taken and its columns are there.
-fn taken<'a>(branch: &'a Branch, skip: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = Expr> + 'a {
-    let columns: BTreeSet<&str> = branch.columns.iter().map(String::as_str).collect();
-    let known =
-        columns.into_iter().filter(move |c| !skip(c)).map(|c| Expr::IsNotNull(Box::new(base_column(c))));
-    branch.condition.iter().cloned().chain(known)
 }
 
 fn all(conditions: impl Iterator<Item = Expr>) -> Option<Expr> {
@@ -190,18 +134,6 @@ fn contribution(function: Function, result: &Expr) -> Result<Option<Vec<String>>
         (_, ScalarValue::Float64(Some(x))) if *x == 0.0 => Ok(None),
         (_, ScalarValue::Float64(Some(x))) if *x == 1.0 => Ok(Some(Vec::new())),
         _ => Err(outside("a CASE result that is a literal other than 0 and 1", "use 1 and multiply above")),
-    }
-}
-
-/// No result of the argument is NULL or 0 by itself, so that only missing values leave a row out.
-fn every_result_contributes(aggregate: &SiteAggregate) -> bool {
-    match aggregate.argument.as_ref().map(uncast) {
-        Some(Expr::Case(case)) => {
-            let mut results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
-            case.else_expr.is_some()
-                && results.all(|r| matches!(contribution(aggregate.function, r), Ok(Some(_))))
-        }
-        _ => true,
     }
 }
 

@@ -9,7 +9,7 @@ use datafusion_expr::expr::{BinaryExpr, Case, ScalarFunction};
 use datafusion_expr::{Expr, Operator};
 
 use crate::error::PlanError;
-use crate::expression::{Size, Typed, admit, numeric, refused, same, size, text, type_of};
+use crate::expression::{Size, Typed, admit, numeric, put_together, refused, same, size, text, type_of};
 use crate::fold::is_constant;
 use crate::functions::FUNCTIONS;
 use crate::statement::unlisted;
@@ -61,6 +61,7 @@ pub(crate) fn rebuild(function: &ScalarFunction, table: &DFSchema) -> Result<Typ
             }
         }
         ("concat", all) if !all.is_empty() => {
+            put_together(all.iter().map(|part| &part.expr))?;
             text(name, &same(name, all)?)?;
         }
         ("left" | "right", [x, n]) => {
@@ -77,7 +78,11 @@ pub(crate) fn rebuild(function: &ScalarFunction, table: &DFSchema) -> Result<Typ
             whole_between(name, length, 0, POSITION_MAX)?;
         }
         ("date_part", [part, x]) => return part_of_date(function, part, x),
-        _ => return Err(arguments(name, "look up its arguments")),
+        _ => {
+            let fix =
+                "write its arguments as PostgreSQL does; positions, lengths, places and letters are literals";
+            return Err(arguments(name, fix));
+        }
     }
     typed(function, args, table)
 }

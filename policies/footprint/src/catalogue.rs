@@ -120,7 +120,7 @@ impl Catalogue {
 }
 
 /// The schema that holds every table without a schema of its own.
-pub const DEFAULT_SCHEMA: &str = "public";
+const DEFAULT_SCHEMA: &str = "public";
 
 /// The catalogue that holds everything.
-pub const DEFAULT_CATALOGUE: &str = "liquid";
+const DEFAULT_CATALOGUE: &str = "liquid";

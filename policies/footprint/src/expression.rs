@@ -15,8 +15,17 @@ use crate::call;
 use crate::error::PlanError;
 use crate::fold::{fold, is_constant};
 
-/// Characters of a LIKE pattern.
+/// Characters of a LIKE pattern, and how many `_` may be among them: behind a `%` each doubles what a matcher can remember.
 const PATTERN_MAX: usize = 256;
+const PLACES_MAX: usize = 8;
+
+/// Bytes of literals, and texts of columns, in one text that is put together. A batch of rows has room for so much, so
+/// that no row can be the one that fills it; and no row costs more time than others by much.
+const TEXT_BYTES_MAX: usize = 4096;
+const TEXT_COLUMNS_MAX: usize = 8;
+
+/// Bytes of a literal that weigh as much as another node.
+const NODE_BYTES: usize = 64;
 
 /// Nodes of one expression after everything that it names has been put in.
 const NODES_MAX: usize = 20_000;
@@ -134,6 +143,7 @@ fn literal(value: &ScalarValue) -> Result<Typed, PlanError> {
         ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => ScalarValue::Utf8(text.clone()),
         other => other.clone(),
     };
+    put_together([&Expr::Literal(value.clone(), None)])?;
     let data_type = value.data_type();
     if !supported(&data_type) && data_type != DataType::Null {
         let fix = "write a truth value, a number, a text or a date";
@@ -171,7 +181,10 @@ fn operation(binary: &BinaryExpr, table: &DFSchema) -> Result<Typed, PlanError> 
             divisor(&right.expr)?;
             data_type
         }
-        Operator::StringConcat => text("||", &same("||", [&left, &right])?)?,
+        Operator::StringConcat => {
+            put_together([&left.expr, &right.expr])?;
+            text("||", &same("||", [&left, &right])?)?
+        }
         Operator::RegexMatch
         | Operator::RegexIMatch
         | Operator::RegexNotMatch
@@ -226,11 +239,15 @@ fn pattern(like: &Like, table: &DFSchema) -> Result<Typed, PlanError> {
     text("LIKE", &expr.data_type)?;
     let pattern = admit(&like.pattern, table)?;
     let fits = match &pattern.expr {
-        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => text.chars().count() <= PATTERN_MAX,
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => {
+            text.chars().count() <= PATTERN_MAX && text.matches('_').count() <= PLACES_MAX
+        }
         _ => false,
     };
     if !fits || like.escape_char.is_some() {
-        let fix = format!("write the pattern as a text of at most {PATTERN_MAX} characters, without ESCAPE");
+        let fix = format!(
+            "write the pattern as a text of at most {PATTERN_MAX} characters, at most {PLACES_MAX} of them `_`, without ESCAPE"
+        );
         return Err(refused("LIKE with such a pattern", &fix));
     }
     let (expr, pattern) = (Box::new(expr.expr), Box::new(pattern.expr));
@@ -396,6 +413,62 @@ fn truth(data_type: &DataType) -> Result<(), PlanError> {
     Err(refused(format!("a condition of type {data_type}"), "compare with something"))
 }
 
+/// Refuses a text that is put together out of too much.
+pub(crate) fn put_together<'a>(parts: impl IntoIterator<Item = &'a Expr>) -> Result<(), PlanError> {
+    let (mut bytes, mut columns) = (0_usize, 0_usize);
+    for part in parts {
+        let (part_bytes, part_columns) = text_parts(part);
+        bytes = bytes.saturating_add(part_bytes);
+        columns = columns.saturating_add(part_columns);
+    }
+    if bytes <= TEXT_BYTES_MAX && columns <= TEXT_COLUMNS_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "a text below an aggregate is made of more than {TEXT_BYTES_MAX} bytes or {TEXT_COLUMNS_MAX} columns"
+    );
+    Err(PlanError::refused(
+        Code::Limit,
+        "limits.text",
+        message,
+        "shorten it, or put texts together above the aggregate",
+    ))
+}
+
+/// Bytes of literals and number of column texts that an expression's value can be made of; an upper bound.
+fn text_parts(expr: &Expr) -> (usize, usize) {
+    match expr {
+        Expr::Literal(value, _) => (bytes(value), 0),
+        Expr::Column(_) => (0, 1),
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+            results
+                .map(|result| text_parts(result))
+                .fold((0, 0), |most, part| (most.0.max(part.0), most.1.max(part.1)))
+        }
+        other => {
+            let (mut bytes, mut columns) = (0_usize, 0_usize);
+            // The visitor's closure never fails.
+            let _ = other.apply_children(|child| {
+                let part = text_parts(child);
+                bytes = bytes.saturating_add(part.0);
+                columns = columns.saturating_add(part.1);
+                Ok(TreeNodeRecursion::Continue)
+            });
+            (bytes, columns)
+        }
+    }
+}
+
+fn bytes(value: &ScalarValue) -> usize {
+    match value {
+        ScalarValue::Utf8(Some(text))
+        | ScalarValue::Utf8View(Some(text))
+        | ScalarValue::LargeUtf8(Some(text)) => text.len(),
+        _ => 0,
+    }
+}
+
 /// How large an expression is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -406,6 +479,9 @@ pub(crate) struct Size {
 /// Measures an expression.
 pub(crate) fn size(expr: &Expr) -> Size {
     let mut below = Size::default();
+    if let Expr::Literal(value, _) = expr {
+        below.nodes = bytes(value) / NODE_BYTES;
+    }
     // The visitor's closure never fails.
     let _ = expr.apply_children(|child| {
         let Size { nodes, depth } = size(child);

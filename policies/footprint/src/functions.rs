@@ -37,7 +37,7 @@ impl Functions {
     }
 
     /// This very function may read rows below a cut: it is deterministic, its result is bounded, and with the arguments
-    /// that [`crate::expression`] lets pass it cannot fail.
+    /// that [`crate::call`] lets pass it cannot fail.
     pub(crate) fn row_level(&self, function: &ScalarUDF) -> bool {
         self.row_level.iter().any(|f| f.as_ref() == function)
     }

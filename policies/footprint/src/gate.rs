@@ -11,27 +11,23 @@ use liquid_policy::Code;
 use crate::error::PlanError;
 
 /// Bytes of SQL.
-pub const BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BYTES_MAX: usize = 64 * 1024;
 /// Tokens, white space not counted.
-pub const TOKENS_MAX: usize = 20_000;
+pub(crate) const TOKENS_MAX: usize = 20_000;
 /// Parentheses and CASE … END within one another.
-pub const NESTING_MAX: usize = 50;
+pub(crate) const NESTING_MAX: usize = 50;
 /// Operators in one chain, on one level of nesting.
-pub const CHAIN_MAX: usize = 200;
+pub(crate) const CHAIN_MAX: usize = 200;
 /// Operators in all chains that are open at one point, over all levels: how deep an expression can become.
-pub const OPEN_CHAINS_MAX: usize = 400;
+pub(crate) const OPEN_CHAINS_MAX: usize = 400;
 /// Joins and set operations of a whole query.
-pub const RELATIONS_MAX: usize = 50;
+pub(crate) const RELATIONS_MAX: usize = 50;
 
-/// Checks size, token count, nesting and chains. It runs sqlparser's tokenizer, which is iterative, and nothing else.
+/// The tokens of a text whose size, token count, nesting and chains stay under the caps; white space and comments are left
+/// out. It runs sqlparser's tokenizer, which is iterative, and nothing else.
 ///
 /// # Errors
 /// [`liquid_policy::Code::Limit`] for a text over a cap, [`PlanError::Invalid`] for one that is not made of SQL tokens.
-pub fn check(sql: &str) -> Result<(), PlanError> {
-    tokens(sql).map(|_| ())
-}
-
-/// The checked tokens of a text, white space and comments left out.
 pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, PlanError> {
     if sql.len() > BYTES_MAX {
         return Err(over("bytes", format!("the query is longer than {BYTES_MAX} bytes"), "shorten it"));
@@ -262,8 +258,8 @@ mod tests {
     use super::*;
 
     fn capped(sql: &str) -> Option<String> {
-        match check(sql) {
-            Ok(()) => None,
+        match tokens(sql) {
+            Ok(_) => None,
             Err(PlanError::Refused(refusal)) => {
                 assert_eq!(refusal.code, Code::Limit);
                 Some(refusal.clause.trim_start_matches("liquid.limits.").to_owned())
@@ -330,13 +326,13 @@ mod tests {
             "SELECT liquid.public.cardiac.sex FROM liquid.public.cardiac -- and a comment\n".to_owned(),
             format!("SELECT {}1{}", "(".repeat(40), ")".repeat(40)),
         ] {
-            assert_eq!(check(&sql), Ok(()), "{}", &sql[..sql.len().min(120)]);
+            assert!(tokens(&sql).is_ok(), "{}", &sql[..sql.len().min(120)]);
         }
     }
 
     #[test]
     fn what_is_not_sql_is_invalid_and_says_where() {
-        let PlanError::Invalid { fix, .. } = check("SELECT 'open").unwrap_err() else {
+        let PlanError::Invalid { fix, .. } = tokens("SELECT 'open").unwrap_err() else {
             panic!("not invalid")
         };
         assert_eq!(fix, "look at line 1, column 8");

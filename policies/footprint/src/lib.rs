@@ -2,18 +2,18 @@
 //!
 //! The modules stand in the order in which a query meets them:
 //!
-//! 1. [`error`]: a plan is refused, invalid, or shows a bug.
-//! 2. [`gate`]: caps on size, depth and chains, before any parser sees the text.
+//! 1. [`error`]: a plan is refused, invalid, or shows a bug; `explain` puts DataFusion's errors in our words.
+//! 2. `gate`: caps on size, depth and chains, before any parser sees the text; `statement` parses one query.
 //! 3. [`catalogue`]: the tables that a query may name, as opaque sources matched by identity.
 //! 4. [`functions`]: the functions that a query may name; no other can be written at all.
 //! 5. [`plan`]: text and bound values become an analysed plan, on a big stack.
 //! 6. [`site_query`]: [`SiteQuery`], one cut over base columns, as a site is asked it.
 //! 7. [`inline`]: what lies below a cut becomes expressions over base columns.
-//! 8. [`expression`]: the closed list of expressions that may stand below a cut.
+//! 8. `expression`, `call`: the closed list of expressions that may stand below a cut.
 //! 9. [`fold`]: constants are computed, conditions that have become constant disappear.
 //! 10. [`cut`]: a plan becomes its cuts and what lies above them.
 //! 11. [`upper`]: the closed list of what may stand above the cuts.
-//! 12. [`branches`]: what contributes to a cell, and what is left out of it: one analysis for decision and engine.
+//! 12. [`branches`]: the branches of an aggregate that contribute to it: one analysis for decision and engine.
 //! 13. [`footprint`]: a cut as the plain data that `liquid_policy::decide` judges.
 //! 14. [`print`]: a cut as SQL text and bound values, and the proof that it reads back the same.
 //! 15. [`marks`]: what lies above the cuts, rewritten to carry the marks of withheld cells.
@@ -28,7 +28,7 @@ mod expression;
 mod fold;
 pub mod footprint;
 mod functions;
-pub mod gate;
+mod gate;
 mod inline;
 pub mod marks;
 pub mod plan;

@@ -39,14 +39,6 @@ pub fn plan(sql: &str, parameters: &[ScalarValue], catalogue: &Catalogue) -> Res
     on_big_stack(|| plan_here(sql, parameters, catalogue))?
 }
 
-/// How many parameters the text has: the highest `$n`, or the number of `?`.
-///
-/// # Errors
-/// As for [`crate::gate::check`], and [`PlanError::Invalid`] for named parameters or both kinds in one text.
-pub fn parameter_count(sql: &str) -> Result<usize, PlanError> {
-    statement::parameters(sql)
-}
-
 /// Runs `work` on a thread with a big stack. Plans may be some hundred nodes deep, and DataFusion's visitors recurse:
 /// use it for whatever walks a plan (cut, marks, optimiser, physical planning) outside [`plan`].
 ///

@@ -95,6 +95,18 @@ fn only_queries(tokens: &[TokenWithSpan]) -> Result<(), PlanError> {
                 format!("the query does not parse: `{}` begins no statement", word.value),
                 "begin with SELECT or WITH",
             )),
+            Keyword::SHOW | Keyword::DESCRIBE | Keyword::DESC => Err(PlanError::refused(
+                Code::Statement,
+                "statements",
+                format!("`{}` is not answered; only queries are", word.value.to_uppercase()),
+                "tables and columns stand in your client's catalogue, and an unknown name in a query lists the known ones",
+            )),
+            Keyword::EXPLAIN => Err(PlanError::refused(
+                Code::Statement,
+                "statements",
+                "EXPLAIN is not answered; only queries are",
+                "ask the query itself: what it may not do is refused before any data is read",
+            )),
             _ => Err(not_a_query(&format!("`{}`", word.value.to_uppercase()))),
         },
         Some(_) => Err(PlanError::invalid("the query does not parse", "begin with SELECT or WITH")),

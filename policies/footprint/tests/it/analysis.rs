@@ -1,7 +1,6 @@
 //! SiteQueries as values: branches, conditions, binding a column, what is and is not the same question.
 
 use datafusion_common::ScalarValue;
-use liquid_footprint::branches::{belongs, contributes, left_out};
 use liquid_footprint::{Cut, branches, footprint};
 
 use crate::fixture::request;
@@ -51,67 +50,6 @@ fn branches_are_what_contributes() {
     for (aggregate, expected) in cases {
         assert_eq!(branch_texts(&format!("SELECT {aggregate} FROM cardiac")), expected, "{aggregate}");
     }
-}
-
-#[test]
-fn what_belongs_and_what_is_left_out() {
-    // Aggregate, WHERE; in the cell; in the cell where the missing values of `chol` are public.
-    let cases = [
-        ("count(*)", "", None, None),
-        ("count(*)", "WHERE exang", Some("exang"), Some("exang")),
-        ("sum(chol)", "", Some("chol IS NOT NULL"), None),
-        ("sum(chol)", "WHERE exang", Some("exang AND chol IS NOT NULL"), Some("exang")),
-        (
-            "count(*) FILTER (WHERE exang)",
-            "WHERE age > 5",
-            Some("age > Int64(5) AND exang"),
-            Some("age > Int64(5) AND exang"),
-        ),
-        ("sum(CASE WHEN exang THEN chol ELSE 0 END)", "", Some("exang AND chol IS NOT NULL"), Some("exang")),
-        (
-            "sum(CASE WHEN exang THEN chol ELSE 1 END)",
-            "",
-            Some("exang AND chol IS NOT NULL OR exang IS NOT TRUE"),
-            None,
-        ),
-        ("count(CASE WHEN exang THEN 1 ELSE 0 END)", "", Some("exang OR exang IS NOT TRUE"), None),
-        ("sum(CASE WHEN exang THEN 1 END)", "", Some("exang"), Some("exang")),
-        ("count(DISTINCT patient)", "", Some("patient IS NOT NULL"), Some("patient IS NOT NULL")),
-    ];
-    for (aggregate, condition, private, public) in cases {
-        let query = cut(&format!("SELECT {aggregate} FROM cardiac {condition}")).query;
-        let first = &query.aggregates[0];
-        let text = |missing_is_public: fn(&str) -> bool| {
-            belongs(&query, first, missing_is_public).unwrap().map(|e| e.to_string())
-        };
-        let out = left_out(&query, first, |_| false).unwrap().map(|e| e.to_string());
-        if aggregate == "count(CASE WHEN exang THEN 1 ELSE 0 END)" {
-            // Nothing is left out of a count that counts every result, whatever is missing.
-            assert_eq!((text(|_| false), out), (None, None));
-            continue;
-        }
-        assert_eq!(text(|_| false).as_deref(), private, "{aggregate}");
-        assert_eq!(text(|c| c == "chol").as_deref(), public, "{aggregate}");
-        assert_eq!(out, private.map(|p| format!("{p} IS NOT TRUE")), "{aggregate}");
-    }
-}
-
-#[test]
-fn what_contributes_meets_every_condition() {
-    let query = cut("SELECT sum(CASE WHEN sex = 'F' THEN pressure * chol ELSE age END) FILTER (WHERE age > 3) FROM cardiac WHERE exang").query;
-    let first = &query.aggregates[0];
-    let texts: Vec<_> =
-        branches(first).unwrap().iter().map(|b| contributes(&query, first, b).to_string()).collect();
-    assert_eq!(
-        texts,
-        [
-            "exang AND age > Int64(3) AND sex = Utf8(\"F\") AND chol IS NOT NULL AND pressure IS NOT NULL",
-            "exang AND age > Int64(3) AND sex = Utf8(\"F\") IS NOT TRUE AND age IS NOT NULL",
-        ]
-    );
-    let plain = cut("SELECT count(*) FROM cardiac").query;
-    let all = contributes(&plain, &plain.aggregates[0], &branches(&plain.aggregates[0]).unwrap()[0]);
-    assert_eq!(all, datafusion_expr::lit(true));
 }
 
 #[test]

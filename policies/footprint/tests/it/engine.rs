@@ -28,6 +28,8 @@ impl Engine {
         let mut config = SessionConfig::new().with_target_partitions(2);
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
         let context = SessionContext::new_with_config(config);
+        // It takes `GROUP BY TRY_CAST(a AS DATE), a` for one name twice; sites run a cut with names of their own.
+        assert!(context.remove_optimizer_rule("eliminate_group_by_constant"));
         for (name, batch) in tables {
             context.register_table(*name, Arc::new(memory(batch))).unwrap();
         }

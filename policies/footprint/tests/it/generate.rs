@@ -77,7 +77,8 @@ impl Expressions {
             prop_oneof![
                 form("CASE WHEN # THEN # ELSE # END", vec![b(), x.clone(), x.clone()]),
                 form("CASE WHEN # THEN # WHEN # THEN # END", vec![b(), x.clone(), b(), x.clone()]),
-                form("CASE # WHEN # THEN # ELSE NULL END", vec![x.clone(), x.clone(), x.clone()]),
+                // Over floats DataFusion's plain CASE tells -0.0 from 0.0, which its `=` does not; ours is `=`.
+                form("CASE # WHEN # THEN # ELSE NULL END", vec![i(), i(), x.clone()]),
                 form("coalesce(#, #)", vec![x.clone(), x.clone()]),
                 form("nullif(#, #)", vec![x.clone(), x]),
             ]

@@ -125,6 +125,51 @@ fn the_largest_questions_that_pass_the_gate_are_answered_one_way_or_the_other() 
     }
 }
 
+/// What one row can add to a batch, and cost, is small: an overflow or a slow answer would tell of that row.
+#[test]
+fn texts_below_a_cut_stay_small() {
+    let length = |text: &str| format!("SELECT count(*) FROM cardiac WHERE character_length({text}) > 3");
+    let x = |n: usize| format!("'{}'", "x".repeat(n));
+    let copies = |text: &str, n: usize| format!("concat({})", vec![text; n].join(", "));
+    let named = format!("(SELECT sex, concat(sex, {}) AS l FROM cardiac) t", x(500));
+    let questions = [
+        (length(&x(4_096)), true),
+        (length(&x(4_097)), false),
+        (length(&copies(&x(1_000), 4)), true),
+        (length(&copies(&x(1_000), 5)), false),
+        (length(&copies("sex", 8)), true),
+        (length(&copies("sex", 9)), false),
+        (length(&["sex"; 9].join(" || ")), false),
+        (length(&format!("CASE WHEN age > 30 THEN {} ELSE {} END", x(4_000), x(4_000))), true),
+        (length(&format!("sex || CASE WHEN age > 30 THEN {} ELSE {} END", x(4_000), x(4_000))), true),
+        (length(&format!("{} || CASE WHEN age > 30 THEN sex ELSE {} END", x(99), x(4_000))), false),
+        (format!("SELECT count(*) FROM {named} WHERE concat(l, l, l) = 'x'"), true),
+        (format!("SELECT count(*) FROM {named} WHERE concat({}) = 'x'", ["l"; 9].join(", ")), false),
+        (format!("SELECT concat({}) AS k, count(*) FROM {named} GROUP BY 1", ["l"; 9].join(", ")), false),
+        (format!("SELECT count(*) FROM cardiac WHERE sex LIKE '%{}'", "_".repeat(8)), true),
+        (format!("SELECT sex || {} AS long, count(*) FROM cardiac GROUP BY sex", x(5_000)), true),
+    ];
+    for (sql, fits) in questions {
+        let shown = sql.chars().take(90).collect::<String>();
+        match request(&sql) {
+            Ok(_) => assert!(fits, "{shown}"),
+            Err(PlanError::Refused(refusal)) => {
+                assert!(!fits && refusal.code == Code::Limit, "{shown}: {refusal:?}")
+            }
+            Err(other) => panic!("{shown}: {other:?}"),
+        }
+    }
+    let many = format!("SELECT count(*) FROM cardiac WHERE sex LIKE '%{}'", "_".repeat(9));
+    assert!(matches!(request(&many), Err(PlanError::Refused(refusal)) if refusal.code == Code::Expression));
+    // Copies are counted before they are made: 4 000 bytes, named 400 times.
+    let copied = vec!["l = sex"; 400].join(", ");
+    let wide = format!(
+        "SELECT count(*) FROM (SELECT {} AS l, sex FROM cardiac) t WHERE true IN ({copied})",
+        x(4_000)
+    );
+    assert!(matches!(request(&wide), Err(PlanError::Refused(refusal)) if refusal.code == Code::Limit));
+}
+
 #[test]
 fn a_panic_while_planning_is_a_bug_and_not_a_crash() {
     let result = liquid_footprint::plan::on_big_stack(|| -> u8 { panic!("on purpose") });

@@ -1,5 +1,10 @@
 //! The crate from outside: attacks, benign queries, printing, and one DataFusion process as the oracle.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
 
 mod analysis;
 mod attacks;

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array
 use datafusion_common::ScalarValue;
 use liquid_footprint::PlanError;
 use proptest::prelude::*;
-use proptest::test_runner::{TestCaseError, TestRunner};
+use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 
 use crate::engine::{Engine, lines};
 use crate::fixture::{catalogue, request};
@@ -235,8 +235,18 @@ fn generated_questions_print_and_answer_alike() {
         max_global_rejects: 2_000,
         max_shrink_iters: 2_000,
         failure_persistence: None,
+        // The same questions each time, unless PROPTEST_RNG_SEED says otherwise: DataFusion is the oracle, and what it cannot
+        // plan itself should stop whoever looks for such questions, not whoever changes something else.
+        rng_seed: seed(7),
         ..ProptestConfig::default()
     };
     let mut runner = TestRunner::new(config);
     runner.run(&question(), |sql| answers(&engine, &sql)).unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn seed(number: u64) -> RngSeed {
+    match ProptestConfig::default().rng_seed {
+        RngSeed::Random => RngSeed::Fixed(number),
+        given => given,
+    }
 }
