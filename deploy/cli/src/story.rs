@@ -7,8 +7,9 @@ use liquid_policy::Code;
 
 /// Everything that the story asks.
 pub(crate) const FEDERATED: &str = "\
-SELECT CASE WHEN age < 50 THEN 'under 50' WHEN age < 60 THEN '50 to 59' ELSE '60 and over' END AS age_band,
-       count(*) AS patients, avg(disease) AS mean_finding, avg(max_heart_rate) AS mean_peak_rate
+SELECT CASE WHEN age < 50 THEN 'under 50' WHEN age < 57 THEN '50 to 56' ELSE '57 and over' END AS age_band,
+       count(*) AS patients, round(100.0 * count(*) / sum(count(*)) OVER (), 1) AS percent,
+       avg(disease) AS mean_finding
 FROM cardiac
 GROUP BY age_band
 ORDER BY mean_finding";

@@ -4,7 +4,6 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Field, Schema};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use liquid_footprint::{Opaque, bind_tables, carry_marks};
@@ -12,7 +11,7 @@ use liquid_node_api::engine::Caps;
 
 use crate::error::Failure;
 use crate::runtime::Threads;
-use crate::session::{collect, session};
+use crate::session::{collect, nullable, session};
 
 /// What [`finish`] gives.
 #[derive(Debug, Clone)]
@@ -60,7 +59,8 @@ pub(crate) async fn finish_here(
     // One partition: released tables are small, and rows keep their order.
     let session = session(1, caps)?;
     let plan = bind_tables(marked.plan, find).map_err(Failure::plan)?;
-    let batch = nullable(&collect(&session, plan, caps).await?)?;
+    let batch = collect(&session, plan, caps).await?;
+    let batch = nullable(&batch, batch.num_columns() / 2)?;
     let plan = bind_tables(marked.rows_may_be_missing, find).map_err(Failure::plan)?;
     let flag = collect(&session, plan, caps).await?;
     let rows_may_be_missing = flag
@@ -70,17 +70,4 @@ pub(crate) async fn finish_here(
         .and_then(|column| column.iter().next().flatten())
         .ok_or_else(|| Failure::engine("the plan for `rows_may_be_missing` gave no truth value"))?;
     Ok(Finished { batch, rows_may_be_missing })
-}
-
-/// Any value of an answer can be withheld, so every value column can be NULL; marks cannot.
-fn nullable(batch: &RecordBatch) -> Result<RecordBatch, Failure> {
-    let values = batch.num_columns() / 2;
-    let fields = batch
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(at, field)| Field::new(field.name(), field.data_type().clone(), at < values))
-        .collect::<Vec<_>>();
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())?)
 }

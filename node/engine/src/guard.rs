@@ -5,10 +5,12 @@
 //! asking again without it:
 //!
 //! - by the question: the term has a value, and WHERE, FILTER or CASE does not let the row in;
-//! - by a missing value: the row is let in, and a column of the term is NULL. Columns whose missing values are public
-//!   (`missing = "public"`) do not count here, and neither do required ones, which have none.
+//! - by a missing value: the row is let in, and a column of the term is NULL. Required columns have no such rows. Where
+//!   missing values are public (`missing = "public"`), they do not count in a cell of everybody. In any other cell they do:
+//!   that Ann has no value may be known to all, but not that she is in the group where one value is missing.
 //!
-//! Rows without a value are never counted as left out by the question: they would hide how few others are.
+//! Rows without a value are never counted as left out by the question: they would hide how few others are. For the same
+//! reason a value of 0 is none to a sum or an average: nine hundred zeros do not hide whose one number it is.
 
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Expr, lit};
@@ -16,7 +18,7 @@ use liquid_footprint::site_query::base_column;
 use liquid_footprint::{Branch, PlanError, SiteAggregate, SiteQuery, branches};
 use liquid_policy::footprint::Function;
 use liquid_policy::id::ColumnName;
-use liquid_policy::table::{ColumnRule, Obligations};
+use liquid_policy::table::{ColumnRule, Domain, Obligations};
 
 /// The conditions to count under, for one aggregate. None is the condition that every row meets.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ pub(crate) fn guard(
 ) -> Result<Guard, PlanError> {
     let passes = all([query.filter.clone(), aggregate.filter.clone()]);
     let mut branches = branches(aggregate)?;
+    let everybody = everybody(query, aggregate, &branches);
     for branch in &mut branches {
         branch.columns.sort();
         branch.columns.dedup(); // a square names its column twice
@@ -61,7 +64,7 @@ pub(crate) fn guard(
     let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
     let entities = aggregate.function == Function::CountDistinct;
     let contributing =
-        branches.iter().map(|branch| all([path(branch), present(&branch.columns, obligations)]));
+        branches.iter().map(|branch| all([path(branch), counted(aggregate, branch, obligations)]));
     let condition = if total(aggregate, &branches) { passes.clone() } else { any(branches.iter().map(path)) };
     let mut guard = Guard {
         contributing: contributing.collect(),
@@ -77,14 +80,14 @@ pub(crate) fn guard(
     if let Some(condition) = &guard.condition {
         for branch in &branches {
             let outside = Expr::IsNotTrue(Box::new(condition.clone()));
-            let filter = all([present(&branch.columns, obligations), Some(outside)]);
+            let filter = all([counted(aggregate, branch, obligations), Some(outside)]);
             guard.by_condition.extend(filter.filter(|filter| !guard.by_condition.contains(filter)));
         }
     }
     let mut by_missing = Vec::new();
     for branch in &branches {
-        let (public, private): (Vec<_>, Vec<_>) =
-            branch.columns.iter().cloned().partition(|column| rule(obligations, column).missing_public);
+        let public = |column: &String| everybody && rule(obligations, column).missing_public;
+        let (public, private): (Vec<_>, Vec<_>) = branch.columns.iter().cloned().partition(public);
         let absent = any_absent(&private, obligations);
         let Some(absent) = absent else { continue };
         by_missing.extend(all([path(branch), present(&public, obligations), Some(absent)]));
@@ -105,6 +108,33 @@ fn total(aggregate: &SiteAggregate, branches: &[Branch]) -> bool {
     match argument {
         Some(Expr::Case(case)) => case.else_expr.is_some() && branches.len() == case.when_then_expr.len() + 1,
         _ => branches.iter().any(|branch| branch.condition.is_none()),
+    }
+}
+
+/// The cell is over the whole table: no key, WHERE, FILTER or CASE tells one row from another.
+fn everybody(query: &SiteQuery, aggregate: &SiteAggregate, branches: &[Branch]) -> bool {
+    query.filter.is_none()
+        && aggregate.filter.is_none()
+        && query.groups.iter().all(|key| matches!(key, Expr::Literal(..)))
+        && total(aggregate, branches)
+        && branches.iter().all(|branch| branch.condition.is_none())
+}
+
+/// When a row that takes a branch counts: no column is NULL and, to a sum or an average, none is 0.
+fn counted(aggregate: &SiteAggregate, branch: &Branch, obligations: &Obligations) -> Option<Expr> {
+    let zeros = match aggregate.function {
+        Function::Sum | Function::Avg => branch.columns.as_slice(),
+        Function::Count | Function::CountDistinct => &[],
+    };
+    let zeros = zeros.iter().filter(|column| can_be_zero(&rule(obligations, column)));
+    let not_zero = zeros.map(|column| base_column(column).not_eq(lit(0_i64)));
+    all([present(&branch.columns, obligations), conjunction(not_zero)])
+}
+
+fn can_be_zero(rule: &ColumnRule) -> bool {
+    match &rule.domain {
+        Some(Domain::Range { from, to }) => (*from..=*to).contains(&0),
+        Some(Domain::Values(_)) | None => true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One cut over one site's own rows: what was asked, and beside it what disclosure needs to judge each cell.
 //!
 //! 1. The base: the columns that are read, values outside their declared domains NULL.
-//! 2. Checks: every row has an entity, every required column a value.
+//! 2. Checks: every row has an entity, every required column a value; a column that is publicly whole is required too.
 //! 3. Without a minimum, the cut as it was asked, and that is all.
 //! 4. With one: WHERE becomes a FILTER of every aggregate, and counts of contributors go along in the same pass.
 //! 5. What is public decides which rows and which flags the result has; absent groups are filled in.
@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, NullEquality, ScalarValue};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionContext;
@@ -30,7 +30,7 @@ use crate::error::Failure;
 use crate::guard::{Guard, guard};
 use crate::hidden::Hidden;
 use crate::names;
-use crate::session::collect;
+use crate::session::{collect, nullable};
 use crate::statics::{Cell, statics};
 use crate::tables::Table;
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     checked: &Checked,
     caps: &Caps,
 ) -> Result<(Layout, RecordBatch), Failure> {
-    checks::check(session, table, obligations, checked, caps).await?;
+    let obligations = &checks::check(session, table, obligations, checked, caps).await?;
     let (layout, plan) = match obligations.minimum {
         None => unguarded(table, query, obligations)?,
         Some(k) => guarded(session, table, query, obligations, k, caps).await?,
@@ -54,7 +54,8 @@ pub(crate) async fn run(
         _ => LogicalPlanBuilder::from(plan).sort(keys)?.build()?,
     };
     let batch = collect(session, plan, caps).await?;
-    Ok((layout.clone(), typed(&batch, &layout)?))
+    let shown = layout.groups + layout.branches.len();
+    Ok((layout, nullable(&batch, shown)?))
 }
 
 /// The cut as it was asked.
@@ -207,17 +208,4 @@ fn filled_in(
 
 fn or_zero(count: Expr) -> Expr {
     coalesce(vec![count, lit(ScalarValue::UInt32(Some(0)))])
-}
-
-/// Gives a result the schema that its layout promises: keys and values nullable, hidden columns not.
-fn typed(batch: &RecordBatch, layout: &Layout) -> Result<RecordBatch, Failure> {
-    let shown = layout.groups + layout.branches.len();
-    let fields = batch
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(at, field)| Field::new(field.name(), field.data_type().clone(), at < shown))
-        .collect::<Vec<_>>();
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())?)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::{Field, Schema};
 use datafusion::common::Result;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -61,4 +62,17 @@ pub(crate) async fn collect(
     // Metadata and nullability of a physical schema may differ from the planned one in harmless ways.
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     Ok(concat_batches(&schema, &batches)?)
+}
+
+/// Gives a result the schema that its readers expect: the first columns can be NULL, since any value can be withheld; the
+/// others, counts and marks, cannot.
+pub(crate) fn nullable(batch: &RecordBatch, first: usize) -> Result<RecordBatch, Failure> {
+    let fields = batch
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(at, field)| Field::new(field.name(), field.data_type().clone(), at < first))
+        .collect::<Vec<_>>();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec())?)
 }

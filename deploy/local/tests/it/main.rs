@@ -1,4 +1,10 @@
 //! A whole federation against its oracles.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
 
 mod federated_equals_pooled;
 mod generate;

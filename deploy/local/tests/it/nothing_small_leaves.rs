@@ -8,7 +8,7 @@ use liquid_local::answer::Mark;
 use crate::generate::{Draw, Grammar, SITES, domain, question};
 use crate::heart::{federation, rows};
 use crate::pooled::Pooled;
-use crate::question::{Aggregate, Argument, Key, Question, Row, Term, Value};
+use crate::question::{Aggregate, Argument, Function, Key, Question, Row, Term, Value};
 
 const QUESTIONS: u64 = 1_000;
 const MINIMUM: usize = 10;
@@ -34,7 +34,7 @@ async fn no_released_cell_has_few_patients_in_it_or_left_out_of_it() {
                     continue;
                 }
                 released += 1;
-                for site in concerned(&question, aggregate, &keys) {
+                for site in concerned(&pooled, &question, aggregate, &keys) {
                     judge(&pooled, &question, aggregate, &keys, site)
                         .unwrap_or_else(|why| panic!("question {seed}: {sql}\n{keys:?} at {site}: {why}"));
                 }
@@ -46,21 +46,32 @@ async fn no_released_cell_has_few_patients_in_it_or_left_out_of_it() {
 }
 
 /// The sites that have a part in a cell: a condition on `site` alone, or a key, can leave a site out in public.
-fn concerned(question: &Question, aggregate: &Aggregate, keys: &[Option<Value>]) -> Vec<&'static str> {
+fn concerned(
+    pooled: &Pooled,
+    question: &Question,
+    aggregate: &Aggregate,
+    keys: &[Option<Value>],
+) -> Vec<&'static str> {
     let possible = |site: &&'static str| {
-        assignments(&question.condition_columns(aggregate), site).is_none_or(|all| {
+        assignments(pooled, &question.condition_columns(aggregate), site).is_none_or(|all| {
             all.iter().any(|row| in_group(question, row, keys) && inside(question, aggregate, row))
         })
     };
     SITES.into_iter().filter(|site| possible(site)).collect()
 }
 
+/// Whether somebody at this site lacks a value, which is public in this agreement.
+fn lacks(pooled: &Pooled, site: &str, column: &str) -> bool {
+    let here = Some(Value::Text(site.to_owned()));
+    pooled.rows.iter().any(|row| row.get("site") == here.as_ref() && !row.contains_key(column))
+}
+
 /// Every row of declared values over these columns at one site, or none where that is too many.
-fn assignments(columns: &[&'static str], site: &'static str) -> Option<Vec<Row>> {
+fn assignments(pooled: &Pooled, columns: &[&'static str], site: &'static str) -> Option<Vec<Row>> {
     let mut rows = vec![Row::from([("site", Value::Text(site.to_owned()))])];
     for column in columns.iter().filter(|column| **column != "site") {
         let mut values: Vec<Option<Value>> = domain(column).into_iter().map(Some).collect();
-        if !matches!(*column, "age" | "sex" | "chest_pain" | "disease") {
+        if lacks(pooled, site, column) {
             values.push(None);
         }
         if rows.len() * values.len() > 200_000 {
@@ -83,13 +94,32 @@ fn in_group(question: &Question, row: &Row, keys: &[Option<Value>]) -> bool {
     question.keys.iter().zip(keys).all(|(key, value)| Key::of(key, row) == *value)
 }
 
-/// Whether a row's values let it into the cell, missing measures aside: those are public in this agreement.
+/// Whether a row's values let it into the cell, missing measures aside.
 fn inside(question: &Question, aggregate: &Aggregate, row: &Row) -> bool {
+    question.passes(row) && branch_of(aggregate, row).is_some()
+}
+
+/// The branch that a row would take if it lacked no measure.
+fn branch_of(aggregate: &Aggregate, row: &Row) -> Option<usize> {
     let mut row = row.clone();
     for measure in measures(aggregate) {
         row.entry(measure).or_insert(Value::Int(1));
     }
-    question.passes(&row) && aggregate.branch(&row).is_some()
+    aggregate.branch(&row)
+}
+
+/// Whether nothing tells one row of the site from another, whatever their declared values.
+fn everybody(
+    pooled: &Pooled,
+    question: &Question,
+    aggregate: &Aggregate,
+    keys: &[Option<Value>],
+    site: &'static str,
+) -> bool {
+    assignments(pooled, &question.condition_columns(aggregate), site).is_some_and(|all| {
+        let branches: BTreeSet<_> = all.iter().map(|row| branch_of(aggregate, row)).collect();
+        branches.len() == 1 && all.iter().all(|row| in_group(question, row, keys) && question.passes(row))
+    })
 }
 
 fn measures(aggregate: &Aggregate) -> Vec<&'static str> {
@@ -99,6 +129,18 @@ fn measures(aggregate: &Aggregate) -> Vec<&'static str> {
         Argument::Measure(column) => vec![column],
         Argument::Case(_, then, otherwise) => of(then).into_iter().chain(of(otherwise)).collect(),
     }
+}
+
+/// A sum or an average to which a row adds 0 at most: a number alone among zeros is one person's.
+fn adds_nothing(aggregate: &Aggregate, row: &Row) -> bool {
+    let one = matches!(&aggregate.argument, Argument::Rows)
+        || matches!(&aggregate.argument, Argument::Case(_, then, otherwise) if [then, otherwise].contains(&&Term::One));
+    let zero = |measure: &&str| row.get(*measure).is_some_and(|value| value.number() == 0.0);
+    let measures = measures(aggregate);
+    aggregate.function != Function::Count
+        && !one
+        && measures.iter().any(zero)
+        && measures.iter().all(|m| row.get(m).is_none() || zero(m))
 }
 
 fn judge(
@@ -113,21 +155,27 @@ fn judge(
     let mut contributors: BTreeMap<usize, BTreeSet<String>> =
         aggregate.branches().into_iter().map(|branch| (branch, BTreeSet::new())).collect();
     let mut left_out: BTreeSet<String> = BTreeSet::new();
+    let everybody = everybody(pooled, question, aggregate, keys, site);
     for row in group {
         let patient = row["patient"].to_string();
         let branch = aggregate.branch(row).filter(|_| question.passes(row));
         match branch.and_then(|branch| contributors.get_mut(&branch)) {
+            Some(_) if adds_nothing(aggregate, row) => {}
             Some(of_branch) => drop(of_branch.insert(patient)),
-            None if inside(question, aggregate, row) => {} // only a missing measure leaves it out, which is public
+            // Only a missing measure leaves it out: who lacks one is public, but not what else is true of them.
+            None if everybody && inside(question, aggregate, row) => {}
+            None if adds_nothing(aggregate, row) => {}
             None => drop(left_out.insert(patient)),
         }
     }
     if let Some((branch, few)) = contributors.iter().find(|(_, of_branch)| of_branch.len() < MINIMUM) {
         return Err(format!("branch {branch} has {} contributors", few.len()));
     }
-    let can_leave_out = assignments(&question.condition_columns(aggregate), site).is_none_or(|all| {
-        all.iter().any(|row| in_group(question, row, keys) && !inside(question, aggregate, row))
-    });
+    let by_missing = !everybody && measures(aggregate).iter().any(|measure| lacks(pooled, site, measure));
+    let can_leave_out = by_missing
+        || assignments(pooled, &question.condition_columns(aggregate), site).is_none_or(|all| {
+            all.iter().any(|row| in_group(question, row, keys) && !inside(question, aggregate, row))
+        });
     if can_leave_out && left_out.len() < MINIMUM {
         return Err(format!("{} are left out", left_out.len()));
     }

@@ -12,11 +12,13 @@ pub(crate) struct Rule {
     pub(crate) missing_public: bool,
 }
 
-/// A table as an agreement sees it: values outside declared domains are NULL.
+/// A table as an agreement sees it: values outside declared domains are NULL, and where it is public who lacks a value,
+/// a column that nobody lacks is as good as required.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen<'a> {
-    pub(crate) rules: &'a [Rule; 5],
+    pub(crate) agreed: &'a [Rule; 5],
     pub(crate) rows: Vec<Row>,
+    rules: [Rule; 5],
 }
 
 impl<'a> Seen<'a> {
@@ -30,7 +32,13 @@ impl<'a> Seen<'a> {
             }
             row
         };
-        Self { rules, rows: rows.iter().map(map).collect() }
+        let rows: Vec<Row> = rows.iter().map(map).collect();
+        let met = COLS.map(|col| {
+            let rule = rules[col as usize];
+            let whole = rows.iter().all(|row| row.get(col) != Val::Null);
+            Rule { required: rule.required || (rule.missing_public && whole), ..rule }
+        });
+        Self { agreed: rules, rows, rules: met }
     }
 
     fn rule(&self, col: Col) -> Rule {
@@ -153,14 +161,29 @@ impl<'a> Meaning<'a> {
 
     pub(crate) fn contributes(&self, branch: usize, row: &Row) -> bool {
         let (at, term) = &self.arms[branch];
-        self.arm(row) == Some(*at) && present(term, row)
+        self.arm(row) == Some(*at) && self.counted(term, row)
+    }
+
+    /// There is a value and, for a sum or an average, it is not 0.
+    fn counted(&self, term: &Term, row: &Row) -> bool {
+        let sums = matches!(self.agg.function, "sum" | "avg");
+        present(term, row) && !(sums && term.cols().iter().any(|col| row.get(*col) == Val::Int(0)))
+    }
+
+    /// Nothing tells one row from another.
+    fn everybody(&self) -> bool {
+        let question = self.question;
+        question.keys.is_empty()
+            && question.filter.is_none()
+            && self.agg.filter.is_none()
+            && !matches!(self.agg.arg, Arg::Case { .. })
     }
 
     /// A row that is let in, and lacks a value whose absence is not public.
     fn gap(&self, seen: &Seen, row: &Row) -> bool {
         self.lets_in(row).is_some_and(|term| {
             let (public, private): (Vec<Col>, Vec<Col>) =
-                term.cols().iter().partition(|col| seen.rule(**col).missing_public);
+                term.cols().iter().partition(|col| self.everybody() && seen.rule(**col).missing_public);
             let absent = |col: &Col| row.get(*col) == Val::Null;
             !public.iter().any(absent) && private.iter().any(absent)
         })
@@ -203,7 +226,7 @@ impl<'a> Meaning<'a> {
         let mut kind = |count: u32| least = Some(least.unwrap_or(k).min(count));
         if !always {
             for (_, term) in &self.arms {
-                let out = |row: &&Row| self.lets_in(row).is_none() && present(term, row);
+                let out = |row: &&Row| self.lets_in(row).is_none() && self.counted(term, row);
                 kind(entities(rows.iter().copied().filter(out), k));
             }
         }

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
 use liquid_policy::table::{ColumnRule, Domain, DomainValue, Obligations};
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
+use proptest::test_runner::{RngSeed, TestCaseError};
 
 use crate::oracle::language::{COLS, Question, Row, Val, question};
 use crate::oracle::meaning::{Meaning, Rule, Seen, entities, passes};
@@ -135,7 +135,7 @@ async fn check(
     let direct = values(seen, question).await;
 
     // Without a minimum: what DataFusion says, and nothing else.
-    let (layout, found) = front.run(planned.plan, 0, &permit(seen.rules, None)).await;
+    let (layout, found) = front.run(planned.plan, 0, &permit(seen.agreed, None)).await;
     prop_assert!(!layout.guarded);
     let mut plain: Vec<String> =
         direct.iter().map(|(key, values)| [&key[..], values].concat().join(" ")).collect();
@@ -145,7 +145,7 @@ async fn check(
     prop_assert_eq!(&found, &plain, "{}", sql);
 
     // With one: the groups, and of each group every column.
-    let (layout, found) = front.run(planned.plan, 0, &permit(seen.rules, Some(k))).await;
+    let (layout, found) = front.run(planned.plan, 0, &permit(seen.agreed, Some(k))).await;
     let (mut groups, declared) = seen.groups(question);
     if !declared && !question.keys.is_empty() {
         // Groups of fewer are absent from every answer; the engine does not even name them.
@@ -209,8 +209,16 @@ async fn check(
     Ok(true)
 }
 
+/// The same cases each time, unless PROPTEST_RNG_SEED says otherwise: DataFusion is one of the oracles.
+fn seed() -> RngSeed {
+    match ProptestConfig::default().rng_seed {
+        RngSeed::Random => RngSeed::Fixed(7),
+        given => given,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, rng_seed: seed(), ..ProptestConfig::default() })]
 
     #[test]
     fn hidden_columns_are_what_the_rules_say_and_values_what_datafusion_says(
