@@ -1,7 +1,7 @@
 //! The demo's federated GROUP BY over generated rows in three sites, against one DataFusion process over all of them on
 //! the same cores. In the federation everything is on: processes, TLS, tokens, agreement, minimum, audit log.
 //!
-//! `cargo run -p liquid-benches -- [ROWS]` prints one line of JSON and a sentence. See benches/README.md.
+//! `bench-federation [ROWS]` prints one line of JSON and a sentence. See benches/README.md.
 
 mod data;
 mod pooled;
@@ -9,7 +9,6 @@ mod pooled;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use liquid_local::{Federation, Run};
@@ -69,11 +68,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// The `liquid` of this build, brought up to date first.
+/// The `liquid` beside this binary.
 fn binary() -> Result<PathBuf, Box<dyn Error>> {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "liquid"]).status()?;
-    if !built.success() {
-        return Err("`cargo build -p liquid` failed".into());
-    }
-    Ok(std::env::current_exe()?.with_file_name("liquid"))
+    let binary = std::env::current_exe()?.with_file_name("liquid");
+    if binary.exists() { Ok(binary) } else { Err("build both first: `cargo build --workspace`".into()) }
 }
