@@ -24,7 +24,7 @@ pub mod verify;
 pub use log::{Log, LogError, Open};
 pub use record::{Asked, Body, Key, Outcome, Record};
 pub use store::{FileStore, Store};
-pub use verify::{Bad, Summary, verify, verify_file};
+pub use verify::{Bad, Summary, is_public_key, verify_file};
 
 #[cfg(test)]
 mod tests;

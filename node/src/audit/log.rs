@@ -13,12 +13,18 @@ use super::record::{Asked, Body, Head, Key, Outcome, Record, TIME_CLASSES_MS, ha
 use super::store::Store;
 use super::verify::verify_to;
 
-/// Why a record could not be written. The log is as it was before; the node may go on.
+/// Why a record could not be written, with what the node's operator can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The store takes no more, for now.
+    /// The store takes no more, for now. The log is as it was before.
     #[error("the audit log cannot be written: {0}; free space on its volume")]
     Full(std::io::Error),
+    /// The log is no longer where it is looked for, or no longer as this node left it. Nothing was written.
+    #[error("the audit log is not where it was: {0}; put the very file back, or restart the node over a whole copy")]
+    Gone(std::io::Error),
+    /// It is not known what is on the disk. Nothing is written any more.
+    #[error("an earlier write to the audit log could not be made durable; check the disk, then restart the node")]
+    Undurable,
     /// A record has no JSON form.
     #[error("an audit record cannot be spelled: {0}")]
     Bug(String),
@@ -156,8 +162,9 @@ impl Shared {
 impl Writer {
     fn append(&mut self, bodies: Vec<Body>, key: &Key, now: &Now, fatal: &Fatal) -> Result<(), LogError> {
         if self.dead {
-            return Err(LogError::Full(std::io::Error::other("an earlier sync failed; restart the node")));
+            return Err(LogError::Undurable);
         }
+        self.store.still_there(self.length).map_err(LogError::Gone)?;
         let (mut number, mut head, mut text) = (self.number, self.head.clone(), String::new());
         for body in self.owed.iter().cloned().chain(bodies) {
             number += 1;
@@ -171,13 +178,14 @@ impl Writer {
             if let Err(error) = self.store.truncate(self.length) {
                 self.dead = true;
                 fatal(&format!("the audit log can neither be written nor cut back: {error}"));
+                return Err(LogError::Undurable);
             }
             return Err(LogError::Full(error));
         }
         if let Err(error) = self.store.sync() {
             self.dead = true;
             fatal(&format!("the audit log cannot be synced: {error}"));
-            return Err(LogError::Full(error));
+            return Err(LogError::Undurable);
         }
         self.owed.clear();
         (self.number, self.head) = (number, head);

@@ -78,7 +78,7 @@ pub struct Asked {
     pub request: RequestId,
     /// The id that its sender gave it.
     pub sender_request: RequestId,
-    /// Who asked, if they proved it.
+    /// Who asked, as their token proved it. Whoever proves nothing leaves no record, so the node always fills it in.
     pub caller: Option<AskedBy>,
     /// The peer's certificate identity, where a coordinator carried the request.
     pub carried_by: Option<String>,
@@ -88,7 +88,8 @@ pub struct Asked {
     pub agreement: Option<AgreementId>,
     /// And which version of it.
     pub hash: Option<AgreementHash>,
-    /// The SQL with every literal bound to a `$n`; none where it could not be read.
+    /// The SQL with `?` in place of every literal and a space in place of every comment; none where it is longer than
+    /// 16 KiB, so that nobody fills the disk with it.
     pub sql: Option<String>,
     /// SHA-256 over the SQL as it came and its bound values, keyed with the site's audit key: a repeat can be
     /// recognised by the site, a guess cannot be checked by anybody else.

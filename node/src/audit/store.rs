@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Where lines go. All sizes in bytes.
@@ -29,6 +30,15 @@ pub trait Store: Send {
     /// # Errors
     /// What the file system says. After an error it is unknown what is on the disk, and asking again may lie.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Makes sure that whoever looks for the log finds this one, `length` bytes long. A file that was moved, deleted or
+    /// cut under a running node still takes records, and nobody would ever read them.
+    ///
+    /// # Errors
+    /// What was found instead.
+    fn still_there(&mut self, _length: u64) -> io::Result<()> {
+        Ok(()) // what has no name cannot be moved
+    }
 
     /// The head that was last noted, if any.
     ///
@@ -59,12 +69,16 @@ pub(super) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// A real file, locked against a second node.
+/// A real file, locked against a second node. A new one is for its owner alone to read: it says who asked what.
 #[derive(Debug)]
 pub struct FileStore {
     file: File,
+    path: PathBuf,
     head: PathBuf,
 }
+
+/// Read and write for the owner.
+const OWNER_ALONE: u32 = 0o600;
 
 impl FileStore {
     /// Opens the file, or makes it.
@@ -78,6 +92,7 @@ impl FileStore {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(OWNER_ALONE)
             .open(path)
             .map_err(|e| format!("cannot open the audit log `{shown}`: {e}; make its folder writable"))?;
         file.try_lock().map_err(|_| {
@@ -89,7 +104,7 @@ impl FileStore {
                 .and_then(|folder| folder.sync_all())
                 .map_err(|e| format!("cannot sync the folder of the audit log `{shown}`: {e}"))?;
         }
-        Ok(Self { file, head: head_path(path) })
+        Ok(Self { file, path: path.to_owned(), head: head_path(path) })
     }
 }
 
@@ -114,6 +129,17 @@ impl Store for FileStore {
         self.file.sync_all()
     }
 
+    fn still_there(&mut self, length: u64) -> io::Result<()> {
+        let (open, named) = (self.file.metadata()?, std::fs::metadata(&self.path)?);
+        if (open.dev(), open.ino()) != (named.dev(), named.ino()) {
+            return Err(io::Error::other("another file lies at its path"));
+        }
+        if open.len() != length {
+            return Err(io::Error::other("somebody else wrote to it or cut it"));
+        }
+        Ok(())
+    }
+
     fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
         read_if_there(&self.head)
     }
@@ -121,7 +147,8 @@ impl Store for FileStore {
     fn note_head(&mut self, head: &[u8]) -> io::Result<()> {
         let mut new = self.head.clone().into_os_string();
         new.push(".new");
-        std::fs::write(&new, head)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(OWNER_ALONE).open(&new)?.write_all(head)?;
         std::fs::rename(&new, &self.head)
     }
 }

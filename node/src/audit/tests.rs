@@ -147,7 +147,7 @@ proptest! {
         let at = at.index(bytes.len());
         let line = bytes[..at].iter().filter(|b| **b == b'\n').count() as u64 + 1;
         bytes[at] ^= flip;
-        let bad = verify(&bytes, Some(&key().public())).unwrap_err();
+        let bad = verify_to(&bytes, Some(&key().public()), None).unwrap_err();
         prop_assert_eq!(bad.record, line);
     }
 
@@ -161,7 +161,7 @@ proptest! {
             _ if a != b => { lines.swap(a, b); a.min(b) }
             _ => return Ok(()),
         };
-        let bad = verify(&lines.concat(), Some(&key().public())).unwrap_err();
+        let bad = verify_to(&lines.concat(), Some(&key().public()), None).unwrap_err();
         prop_assert_eq!(bad.record, first as u64 + 1);
     }
 }
@@ -172,7 +172,7 @@ fn records_cut_off_the_end_are_missed_by_the_head() {
     let lines: Vec<Vec<u8>> = disk.bytes().split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
     for kept in 0..lines.len() {
         let cut = lines[..kept].concat();
-        assert!(verify(&cut, None).is_ok() || kept == 0, "the chain alone cannot tell");
+        assert!(verify_to(&cut, None, None).is_ok() || kept == 0, "the chain alone cannot tell");
         let bad = verify_to(&cut, None, disk.noted()).unwrap_err();
         assert_eq!(bad.record, kept as u64 + 1);
         let cut_disk = Disk::holding(&cut);
@@ -207,32 +207,126 @@ fn a_head_of_another_log_or_key_does_not_pass() {
     assert!(verify_to(&disk.bytes(), None, Some(head)).unwrap_err().problem.contains("signed"));
 }
 
+/// A log in a folder of its own.
+fn in_a_file(path: &std::path::Path) -> Log {
+    let now: Now = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
+    let store = Box::new(FileStore::open(path).unwrap());
+    Log::open(store, SiteName::new("cleveland"), key(), now, Box::new(|why| panic!("{why}"))).unwrap()
+}
+
 #[test]
 fn a_file_is_verified_with_its_head() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let now: Now = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
-    let store = Box::new(FileStore::open(&path).unwrap());
-    let log =
-        Log::open(store, SiteName::new("cleveland"), key(), now, Box::new(|why| panic!("{why}"))).unwrap();
-    log.ask(asked(1)).unwrap().close(released()).unwrap();
+    in_a_file(&path).ask(asked(1)).unwrap().close(released()).unwrap();
     let summary = verify_file(&path, Some(&key().public())).unwrap();
     assert_eq!((summary.records, summary.released), (3, 1));
     let whole = std::fs::read(&path).unwrap();
     let end = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
     std::fs::write(&path, &whole[..end]).unwrap();
     assert_eq!(verify_file(&path, None).unwrap_err().record, 3);
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(verify_file(&path, None).unwrap_err().record, 1);
+    std::fs::write(&path, &whole).unwrap();
     std::fs::remove_file(head_path(&path)).unwrap();
     assert!(verify_file(&path, None).unwrap_err().to_string().contains("is missing"));
+    std::fs::write(&path, "").unwrap();
+    assert!(verify_file(&path, None).unwrap_err().to_string().contains("first record at its first start"));
     assert!(
         verify_file(&folder.path().join("none"), None).unwrap_err().to_string().contains("cannot be read")
     );
 }
 
+/// Half a last line is either what a crash left, which the node mends, or a cut that neither accepts.
+#[test]
+fn half_a_last_line_is_a_crash_or_a_cut_and_the_head_tells_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    in_a_file(&path).ask(asked(1)).unwrap().close(released()).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+
+    std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+    let bad = verify_file(&path, None).unwrap_err();
+    assert!(bad.record == 3 && bad.problem.contains("cut short"), "{bad}");
+    let store = Box::new(FileStore::open(&path).unwrap());
+    let now: Now = Arc::new(|| DateTime::<Utc>::UNIX_EPOCH);
+    let refused = Log::open(store, SiteName::new("cleveland"), key(), now, Box::new(|why| panic!("{why}")));
+    assert!(refused.unwrap_err().contains("cut short"), "what `verify` calls cut short is not opened");
+
+    std::fs::write(&path, [whole.as_slice(), b"{\"number\":4,\"ti"].concat()).unwrap();
+    let bad = verify_file(&path, None).unwrap_err();
+    assert!(bad.record == 4 && bad.problem.contains("start the node, which removes it"), "{bad}");
+    drop(in_a_file(&path));
+    assert_eq!(verify_file(&path, None).unwrap().records, 4, "and so it does");
+}
+
+/// Each way in which a log can go from under a running node; putting the very file back mends it.
+#[test]
+fn a_log_that_is_gone_releases_nothing() {
+    use std::fs::{OpenOptions, copy, remove_file, rename, write};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("audit.jsonl"), folder.path().join("aside"));
+    let log = in_a_file(&path);
+    let ways: [&dyn Fn(); 4] = [
+        &|| rename(&path, &aside).unwrap(),
+        &|| {
+            rename(&path, &aside).unwrap();
+            write(&path, "").unwrap();
+        },
+        &|| {
+            rename(&path, &aside).unwrap();
+            let _bytes = copy(&aside, &path).unwrap();
+        },
+        &|| {
+            rename(&path, &aside).unwrap();
+            std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        },
+    ];
+    for (number, way) in ways.iter().enumerate() {
+        let request = log.ask(asked(2 * number)).unwrap();
+        way();
+        let error = request.close(released()).unwrap_err().to_string();
+        assert!(error.contains("not where it was") && error.contains("put the very file back"), "{error}");
+        assert!(log.ask(asked(2 * number + 1)).is_err(), "nothing new begins");
+        let _nothing_there = remove_file(&path);
+        rename(&aside, &path).unwrap();
+    }
+    let request = log.ask(asked(100)).unwrap();
+    let length = std::fs::metadata(&path).unwrap().len();
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 1).unwrap();
+    assert!(request.close(released()).unwrap_err().to_string().contains("cut it"));
+    write(&path, [&std::fs::read(&path).unwrap()[..], b"\n"].concat()).unwrap();
+
+    log.ask(asked(101)).unwrap().close(released()).unwrap();
+    let summary = verify_file(&path, None).unwrap();
+    assert_eq!((summary.released, summary.other), (1, 5), "what could not be recorded was not released");
+    assert!(summary.open.is_empty());
+}
+
+#[test]
+fn only_its_owner_can_read_a_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    drop(in_a_file(&path));
+    for file in [head_path(&path), path] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_public_key_is_32_bytes_in_base64() {
+    assert!(is_public_key(&key().public()));
+    for none in ["", "audit.pub", "AAAA", "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo"] {
+        assert!(!is_public_key(none), "{none}");
+    }
+}
+
 #[test]
 fn another_key_does_not_pass() {
     let other = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [9; 32]);
-    assert_eq!(verify(&written().bytes(), Some(&other)).unwrap_err().record, 1);
+    assert_eq!(verify_to(&written().bytes(), Some(&other), None).unwrap_err().record, 1);
 }
 
 #[test]
@@ -307,11 +401,13 @@ fn a_failed_sync_is_fatal_and_nothing_is_written_after_it() {
     .unwrap();
     let request = log.ask(asked(1)).unwrap();
     disk.0.lock().unwrap().sync_fails = true;
-    assert!(request.close(released()).is_err());
+    let error = request.close(released()).unwrap_err().to_string();
+    assert!(error.contains("durable") && error.contains("restart the node"), "{error}");
     assert_eq!(*fatal.lock().unwrap(), 1);
     let syncs = disk.0.lock().unwrap().syncs;
     disk.0.lock().unwrap().sync_fails = false;
-    assert!(log.ask(asked(2)).is_err());
+    let error = log.ask(asked(2)).unwrap_err().to_string();
+    assert!(error.contains("check the disk") && !error.contains("free space"), "{error}");
     assert_eq!(disk.0.lock().unwrap().syncs, syncs, "a failed sync is never tried again");
 }
 

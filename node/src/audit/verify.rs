@@ -50,43 +50,39 @@ impl fmt::Display for Bad {
 
 impl std::error::Error for Bad {}
 
-/// Reads a whole log. `key` is the site's public key, base64, as its operator published it; without one, the key that
-/// the log itself names is used, and then only the chain is proved, not who made it.
-///
-/// # Errors
-/// The first bad record.
-pub fn verify(bytes: &[u8], key: Option<&str>) -> Result<Summary, Bad> {
-    verify_to(bytes, key, None)
-}
-
 /// Reads a log's file and the head that the node noted beside it, so that records cut off the end are missed as well.
+/// `key` is the site's public key, base64, as its operator published it; without one, the key that the log itself names
+/// is used, and then only the chain is proved, not who made it. The node may write meanwhile.
 ///
 /// # Errors
-/// The first bad record; what the file system says; a head that is not there.
+/// The first bad record; what the file system says; a head that is not there; no record at all.
 pub fn verify_file(path: &Path, key: Option<&str>) -> Result<Summary, Bad> {
     let (log, beside) = (path.display(), head_path(path));
     let bad = |problem: String| Bad { record: 0, problem };
-    let bytes = std::fs::read(path).map_err(|e| bad(format!("`{log}` cannot be read: {e}")))?;
+    // The head first: a record that is written between the two reads is then in the log and not yet in the head.
     let head =
         read_if_there(&beside).map_err(|e| bad(format!("`{}` cannot be read: {e}", beside.display())))?;
+    let bytes = std::fs::read(path).map_err(|e| bad(format!("`{log}` cannot be read: {e}")))?;
     let head = match head {
-        Some(head) => Some(
-            serde_json::from_slice(&head).map_err(|_| bad(format!("`{}` is no head", beside.display())))?,
-        ),
-        None if bytes.is_empty() => None,
+        Some(head) => {
+            serde_json::from_slice(&head).map_err(|_| bad(format!("`{}` is no head", beside.display())))?
+        }
+        None if bytes.is_empty() => {
+            return Err(bad(format!("`{log}` is empty: a node writes its first record at its first start")));
+        }
         None => {
             let what = "is missing, so nobody can tell whether the log was cut short; put it beside the log";
             return Err(bad(format!("`{}` {what}", beside.display())));
         }
     };
-    verify_to(&bytes, key, head)
+    verify_to(&bytes, key, Some(head))
 }
 
-/// As [`verify`]; the log must hold the record that `head` names.
+/// As [`verify_file`], with what was read. Without a head, only the chain is proved: records may be missing at its end.
 ///
 /// # Errors
 /// The first bad record.
-pub fn verify_to(bytes: &[u8], key: Option<&str>, head: Option<Head>) -> Result<Summary, Bad> {
+pub(super) fn verify_to(bytes: &[u8], key: Option<&str>, head: Option<Head>) -> Result<Summary, Bad> {
     let mut reader =
         Reader { summary: Summary::default(), seen: BTreeSet::new(), public: None, pinned: key, known: head };
     reader.summary.head = BEGINNING.to_owned();
@@ -94,10 +90,16 @@ pub fn verify_to(bytes: &[u8], key: Option<&str>, head: Option<Head>) -> Result<
     while !rest.is_empty() {
         let number = reader.summary.records + 1;
         let bad = |problem: &str| Bad { record: number, problem: problem.to_owned() };
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or_else(|| bad("the line does not end; a crash left it, and starting the node mends it"))?;
+        let once_whole = reader.known.as_ref().is_some_and(|head| head.number >= number);
+        let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(|| {
+            bad(match once_whole {
+                true => "the line does not end, and the head beside the log knows it whole: the log was cut short",
+                false => {
+                    "the line does not end: the node is writing it, or a crash cut it off before anything was released \
+                     under it; verify once more, or start the node, which removes it"
+                }
+            })
+        })?;
         let (line, more) = rest.split_at(end);
         rest = more.get(1..).unwrap_or_default();
         let line = std::str::from_utf8(line).map_err(|_| bad("the line is no text"))?;
@@ -122,6 +124,11 @@ struct Reader<'a> {
     public: Option<Vec<u8>>,
     pinned: Option<&'a str>,
     known: Option<Head>,
+}
+
+/// Whether this can be a site's public key: 32 bytes in base64.
+pub fn is_public_key(text: &str) -> bool {
+    STANDARD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
 impl Reader<'_> {
