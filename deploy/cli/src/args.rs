@@ -1,8 +1,10 @@
 //! The command line, as scripts and tests rely on it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use liquid_node_api::sql::SessionOptions;
 
 /// Organisations analyse their data together without handing it over.
 #[derive(Debug, Parser)]
@@ -10,6 +12,24 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the command line, or ends the process with what is wrong with it.
+    pub(crate) fn read() -> Self {
+        Self::parse_from(std::env::args_os().map(shielded))
+    }
+}
+
+/// A question may begin with a comment, `-- like this`. A space before it changes nothing in SQL, and nobody takes it for
+/// an option any more; what could be a mistyped option stays as it is.
+fn shielded(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with("--") && (text.starts_with("-- ") || text.contains('\n')) => {
+            format!(" {text}").into()
+        }
+        _ => argument,
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +50,9 @@ pub(crate) enum Command {
     /// Make signing keys
     #[command(subcommand)]
     Key(Key),
+    /// Make tokens to try out with
+    #[command(subcommand)]
+    Token(Token),
     /// Work on agreements
     #[command(subcommand)]
     Policy(Policy),
@@ -50,13 +73,13 @@ pub(crate) struct Demo {
     #[arg(long, value_enum, default_value_t = Data::Heart)]
     pub(crate) data: Data,
     /// How much of it, where the data is generated
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide = true)]
     pub(crate) scale: Option<u32>,
     /// How many sites, where the data is generated
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide = true)]
     pub(crate) sites: Option<u32>,
     /// A folder with data of your own
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) from: Option<PathBuf>,
     /// All nodes and the coordinator in this one process
     #[arg(long)]
@@ -68,8 +91,10 @@ pub(crate) enum Data {
     /// 920 patients of four hospitals, from the UCI heart-disease data
     Heart,
     /// Not in this version
+    #[value(hide = true)]
     Wellbeing,
     /// Not in this version
+    #[value(hide = true)]
     Tpch,
 }
 
@@ -153,6 +178,31 @@ pub(crate) enum Key {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token for a federation that `liquid init` wrote; a real one has its organisations' own sign-in
+    New(NewToken),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewToken {
+    /// The file to write, in place of an earlier token
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The issuer's key: `keys/issuer.key` in the folder that `liquid init` wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// For whom, for example `own/analyst`
+    #[arg(long = "as", value_name = "ORGANISATION/ROLE", value_parser = caller)]
+    pub(crate) caller: (String, String),
+    /// A purpose that they may ask for; once for each
+    #[arg(long = "purpose", value_name = "PURPOSE", required = true)]
+    pub(crate) purposes: Vec<String>,
+    /// Days for which it is good
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub(crate) days: u16,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Sign an agreement: the signature is added beside the file
     Sign(Sign),
@@ -175,6 +225,9 @@ pub(crate) struct Sign {
     /// The signer's role there
     #[arg(long)]
     pub(crate) role: String,
+    /// Take the place of the organisation's signature under this name, made over an earlier text or by another key
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,11 +248,21 @@ pub(crate) enum Role {
     Coordinator,
 }
 
-/// Reads `KEY=VALUE`.
+/// Reads `KEY=VALUE`; what cannot be an option is not sent anywhere.
 fn option(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("write it as KEY=VALUE, for example `liquid.min_sites=3`".to_owned()),
+    let (key, value) =
+        text.split_once('=').ok_or("write it as KEY=VALUE, for example `liquid.min_sites=3`")?;
+    SessionOptions::default().set(key, value).map_err(|error| error.to_string())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads `ORGANISATION/ROLE`.
+fn caller(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((organisation, role)) if !organisation.is_empty() && !role.is_empty() => {
+            Ok((organisation.to_owned(), role.to_owned()))
+        }
+        _ => Err("write it as ORGANISATION/ROLE, for example `own/analyst`".to_owned()),
     }
 }
 
@@ -216,8 +279,24 @@ mod tests {
     #[test]
     fn an_option_is_a_key_and_a_value() {
         assert_eq!(option("liquid.min_sites=3"), Ok(("liquid.min_sites".into(), "3".into())));
-        assert_eq!(option("a=b=c"), Ok(("a".into(), "b=c".into())));
-        assert!(option("a").is_err());
+        assert_eq!(option("liquid.purpose=b=c"), Ok(("liquid.purpose".into(), "b=c".into())));
+        assert!(option("a").unwrap_err().contains("KEY=VALUE"));
         assert!(option("=b").is_err());
+        let unknown = option("liquid.minsites=3").unwrap_err();
+        assert!(unknown.contains("no option `liquid.minsites`") && unknown.contains("`liquid.min_sites`"));
+    }
+
+    #[test]
+    fn a_comment_is_no_option_and_an_unknown_option_no_question() {
+        let read = |argument: &str| {
+            Arguments::try_parse_from(["liquid", "query", argument].map(|it| shielded(it.into())))
+        };
+        for question in ["-- why\nSELECT 1", "--why\nSELECT 1", "-- nothing", "-"] {
+            let Command::Query(query) = read(question).unwrap().command else { panic!("no query") };
+            assert_eq!(query.sql.trim_start(), question);
+        }
+        for mistake in ["--foramt", "--foramt=csv", "--url=a b", "-x"] {
+            assert!(read(mistake).is_err(), "{mistake}");
+        }
     }
 }

@@ -62,6 +62,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<liquid_local::Error> for Failure {
+    fn from(error: liquid_local::Error) -> Self {
+        Self::here(&error, error.fix())
+    }
+}
+
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         Self::from(failure.code())

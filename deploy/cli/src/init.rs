@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use liquid_local::folder::Folder;
-use liquid_local::starter;
+use liquid_local::authority::CERTIFICATE_DAYS;
+use liquid_local::folder::{Folder, TOKEN_DAYS};
+use liquid_local::{keys, starter};
 
 use crate::failure::Failure;
 use crate::terminal::{Paint, say};
@@ -25,12 +26,7 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
             "name a folder that is empty or does not exist",
         ));
     }
-    let site = write(folder).map_err(|error| {
-        Failure::here(
-            format!("the federation cannot be written: {error}"),
-            "name a folder that you may write to",
-        )
-    })?;
+    let site = write(folder)?;
     let program = std::env::args().next().unwrap_or_else(|| "liquid".to_owned());
     for line in next_steps(&program, &folder.display().to_string(), &site, Paint::stdout()) {
         say(&line);
@@ -42,6 +38,7 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
 fn write(root: &Path) -> Result<String, liquid_local::Error> {
     let blueprint = starter::blueprint();
     let folder = Folder::begin(root, &blueprint)?;
+    folder.keep_secrets()?;
     let mut sites = Vec::new();
     for (plan, port) in blueprint.sites.iter().zip(SITE_PORT..) {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -78,10 +75,26 @@ fn next_steps(program: &str, folder: &str, site: &str, paint: Paint) -> Vec<Stri
         format!("  3. the rules: {folder}/sites/{site}/agreements/OWN-1.toml; every edit voids the signature, so sign:"),
         command(format!(
             "{program} policy sign {folder}/sites/{site}/agreements/OWN-1.toml --organisation own \
-             --role data-protection-officer --key-id own-1 --key {folder}/keys/own.key"
+             --role data-protection-officer --key-id own-1 --key {folder}/keys/own.key --replace"
         )),
-        "  4. more sites: a folder like this one at each, and a [[site]] in coordinator.toml".to_owned(),
-        "  5. for real: certificates of your own authority, tokens of your own sign-in (`[identity]`), keys/ elsewhere"
-            .to_owned(),
+        "  4. end the node with Ctrl-C and start it again: it reads all of these when it starts".to_owned(),
+        String::new(),
+        format!("The token is good until {}. A fresh one:", keys::day_in(TOKEN_DAYS)),
+        String::new(),
+        command(format!(
+            "{program} token new {folder}/tokens/own.analyst --key {folder}/keys/issuer.key --as own/analyst \
+             --purpose ward-planning"
+        )),
+        String::new(),
+        format!(
+            "The certificates are good until {}, and for this machine alone (localhost, 127.0.0.1). All of this is for",
+            keys::day_in(CERTIFICATE_DAYS)
+        ),
+        format!(
+            "trying out: {folder}/keys holds every private key, of the authority and the token issuer too. For real, and"
+        ),
+        "for more sites, each organisation keeps its own signing key, one authority gives each node and coordinator a".to_owned(),
+        "certificate with its host's name and its URI (liquid://site/NAME, liquid://coordinator/NAME), tokens come".to_owned(),
+        "from your own sign-in (`[identity]`), and coordinator.toml names each site in a [[site]].".to_owned(),
     ]
 }

@@ -2,8 +2,8 @@
 //!
 //! - [`args`]: the command line. [`start`]: how every command starts and stops. [`failure`]: how one ends badly.
 //! - [`serve`]: `node`, `coordinator` and the `engine` behind each of them.
-//! - [`demo`] with its [`story`]; [`init`]: a small federation of one's own.
-//! - [`query`] with [`render`]: questions and answers. [`audit`], [`policy`]: logs, keys and signatures.
+//! - [`demo`], which a [`teller`] tells as a [`story`]; [`init`]: a small federation of one's own.
+//! - [`query`] with [`render`]: questions and answers. [`audit`], [`policy`], [`token`]: logs, keys, signatures, tokens.
 //! - [`terminal`]: data to standard output, all else to standard error.
 
 mod args;
@@ -17,17 +17,18 @@ mod render;
 mod serve;
 mod start;
 mod story;
+mod teller;
 mod terminal;
+mod token;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Audit, Command, Key, Policy, Role};
-use clap::Parser;
+use args::{Arguments, Audit, Command, Key, Policy, Role, Token};
 use failure::Failure;
 
 fn main() -> ExitCode {
     liquid_node_api::tls::install_provider(); // first: rustls panics where two providers are at hand and none is chosen
-    start::run(Arguments::parse())
+    start::run(Arguments::read())
 }
 
 /// One arm a command.
@@ -40,6 +41,7 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Init(init) => init::run(&init.folder),
         Command::Audit(Audit::Verify { file, key }) => audit::run(&file, key.as_deref()),
         Command::Key(Key::New { file }) => policy::new_key(&file),
+        Command::Token(Token::New(new)) => token::new(&new),
         Command::Policy(Policy::Sign(sign)) => policy::sign(&sign),
         Command::Engine(engine) => match engine.role {
             Role::Node => serve::engine(&engine).await,

@@ -8,7 +8,7 @@ use liquid_local::connection::{Beacon, Connection};
 use crate::args::{Format, Query};
 use crate::failure::Failure;
 use crate::render;
-use crate::terminal::{Paint, note};
+use crate::terminal::{Paint, Pipe, note_wrapped};
 
 /// Runs the command.
 ///
@@ -19,7 +19,7 @@ pub(crate) async fn run(query: Query) -> Result<(), Failure> {
         "-" => standard_input()?,
         _ => query.sql.clone(),
     };
-    let mut client = client(&query)?;
+    let mut client = client(&query).await?;
     let options = [("liquid.purpose", &query.purpose), ("liquid.agreement", &query.agreement)];
     for (name, value) in options {
         if let Some(value) = value {
@@ -30,20 +30,16 @@ pub(crate) async fn run(query: Query) -> Result<(), Failure> {
         client.set("liquid.marks", "columns")?; // the table names withheld cells
     }
     for (name, value) in &query.options {
-        if !name.starts_with("liquid.") {
-            return Err(Failure::Usage(format!("`{name}` is no option; options begin with `liquid.`")));
-        }
         client.set(name, value)?;
     }
     let answer = client.ask(&sql).await?;
-    let out = io::stdout();
-    let mut out = io::BufWriter::new(out.lock());
-    render::write(&answer, query.format, Paint::stdout(), &mut out)
-        .and_then(|()| Ok(out.flush()?))
-        .map_err(|error| Failure::here(format!("the answer cannot be written: {error}"), ""))?;
+    let mut out = io::BufWriter::new(Pipe::new(io::stdout().lock()));
+    render::write(&answer, query.format, Paint::stdout(), &mut out).and_then(|()| Ok(out.flush()?)).map_err(
+        |error| Failure::here(format!("the answer cannot be written: {error}"), "free space there"),
+    )?;
     let paint = Paint::stderr();
     for line in render::legend(&answer, paint) {
-        note(&line);
+        note_wrapped(&line);
     }
     Ok(())
 }
@@ -57,8 +53,16 @@ fn standard_input() -> Result<String, Failure> {
 }
 
 /// A client from the command line and its environment; what neither says comes from the demo that runs here.
-fn client(query: &Query) -> Result<Client, Failure> {
+async fn client(query: &Query) -> Result<Client, Failure> {
     let demo = Beacon::path().and_then(|path| Beacon::read(&path)).filter(|_| query.url.is_none());
+    if let Some(demo) = &demo
+        && !demo.answers().await
+    {
+        return Err(Failure::here(
+            format!("the demo that ran here is gone: nothing listens at {}", demo.coordinator),
+            "start `liquid demo --serve`, or name a coordinator with `--url`",
+        ));
+    }
     let missing = |what: &str, option: &str, variable: &str| {
         Failure::here(
             format!("{what} to ask with is not known"),

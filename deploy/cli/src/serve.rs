@@ -1,10 +1,11 @@
 //! `liquid node`, `liquid coordinator` and the processes behind them: open, say `ready`, serve, end in good order.
 
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use liquid_coordinator::planner::{self, Planner};
 use liquid_engine::LocalEngine;
-use liquid_local::process::Ready;
+use liquid_local::process::{Ready, this_binary};
 use liquid_local::serve::{self, Serving, Workers};
 use liquid_node_api::child;
 use liquid_node_api::engine::{Ask, Told};
@@ -20,7 +21,7 @@ use crate::terminal::say;
 /// What is wrong with its configuration, port, data, keys or log.
 pub(crate) async fn node(serve: &Serve) -> Result<(), Failure> {
     there(&serve.config)?;
-    let serving = serve::node(&serve.config, &workers()?).await.map_err(unusable)?;
+    let serving = serve::node(&serve.config, &Workers::Processes(this_binary()?)).await?;
     run(serving, serve.until_stdin_closes).await
 }
 
@@ -30,7 +31,7 @@ pub(crate) async fn node(serve: &Serve) -> Result<(), Failure> {
 /// As for [`node`].
 pub(crate) async fn coordinator(serve: &Serve) -> Result<(), Failure> {
     there(&serve.config)?;
-    let serving = serve::coordinator(&serve.config, &workers()?).await.map_err(unusable)?;
+    let serving = serve::coordinator(&serve.config, &Workers::Processes(this_binary()?)).await?;
     run(serving, serve.until_stdin_closes).await
 }
 
@@ -39,14 +40,13 @@ pub(crate) async fn coordinator(serve: &Serve) -> Result<(), Failure> {
 /// # Errors
 /// Where its data cannot be opened, or its parent breaks off.
 pub(crate) async fn engine(engine: &Engine) -> Result<(), Failure> {
+    for_a_parent()?;
     let config = engine.config.clone().unwrap_or_default();
     let open = async move {
         let config = serve::engine_config(&config).map_err(|error| error.to_string())?;
         LocalEngine::open(config).await.map_err(|error| error.to_string())
     };
-    child::serve::<Ask, Told, _>(open)
-        .await
-        .map_err(|error| Failure::here(error, "start it through its node"))
+    child::serve::<Ask, Told, _>(open).await.map_err(|_| Failure::Said)
 }
 
 /// Runs a coordinator's planner.
@@ -54,9 +54,20 @@ pub(crate) async fn engine(engine: &Engine) -> Result<(), Failure> {
 /// # Errors
 /// Where its parent breaks off.
 pub(crate) async fn planner() -> Result<(), Failure> {
+    for_a_parent()?;
     child::serve::<planner::Ask, planner::Told, _>(async { Ok(Planner::new()) })
         .await
-        .map_err(|error| Failure::here(error, "start it through its coordinator"))
+        .map_err(|_| Failure::Said)
+}
+
+/// What goes wrong in an engine is told to the process that started it, which says it once, with the fix. A person at a
+/// terminal has taken the wrong command.
+fn for_a_parent() -> Result<(), Failure> {
+    if io::stdin().is_terminal() {
+        let instead = "run `liquid node` or `liquid coordinator`, which start their engines themselves";
+        return Err(Failure::Usage(instead.to_owned()));
+    }
+    Ok(())
 }
 
 async fn run(serving: Serving, until_stdin_closes: bool) -> Result<(), Failure> {
@@ -71,14 +82,7 @@ async fn run(serving: Serving, until_stdin_closes: bool) -> Result<(), Failure> 
             start::interrupted().await;
         }
     };
-    serving.run(shutdown).await.map_err(unusable)
-}
-
-fn workers() -> Result<Workers, Failure> {
-    let binary: PathBuf = std::env::current_exe().map_err(|error| {
-        Failure::here(format!("this binary cannot be found: {error}"), "start it by its full path")
-    })?;
-    Ok(Workers::Processes(binary))
+    Ok(serving.run(shutdown).await?)
 }
 
 fn there(config: &Path) -> Result<(), Failure> {
@@ -89,9 +93,4 @@ fn there(config: &Path) -> Result<(), Failure> {
         format!("there is no file `{}`", config.display()),
         "name a configuration; `liquid init` writes a set to begin with",
     ))
-}
-
-/// Messages of the parts name their own way out.
-fn unusable(error: liquid_local::Error) -> Failure {
-    Failure::here(error, "")
 }

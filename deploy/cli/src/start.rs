@@ -10,13 +10,15 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
-use crate::terminal::{Paint, note};
+use crate::terminal::{Paint, note_wrapped};
 
 /// How long tasks may take to end after their command has.
 const ENDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    // A part is started as `/proc/self/exe`, and `ps` and `top` would call it `exe`.
+    let _only_a_name = std::fs::write("/proc/self/comm", "liquid");
     log(&arguments.command);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
@@ -30,7 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             for line in failure.lines(Paint::stderr()) {
-                note(&line);
+                note_wrapped(&line);
             }
             failure.into()
         }
@@ -46,7 +48,26 @@ fn log(command: &Command) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // It would say so on standard error, which is what has just failed, and panic over that.
+        .log_internal_errors(false)
         .init();
+}
+
+/// As [`interrupted`], and when the terminal closes: for the demo, which must not leave its folder and keys behind.
+pub(crate) async fn ended() {
+    let hung_up = async {
+        if stays_up() {
+            return std::future::pending().await;
+        }
+        match signal(SignalKind::hangup()) {
+            Ok(mut hangup) => hangup.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = hung_up => {}
+    }
 }
 
 /// Waits for Ctrl-C or for a polite request to end.
@@ -59,6 +80,14 @@ pub(crate) async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Whether this runs under `nohup`, which ignores the hangup signal beforehand: whoever wrote that wants it to go on.
+fn stays_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    ignored & 1 == 1 // SIGHUP is the first signal
 }
 
 /// Waits until whoever started this process closes its standard input, which their death does too.

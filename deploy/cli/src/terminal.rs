@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use console::measure_text_width;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Whether to colour, decided once for each stream.
@@ -67,14 +68,80 @@ pub(crate) fn width() -> Option<usize> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns.into())
 }
 
+/// The same of standard error's.
+pub(crate) fn width_aside() -> Option<usize> {
+    console::Term::stderr().size_checked().map(|(_, columns)| columns.into())
+}
+
+/// Breaks a line at spaces; what follows is indented as the line is.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let indent = " ".repeat(text.len() - text.trim_start().len());
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines
+}
+
 /// Writes a line of data. A closed pipe ends the output, not the command.
 pub(crate) fn say(line: &str) {
     let _closed_pipe = writeln!(io::stdout().lock(), "{line}");
 }
 
+/// A pipe whose reader may go, as `head` does: it has what it wanted, so the rest is dropped, and that is no error.
+pub(crate) struct Pipe<W> {
+    out: W,
+    closed: bool,
+}
+
+impl<W: Write> Pipe<W> {
+    pub(crate) fn new(out: W) -> Self {
+        Self { out, closed: false }
+    }
+
+    fn unless_closed<T>(&mut self, done: io::Result<T>, dropped: T) -> io::Result<T> {
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(dropped)
+            }
+            done => done,
+        }
+    }
+}
+
+impl<W: Write> Write for Pipe<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.closed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.unless_closed(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.unless_closed(flushed, ())
+    }
+}
+
 /// Writes a line for people.
 pub(crate) fn note(line: &str) {
     let _closed_pipe = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// The same, in lines that fit where it is a terminal.
+pub(crate) fn note_wrapped(line: &str) {
+    match width_aside() {
+        Some(width) => wrapped(line, width).iter().for_each(|line| note(line)),
+        None => note(line),
+    }
 }
 
 /// What is being waited for: a spinner on a terminal, one plain line elsewhere.
@@ -106,5 +173,54 @@ impl Drop for Progress {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a few bytes, then its reader is gone.
+    struct Head(usize);
+
+    impl Write for Head {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0 {
+                0 => Err(io::ErrorKind::BrokenPipe.into()),
+                left => {
+                    let taken = left.min(bytes.len());
+                    self.0 -= taken;
+                    Ok(taken)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            if self.0 == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_goes_is_no_error_and_any_other_is() {
+        let mut pipe = Pipe::new(Head(3));
+        pipe.write_all(b"many words").unwrap();
+        pipe.flush().unwrap();
+        assert!(pipe.closed);
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert!(Pipe::new(Full).write_all(b"words").is_err());
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_keep_their_indent() {
+        assert_eq!(wrapped("  fix: ask for less", 11), ["  fix: ask", "  for less"]);
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
     }
 }

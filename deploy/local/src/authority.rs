@@ -1,4 +1,5 @@
 //! A development certificate authority: one a federation, made anew each time, good for loopback and for nothing else.
+//! Its key touches the disk only where `liquid init` keeps it, so that more certificates can be made.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,9 +10,13 @@ use rcgen::{
 
 use crate::Error;
 
-/// The authority. Its key never touches the disk.
+/// Days for which its certificates, and its own, are good.
+pub const CERTIFICATE_DAYS: i64 = 365;
+
+/// The authority.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    key: String,
 }
 
 /// A certificate and its private key, as PEM; good for serving and for calling.
@@ -28,11 +33,20 @@ impl Authority {
     /// # Errors
     /// Where no key can be made.
     pub fn new(name: &str) -> Result<Self, Error> {
-        let mut params = params(name)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        Ok(Self { issuer })
+        let made = || {
+            let mut params = params(name)?;
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            let pair = KeyPair::generate()?;
+            let key = pair.serialize_pem();
+            Ok(Self { issuer: CertifiedIssuer::self_signed(params, pair)?, key })
+        };
+        made().map_err(|cause| Error::Certificate { name: name.to_owned(), cause })
+    }
+
+    /// Its private key, as PEM.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Its certificate, as PEM: what clients trust.
@@ -45,24 +59,27 @@ impl Authority {
     /// # Errors
     /// Where no key can be made.
     pub fn issue(&self, name: &str, uri: &str) -> Result<Identity, Error> {
-        let mut params = params(name)?;
-        params.subject_alt_names = vec![
-            SanType::DnsName("localhost".try_into()?),
-            SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            SanType::URI(uri.try_into()?),
-        ];
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+        let made = || {
+            let mut params = params(name)?;
+            params.subject_alt_names = vec![
+                SanType::DnsName("localhost".try_into()?),
+                SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                SanType::URI(uri.try_into()?),
+            ];
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages =
+                vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+            params.use_authority_key_identifier_extension = true;
+            let key = KeyPair::generate()?;
+            let certificate = params.signed_by(&key, &self.issuer)?;
+            Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+        };
+        made().map_err(|cause| Error::Certificate { name: name.to_owned(), cause })
     }
 }
 
 /// A name, and a validity that begins yesterday, so that clocks may differ, and ends in a year.
-fn params(name: &str) -> Result<CertificateParams, Error> {
+fn params(name: &str) -> Result<CertificateParams, rcgen::Error> {
     use chrono::Datelike;
 
     let mut params = CertificateParams::default();
@@ -74,6 +91,6 @@ fn params(name: &str) -> Result<CertificateParams, Error> {
         rcgen::date_time_ymd(date.year(), small(date.month()), small(date.day()))
     };
     params.not_before = day(-1);
-    params.not_after = day(365);
+    params.not_after = day(CERTIFICATE_DAYS);
     Ok(params)
 }

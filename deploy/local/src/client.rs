@@ -1,5 +1,6 @@
 //! A Flight SQL client: what `liquid query`, the demo and the tests ask with.
 
+use std::io;
 use std::path::Path;
 
 use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
@@ -114,27 +115,57 @@ impl Client {
 
     /// An error of the other end keeps its type; one of the connection is a fault.
     fn error(&self, status: Status) -> Error {
-        match Error::from_status(&status) {
-            Some(error) => error,
-            None => Error::fault(
-                format!("{} {}", self.url, trouble(&status)),
-                true,
-                "see whether it still runs and whether the authority is its own, then ask again",
-            ),
-        }
+        Error::from_status(&status).unwrap_or_else(|| {
+            let (trouble, fix) = trouble(&status);
+            Error::fault(format!("{} {trouble}", self.url), true, fix)
+        })
     }
 }
 
-/// What is the matter with the connection, down to the first cause.
-fn trouble(status: &Status) -> String {
+/// What is the matter with the connection, and what to do about it.
+fn trouble(status: &Status) -> (String, &'static str) {
+    let running = "see whether it still runs, then ask again";
     let mut cause: &dyn std::error::Error = status;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
+    loop {
+        if cause.downcast_ref().is_some_and(broken) {
+            return ("broke the connection off before it had answered".to_owned(), running);
+        }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => break,
+        }
     }
     match status.code() {
-        Code::Unavailable => format!("cannot be reached: {cause}"),
-        Code::DeadlineExceeded => "did not answer in time".to_owned(),
-        Code::ResourceExhausted => "sent or was sent more than it may".to_owned(),
-        _ => format!("broke off: {cause}"),
+        Code::Unavailable => (
+            format!("cannot be reached: {cause}"),
+            "see whether it runs there and whether the authority is its own, then ask again",
+        ),
+        Code::DeadlineExceeded => ("did not answer in time".to_owned(), running),
+        Code::ResourceExhausted => {
+            ("sent or was sent more than it may".to_owned(), "ask for less, or in several questions")
+        }
+        _ => (format!("broke off: {cause}"), running),
+    }
+}
+
+/// The other end was there and is not any more; the words for this of the libraries below help nobody.
+fn broken(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_broke_is_said_in_plain_words() {
+        let said = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls";
+        let status = Status::from_error(Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, said)));
+        let (text, fix) = trouble(&status);
+        assert_eq!(text, "broke the connection off before it had answered");
+        assert!(fix.contains("still runs"));
+        let (text, fix) = trouble(&Status::unavailable("connection refused"));
+        assert!(text.contains("cannot be reached") && fix.contains("authority"), "{text}");
     }
 }

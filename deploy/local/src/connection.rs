@@ -91,6 +91,12 @@ impl<'de> Visitor<'de> for InOrder {
 }
 
 impl Connection {
+    /// Whether anything listens where the coordinator was.
+    pub async fn answers(&self) -> bool {
+        let address = self.coordinator.trim_start_matches("grpc+tls://");
+        tokio::net::TcpStream::connect(address).await.is_ok()
+    }
+
     /// The line.
     pub fn line(&self) -> String {
         // Strings, lists and maps of strings always become JSON.
@@ -98,10 +104,12 @@ impl Connection {
     }
 }
 
-/// The file in which `liquid query` finds the demo that runs on this machine; it is gone when the demo is.
+/// The file in which `liquid query` finds the demo that runs on this machine; it is gone when the demo is, unless another
+/// demo has put its own there meanwhile. A demo that was killed leaves it behind.
 #[derive(Debug)]
 pub struct Beacon {
     path: PathBuf,
+    connection: Connection,
 }
 
 impl Beacon {
@@ -128,7 +136,7 @@ impl Beacon {
             std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         writeln!(file, "{}", connection.line())?;
         std::fs::rename(&draft, path)?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), connection: connection.clone() })
     }
 
     /// Reads the file, if there is one.
@@ -139,7 +147,9 @@ impl Beacon {
 
 impl Drop for Beacon {
     fn drop(&mut self) {
-        let _already_gone = std::fs::remove_file(&self.path);
+        if Self::read(&self.path).as_ref() == Some(&self.connection) {
+            let _already_gone = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -162,8 +172,13 @@ mod tests {
         };
         let beacon = Beacon::light(&path, &connection).unwrap();
         assert_eq!(connection.tokens.first(), Some(("z/y", "t")));
-        assert_eq!(Beacon::read(&path), Some(connection));
+        assert_eq!(Beacon::read(&path).as_ref(), Some(&connection));
+
+        let other = Connection { coordinator: "grpc+tls://127.0.0.1:7533".into(), ..connection };
+        let later = Beacon::light(&path, &other).unwrap();
         drop(beacon);
+        assert_eq!(Beacon::read(&path), Some(other), "another demo's stays");
+        drop(later);
         assert_eq!(Beacon::read(&path), None);
     }
 }

@@ -57,46 +57,16 @@ impl Federation {
     /// Writes the folder, starts every node, then the coordinator, and waits until all are ready.
     ///
     /// # Errors
-    /// Where a part does not start; the others are ended.
+    /// Where a part does not start; the others are ended. The folder stays if the error names a log in it.
     pub async fn start(blueprint: &Blueprint, run: Run) -> Result<Self, Error> {
-        let root = tempfile::Builder::new().prefix("liquid-").tempdir()?;
-        let folder = Folder::begin(root.path(), blueprint)?;
-        let written = blueprint
-            .sites
-            .iter()
-            .map(|plan| folder.site(blueprint, plan, ANY_PORT))
-            .collect::<Result<Vec<_>, _>>()?;
-        let starts =
-            written.iter().map(|site| Part::start(&run, Kind::Node, site.site.as_str(), &site.config));
-        let parts = futures::future::try_join_all(starts).await?;
-        let sites: Vec<Site> = written
-            .into_iter()
-            .zip(parts)
-            .map(|(folder, part)| Site { listen: part.listen(), folder, part: Some(part) })
-            .collect();
-        for site in &sites {
-            keep_port(&site.folder.config, site.listen)?;
-        }
-        let addresses: Vec<_> = sites.iter().map(|site| (site.folder.site.clone(), site.listen)).collect();
-        let coordinator_config = folder.coordinator(ANY_PORT, &addresses)?;
-        let coordinator = Part::start(&run, Kind::Coordinator, "coordinator", &coordinator_config).await?;
-        keep_port(&coordinator_config, coordinator.listen())?;
-        let agreements: Vec<String> = folder.agreements().iter().map(|a| a.id().to_string()).collect();
-        let connection = Connection {
-            coordinator: url(coordinator.listen()),
-            ca: folder.ca(),
-            tokens: folder.tokens()?,
-            sites: addresses
-                .iter()
-                .map(|(site, address)| SiteConnection {
-                    name: site.to_string(),
-                    url: url(*address),
-                    agreements: agreements.clone(),
-                })
-                .collect(),
-        };
-        let coordinator = Some(coordinator);
-        Ok(Self { run, connection, coordinator, coordinator_config, sites, folder, root })
+        let mut root = tempfile::Builder::new()
+            .prefix("liquid-")
+            .tempdir()
+            .map_err(Error::writing(&std::env::temp_dir()))?;
+        let started = Started::start(root.path(), blueprint, &run).await;
+        root.disable_cleanup(matches!(started, Err(Error::Start { .. })));
+        let Started { connection, coordinator, coordinator_config, sites, folder } = started?;
+        Ok(Self { run, connection, coordinator: Some(coordinator), coordinator_config, sites, folder, root })
     }
 
     /// Addresses, certificate, tokens.
@@ -217,12 +187,61 @@ impl Federation {
     }
 }
 
+/// Every part, started in a folder.
+struct Started {
+    connection: Connection,
+    coordinator: Part,
+    coordinator_config: PathBuf,
+    sites: Vec<Site>,
+    folder: Folder,
+}
+
+impl Started {
+    async fn start(root: &Path, blueprint: &Blueprint, run: &Run) -> Result<Self, Error> {
+        let folder = Folder::begin(root, blueprint)?;
+        let written = blueprint
+            .sites
+            .iter()
+            .map(|plan| folder.site(blueprint, plan, ANY_PORT))
+            .collect::<Result<Vec<_>, _>>()?;
+        let starts =
+            written.iter().map(|site| Part::start(run, Kind::Node, site.site.as_str(), &site.config));
+        let parts = futures::future::try_join_all(starts).await?;
+        let sites: Vec<Site> = written
+            .into_iter()
+            .zip(parts)
+            .map(|(folder, part)| Site { listen: part.listen(), folder, part: Some(part) })
+            .collect();
+        for site in &sites {
+            keep_port(&site.folder.config, site.listen)?;
+        }
+        let addresses: Vec<_> = sites.iter().map(|site| (site.folder.site.clone(), site.listen)).collect();
+        let coordinator_config = folder.coordinator(ANY_PORT, &addresses)?;
+        let coordinator = Part::start(run, Kind::Coordinator, "coordinator", &coordinator_config).await?;
+        keep_port(&coordinator_config, coordinator.listen())?;
+        let agreements: Vec<String> = folder.agreements().iter().map(|a| a.id().to_string()).collect();
+        let site = |(site, address): &(SiteName, SocketAddr)| SiteConnection {
+            name: site.to_string(),
+            url: url(*address),
+            agreements: agreements.clone(),
+        };
+        let connection = Connection {
+            coordinator: url(coordinator.listen()),
+            ca: folder.ca(),
+            tokens: folder.tokens()?,
+            sites: addresses.iter().map(site).collect(),
+        };
+        Ok(Self { connection, coordinator, coordinator_config, sites, folder })
+    }
+}
+
 fn url(address: SocketAddr) -> String {
     format!("grpc+tls://{address}")
 }
 
 /// Writes the port that a part was given into its configuration, so that it comes back where others look for it.
 fn keep_port(config: &Path, listen: SocketAddr) -> Result<(), Error> {
-    let text = std::fs::read_to_string(config)?;
-    Ok(std::fs::write(config, text.replace(&ANY_PORT.to_string(), &listen.to_string()))?)
+    let text = std::fs::read_to_string(config).map_err(Error::reading(config))?;
+    std::fs::write(config, text.replace(&ANY_PORT.to_string(), &listen.to_string()))
+        .map_err(Error::writing(config))
 }

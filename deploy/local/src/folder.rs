@@ -4,6 +4,7 @@
 //! ca.pem                      the authority that everyone trusts
 //! tokens/ORGANISATION.ROLE    a token for each recipient role of the agreements
 //! keys/ORGANISATION.key       the key with which each controller signs
+//! keys/authority.key, issuer.key   where they are kept: what more certificates and tokens are made with
 //! coordinator/                coordinator.toml, certificate, key
 //! sites/SITE/                 node.toml, certificate, key, audit key, agreements/, model.toml, views.sql, data
 //! ```
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use liquid_policy::document::Agreement;
@@ -25,10 +25,12 @@ use crate::authority::{Authority, Identity};
 use crate::blueprint::{Blueprint, Content, SitePlan};
 use crate::connection::Tokens;
 use crate::issuer::{Claims, Issuer};
-use crate::keys::{self, NewKey};
+use crate::keys::{self, Key, write_secret};
 
-/// How long the tokens of a federation on one machine last.
-const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
+/// Days for which the tokens of a federation on one machine are good.
+pub const TOKEN_DAYS: i64 = 7;
+/// Seconds of a day.
+pub const DAY_SECONDS: i64 = 24 * 3600;
 /// The name in the coordinator's certificate.
 const COORDINATOR: &str = "local";
 
@@ -38,7 +40,7 @@ pub struct Folder {
     authority: Authority,
     issuer: Issuer,
     agreements: Vec<Agreement>,
-    signers: BTreeMap<OrganisationName, NewKey>,
+    signers: BTreeMap<OrganisationName, Key>,
 }
 
 /// One site's part of the folder.
@@ -71,7 +73,7 @@ impl Folder {
         let agreements: Vec<Agreement> = blueprint.agreements.iter().map(read).collect::<Result<_, _>>()?;
         let mut signers = BTreeMap::new();
         for controller in agreements.iter().flat_map(Agreement::controllers) {
-            signers.insert(controller.clone(), NewKey::generate()?);
+            signers.insert(controller.clone(), Key::generate()?);
         }
         let authority = Authority::new(&format!("{} development authority", blueprint.name))?;
         let folder = Self { root: root.to_owned(), authority, issuer: Issuer::new()?, agreements, signers };
@@ -80,9 +82,18 @@ impl Folder {
             write_secret(&root.join(format!("keys/{organisation}.key")), &key.private)?;
         }
         for (role, token) in folder.tokens()?.iter() {
-            write_secret(&folder.token_folder().join(role.replace('/', ".")), token.as_bytes())?;
+            write_secret(&folder.token_file(role), token.as_bytes())?;
         }
         Ok(folder)
+    }
+
+    /// Keeps the keys of the authority and of the token issuer, so that more certificates and tokens can be made.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn keep_secrets(&self) -> Result<(), Error> {
+        write_secret(&self.root.join("keys/authority.key"), self.authority.key().as_bytes())?;
+        write_secret(&self.root.join("keys/issuer.key"), self.issuer.private_key())
     }
 
     /// The authority's certificate.
@@ -93,6 +104,11 @@ impl Folder {
     /// Where the tokens lie.
     pub fn token_folder(&self) -> PathBuf {
         self.root.join("tokens")
+    }
+
+    /// Where the token of one role lies, `organisation/role`.
+    pub fn token_file(&self, role: &str) -> PathBuf {
+        self.token_folder().join(role.replace('/', "."))
     }
 
     /// The issuer of tokens, for tests that need others than those of the recipients.
@@ -126,7 +142,8 @@ impl Folder {
             purposes.sort();
             purposes.dedup();
             let name = format!("{organisation}/{role}");
-            let claims = Claims { organisation, roles: vec![role], purposes, seconds: TOKEN_SECONDS };
+            let claims =
+                Claims { organisation, roles: vec![role], purposes, seconds: TOKEN_DAYS * DAY_SECONDS };
             tokens.add(name, self.issuer.token(&claims)?);
         }
         Ok(tokens)
@@ -145,7 +162,7 @@ impl Folder {
         let folder = self.root.join(format!("sites/{}", plan.site));
         let identity = self.authority.issue(plan.site.as_str(), &format!("liquid://site/{}", plan.site))?;
         self.identity(&folder, &identity)?;
-        let audit = NewKey::generate()?;
+        let audit = Key::generate()?;
         write_secret(&folder.join("audit.key"), &audit.private)?;
         write(&folder.join("audit.pub"), format!("{}\n", audit.public).as_bytes())?;
         write(&folder.join("model.toml"), blueprint.model.as_bytes())?;
@@ -185,7 +202,9 @@ impl Folder {
     fn agreement(&self, folder: &Path, agreement: &Agreement, text: &str) -> Result<(), Error> {
         let mut signatures = SignatureFile::default();
         for controller in agreement.controllers() {
-            let key = self.signers.get(controller).ok_or(Error::Key)?;
+            let Some(key) = self.signers.get(controller) else {
+                return Err(Error::Agreement(format!("`{controller}` has no key to sign it with")));
+            };
             signatures.add(key.signing()?.sign(
                 agreement,
                 Signer {
@@ -280,17 +299,7 @@ fn key_id(organisation: &OrganisationName) -> KeyId {
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(Error::writing(folder))?;
     }
-    Ok(fs::write(file, bytes)?)
-}
-
-/// Writes what only this user may read.
-fn write_secret(file: &Path, secret: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
-    Ok(out.write_all(secret)?)
+    fs::write(file, bytes).map_err(Error::writing(file))
 }

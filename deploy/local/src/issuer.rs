@@ -1,14 +1,14 @@
-//! The demo's sign-in: tokens for the roles that agreements name. A real federation has its organisations' own.
+//! A sign-in for trying out: tokens for the roles that agreements name. A real federation has its organisations' own.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
 use crate::Error;
-use crate::keys::NewKey;
+use crate::keys::Key;
 
 /// Makes tokens.
 pub struct Issuer {
-    key: NewKey,
+    key: Key,
 }
 
 /// Who a token speaks for, and for how long.
@@ -35,7 +35,20 @@ impl Issuer {
     /// # Errors
     /// Where no key can be made.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { key: NewKey::generate()? })
+        Ok(Self { key: Key::generate()? })
+    }
+
+    /// Takes up the issuer whose key `liquid init` has kept.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or holds no such key.
+    pub fn open(key: &std::path::Path) -> Result<Self, Error> {
+        Ok(Self { key: Key::read(key)? })
+    }
+
+    /// Its private key, as key files hold it.
+    pub fn private_key(&self) -> &[u8] {
+        &self.key.private
     }
 
     /// Its public key, as configurations write it.
@@ -50,10 +63,11 @@ impl Issuer {
     pub fn token(&self, claims: &Claims) -> Result<String, Error> {
         let now = chrono::Utc::now().timestamp();
         let role = claims.roles.first().map_or("nobody", String::as_str);
+        let subject = format!("{role}@{}", claims.organisation);
         let payload = Payload {
             iss: Self::NAME,
             aud: Self::AUDIENCE,
-            sub: format!("{role}@{}", claims.organisation),
+            sub: &subject,
             org: &claims.organisation,
             roles: &claims.roles,
             purposes: &claims.purposes,
@@ -62,7 +76,8 @@ impl Issuer {
             jti: token_id(),
         };
         let key = EncodingKey::from_ed_der(&self.key.private);
-        Ok(jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &payload, &key)?)
+        jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &payload, &key)
+            .map_err(|cause| Error::Token { subject: subject.clone(), cause })
     }
 }
 
@@ -70,7 +85,7 @@ impl Issuer {
 struct Payload<'a> {
     iss: &'a str,
     aud: &'a str,
-    sub: String,
+    sub: &'a str,
     org: &'a str,
     roles: &'a [String],
     purposes: &'a [String],

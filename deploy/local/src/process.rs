@@ -60,7 +60,8 @@ impl Process {
         log: &Path,
     ) -> Result<Self, Error> {
         let failed = |problem: String| Error::Start { name: name.to_owned(), log: log.to_owned(), problem };
-        let messages = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+        let messages =
+            std::fs::OpenOptions::new().create(true).append(true).open(log).map_err(Error::writing(log))?;
         let mut child = Command::new(binary)
             .arg(command)
             .arg("--config")
@@ -78,8 +79,10 @@ impl Process {
         };
         let mut lines = BufReader::new(stdout).lines();
         let listen = match timeout(READY_WITHIN, lines.next_line()).await {
-            Err(_) => return Err(failed(format!("it was not ready within {READY_WITHIN:?}"))),
-            Ok(line) => match line?.as_deref().and_then(Ready::read) {
+            Err(_) => {
+                return Err(failed(format!("it was not ready within {READY_WITHIN:?}: {}", last_lines(log))));
+            }
+            Ok(line) => match line.ok().flatten().as_deref().and_then(Ready::read) {
                 Some(ready) => ready.listen,
                 None => return Err(failed(last_words(log, &mut child).await)),
             },
@@ -131,10 +134,27 @@ async fn last_words(log: &Path, child: &mut Child) -> String {
         Ok(Ok(status)) => status.to_string(),
         _ => "no end in sight".to_owned(),
     };
+    format!("it ended ({status}): {}", last_lines(log))
+}
+
+fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let last = lines.len().saturating_sub(4);
-    format!("it ended ({status}): {}", lines.get(last..).unwrap_or_default().join(" / "))
+    lines.get(last..).unwrap_or_default().join(" / ")
+}
+
+/// The binary that runs now, to start it once more. Linux keeps it at hand under this name, even where an upgrade has
+/// replaced or removed the file meanwhile: a part never runs another version than whoever started it.
+///
+/// # Errors
+/// Where the system does not tell.
+pub fn this_binary() -> Result<PathBuf, Error> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe().map_err(|error| Error::machine("this binary cannot be found", error))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use liquid_coordinator::planner::Planner;
 use liquid_coordinator::{Coordinator, Member};
 use liquid_engine::{EngineConfig, LocalEngine};
@@ -17,8 +17,12 @@ use liquid_node_api::child::{self, Pool, PoolSettings, Program, Start};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::sql;
-use liquid_node_api::tls::{self, ClientCertificate, Identity, Limits, Target};
+use liquid_node_api::tls::{self, ClientCertificate, Identity, Limits, PeerCertificate, Target};
 use liquid_node_api::worker::Worker;
+use liquid_policy::admit::{Caller, open_to};
+use liquid_policy::signature::Signed;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::net::TcpListener;
 
 use crate::Error;
@@ -64,13 +68,20 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     let file = config.to_owned();
     let config = liquid_node::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.node.listen).await?;
-    drop(config.tls.load().map_err(part)?); // what is wrong with it is said before `ready`, not after
+    // What is wrong with it is said before `ready`, not after.
+    drop(config.tls.load().and_then(|material| material.server(ClientCertificate::Optional)).map_err(part)?);
+    speaks_for(&config.tls, "this node", "correct `site` in `[node]`", |identity| {
+        *identity == Identity::Site(config.node.site.clone())
+    })?;
     let (engines, fatal): (Arc<dyn Start<Ask, Told>>, _) = match workers {
         Workers::Processes(binary) => (Arc::new(engine(binary, &file)), end_process as fn(&str)),
         Workers::InProcess => (engine_here(&file, &config)?, note_fatal as fn(&str)),
     };
     let parts = Parts { engines, now: Arc::new(now), fatal: Box::new(fatal), store: None };
     let node = Arc::new(Node::open(config, parts).await.map_err(Error::Part)?);
+    if !node.agreements().signed.iter().any(|signed| in_force(signed, now().date_naive())) {
+        tracing::warn!("no agreement is in force, so every question is refused");
+    }
     Ok(Serving {
         listen,
         run: Box::new(move |shutdown| Box::pin(liquid_node::serve::serve(node, listener, shutdown))),
@@ -87,6 +98,9 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
     let material = config.tls.load().map_err(part)?;
     let (server, client) =
         (material.server(ClientCertificate::Optional).map_err(part)?, material.client().map_err(part)?);
+    speaks_for(&config.tls, "this coordinator", "set `cert` in `[tls]`", |identity| {
+        matches!(identity, Identity::Coordinator(_))
+    })?;
     let mut members = Vec::new();
     for site in config.sites {
         let identity = Some(Identity::Site(site.name.clone()));
@@ -160,9 +174,40 @@ fn engine_here(file: &Path, config: &liquid_node::Config) -> Result<Arc<dyn Star
     }))
 }
 
+/// Peers insist on the party that a certificate names: with another's, a part would be up and of no use to anybody.
+fn speaks_for(
+    files: &tls::Files,
+    whom: &str,
+    otherwise: &str,
+    right: impl Fn(&Identity) -> bool,
+) -> Result<(), Error> {
+    let named = |error: &dyn std::fmt::Display| Error::Part(format!("`{}`: {error}", files.cert.display()));
+    let certificate = CertificateDer::from_pem_file(&files.cert).map_err(|error| named(&error))?;
+    let identity = PeerCertificate::read(&certificate).map_err(|error| named(&error))?.identity;
+    if right(&identity) {
+        return Ok(());
+    }
+    Err(named(&format!(
+        "the certificate speaks for `{identity}`, not for {whom}; give {whom} one of its own, or {otherwise}"
+    )))
+}
+
+/// Whether anybody may ask anything under it today.
+fn in_force(signed: &Signed, today: NaiveDate) -> bool {
+    signed.agreement().recipients().iter().any(|recipient| {
+        let caller = Caller {
+            organisation: recipient.organisation.clone(),
+            roles: recipient.roles.iter().cloned().collect(),
+            subject: String::new(),
+            purposes: recipient.purposes.iter().cloned().collect(),
+        };
+        !open_to(std::slice::from_ref(signed), &caller, today).is_empty()
+    })
+}
+
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     let listener = tls::listen(address).await.map_err(part)?;
-    let listen = listener.local_addr()?;
+    let listen = listener.local_addr().map_err(|error| Error::machine("no port can be had", error))?;
     Ok((listener, listen))
 }
 

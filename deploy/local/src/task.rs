@@ -29,7 +29,11 @@ pub(crate) struct Task {
 impl Task {
     /// Opens it and lets it serve.
     pub(crate) async fn start(kind: Kind, config: &Path) -> Result<Self, Error> {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::machine("no threads can be started", error))?;
         let mut task =
             Self { listen: crate::federation::ANY_PORT, runtime: None, shutdown: None, served: None };
         let config = config.to_owned();

@@ -20,10 +20,14 @@ pub enum LogError {
     #[error("the audit log cannot be written: {0}; free space on its volume")]
     Full(std::io::Error),
     /// The log is no longer where it is looked for, or no longer as this node left it. Nothing was written.
-    #[error("the audit log is not where it was: {0}; put the very file back, or restart the node over a whole copy")]
+    #[error(
+        "the audit log is not where it was: {0}; put the very file back, or restart the node over a whole copy"
+    )]
     Gone(std::io::Error),
     /// It is not known what is on the disk. Nothing is written any more.
-    #[error("an earlier write to the audit log could not be made durable; check the disk, then restart the node")]
+    #[error(
+        "an earlier write to the audit log could not be made durable; check the disk, then restart the node"
+    )]
     Undurable,
     /// A record has no JSON form.
     #[error("an audit record cannot be spelled: {0}")]

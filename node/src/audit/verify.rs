@@ -71,6 +71,7 @@ pub fn verify_file(path: &Path, key: Option<&str>) -> Result<Summary, Bad> {
             return Err(bad(format!("`{log}` is empty: a node writes its first record at its first start")));
         }
         None => {
+            verify_to(&bytes, key, None)?; // a bad record says more
             let what = "is missing, so nobody can tell whether the log was cut short; put it beside the log";
             return Err(bad(format!("`{}` {what}", beside.display())));
         }

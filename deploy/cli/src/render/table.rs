@@ -64,7 +64,7 @@ fn column(answer: &Answer, at: usize, paint: Paint) -> Result<Column, ArrowError
     }
     let number = answer.schema().fields().get(at).is_some_and(|field| field.data_type().is_numeric());
     let alignment = if number { Alignment::Right } else { Alignment::Left };
-    let name = answer.names().get(at).cloned().unwrap_or_default();
+    let name = answer.names().get(at).map(|name| plain(name)).unwrap_or_default();
     let widest = cells.iter().map(|cell| measure_text_width(cell)).max().unwrap_or(0);
     Ok(Column { width: widest.max(measure_text_width(&name)), name, alignment, cells })
 }
@@ -133,7 +133,7 @@ fn text(values: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
         .collect())
 }
 
-/// A value cannot steer the terminal or break the table.
+/// Neither a value nor a name that the question gave can steer the terminal or break the table.
 fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
@@ -208,5 +208,13 @@ mod tests {
         assert_eq!(lines[2], "  a very long name          12");
         assert_eq!(lines[3], "  of a ward");
         assert!(lines.iter().all(|line| measure_text_width(line) <= 30), "{lines:#?}");
+    }
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        let schema = Arc::new(Schema::new(vec![Field::new("a\u{1b}[2J\nb", DataType::Int64, true)]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let batch = RecordBatch::try_new(schema.clone(), vec![numbers]).unwrap();
+        let lines = table(&Answer::new(schema, vec![batch], None), Paint::plain(), None).unwrap();
+        assert_eq!(lines[0], "  a [2J b");
     }
 }

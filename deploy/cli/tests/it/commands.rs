@@ -1,5 +1,8 @@
 //! `liquid query` against a demo, as scripts use it: formats, options, exit codes.
 
+use std::path::Path;
+use std::process::Stdio;
+
 use crate::fixture::{Demo, Ended, liquid};
 
 const BY_SITE: &str = "SELECT site, count(*) AS patients FROM cardiac GROUP BY site ORDER BY site";
@@ -30,11 +33,48 @@ fn answers_errors_and_exit_codes_are_as_documented() {
 
     refusals_and_errors(&demo);
 
+    let commented = demo.query(&["--format", "csv", "-- how many?\nSELECT count(*) AS n FROM cardiac"]);
+    assert_eq!(commented.out, "n\n920\n", "{commented:?}");
+    let mut gone = demo.command(&["--format", "csv", BY_SITE]);
+    let mut gone = gone.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(gone.stdout.take()); // as `head` does
+    let gone: Ended = gone.wait_with_output().unwrap().into();
+    assert_eq!(gone.code, 0, "{gone:?}");
+    assert!(!gone.err.contains("error"), "{gone:?}");
+
     let folder = demo.folder();
-    let log = folder.join("sites/cleveland/audit.jsonl");
-    assert_eq!(verify(&log).code, 0, "{:?}", verify(&log));
+    a_log_is_verified_whole(&folder.join("sites/cleveland"));
     assert_eq!(demo.interrupt(), 0);
     assert!(!folder.exists(), "the demo leaves nothing behind");
+}
+
+fn a_log_is_verified_whole(site: &Path) {
+    let (log, key) = (site.join("audit.jsonl"), site.join("audit.pub"));
+    let with_key = |log: &Path, key: &str| -> Ended {
+        liquid().args(["audit", "verify"]).arg(log).args(["--key", key]).output().unwrap().into()
+    };
+    let key = key.to_str().unwrap();
+    assert_eq!(with_key(&log, key).code, 0, "{:?}", with_key(&log, key));
+    for (wrong, word) in
+        [("nofile", "neither a file nor a public key"), (log.to_str().unwrap(), "holds no public key")]
+    {
+        let ended = with_key(&log, wrong);
+        assert_eq!(ended.code, 1);
+        assert!(ended.err.contains(word) && ended.err.contains("audit.pub"), "{ended:?}");
+    }
+    let copy = tempfile::tempdir().unwrap();
+    let (cut, head) = (copy.path().join("audit.jsonl"), copy.path().join("audit.jsonl.head"));
+    std::fs::copy(site.join("audit.jsonl.head"), &head).unwrap();
+    let whole = std::fs::read_to_string(&log).unwrap();
+    let shorter: String = whole.split_inclusive('\n').take(whole.lines().count() - 1).collect();
+    for (text, word) in [(shorter.as_str(), "cut short"), ("", "cut short")] {
+        std::fs::write(&cut, text).unwrap();
+        let ended = with_key(&cut, key);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.err.contains(word), "{ended:?}");
+    }
+    std::fs::remove_file(&head).unwrap();
+    assert!(verify(&cut).err.contains("first record at its first start"), "{:?}", verify(&cut));
 }
 
 fn refusals_and_errors(demo: &Demo) {
@@ -56,7 +96,10 @@ fn refusals_and_errors(demo: &Demo) {
         (&["SELECT count(*) FROM nowhere"], 1, "nowhere"),
         (&["SELEC 1"], 1, "fix:"),
         (&["--token-file", stranger.to_str().unwrap(), BY_SITE], 4, "token"),
-        (&["--set", "liquid.min_sites=0", BY_SITE], 1, "liquid.min_sites"),
+        (&["--set", "liquid.min_sites=0", BY_SITE], 2, "liquid.min_sites"),
+        (&["--set", "liquid.minsites=3", BY_SITE], 2, "`liquid.min_sites`"),
+        (&["--foramt", "csv", BY_SITE], 2, "--format"),
+        (&["--foramt"], 2, "--foramt"),
         (&["--set", "nonsense", BY_SITE], 2, "KEY=VALUE"),
         (&["--set", "color=red", BY_SITE], 2, "liquid."),
         (&["--format", "xml", BY_SITE], 2, "xml"),
@@ -92,7 +135,14 @@ fn a_node_that_cannot_start_says_what_to_change() {
     let good = good.replace("127.0.0.1:7434", &taken.local_addr().unwrap().to_string());
     let free = good.replace(&taken.local_addr().unwrap().to_string(), "127.0.0.1:0");
     let views = std::fs::read_to_string(own.join("sites/first/views.sql")).unwrap();
-    let cases: [(String, String, &str); 8] = [
+    let others = "../../coordinator/certificate.pem";
+    let cases: [(String, String, &str); 10] = [
+        (free.replace("certificate.pem", others), views.clone(), "belong together"),
+        (
+            free.replace("certificate.pem", others).replace("\"key.pem", "\"../../coordinator/key.pem"),
+            views.clone(),
+            "speaks for `liquid://coordinator/local`, not for this node",
+        ),
         (good.clone(), views.clone(), "is in use by another process"),
         (free.replace("listen", "lisden"), views.clone(), "lisden"),
         (free.replace("model.toml", "nothing.toml"), views.clone(), "nothing.toml"),
@@ -108,7 +158,40 @@ fn a_node_that_cannot_start_says_what_to_change() {
         let ended: Ended = liquid().args(["node", "--config"]).arg(&config).output().unwrap().into();
         assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{word}: {ended:?}");
         assert!(ended.err.contains(word), "{word}: {ended:?}");
+        assert_eq!(ended.err.matches("error:").count(), 1, "it is said once: {ended:?}");
     }
+    let config = own.join("coordinator/coordinator.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:7433", "127.0.0.1:0");
+    let text = text.replace("certificate.pem", "../sites/first/certificate.pem");
+    std::fs::write(&config, text.replace("\"key.pem", "\"../sites/first/key.pem")).unwrap();
+    let ended: Ended = liquid().args(["coordinator", "--config"]).arg(&config).output().unwrap().into();
+    assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
+    assert!(ended.err.contains("`liquid://site/first`, not for this coordinator"), "{ended:?}");
+}
+
+/// It must start, so that an agreement can be brought while it is being set up; but nobody may wonder why all is refused.
+#[test]
+fn a_node_without_an_agreement_says_so_when_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    assert!(liquid().arg("init").arg(&own).output().unwrap().status.success());
+    let config = own.join("sites/first/node.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("127.0.0.1:7434", "127.0.0.1:0")).unwrap();
+    let warning = "no agreement is in force, so every question is refused";
+    let start = || -> Ended {
+        let mut node = liquid();
+        node.args(["node", "--until-stdin-closes", "--config"]).arg(&config).stdin(Stdio::null());
+        node.output().unwrap().into()
+    };
+    let whole = start();
+    assert!(whole.out.starts_with("ready ") && !whole.err.contains(warning), "{whole:?}");
+    std::fs::remove_file(own.join("sites/first/agreements/OWN-1.sig.toml")).unwrap();
+    let unsigned = start();
+    assert!(unsigned.out.starts_with("ready ") && unsigned.err.contains(warning), "{unsigned:?}");
+    std::fs::remove_file(own.join("sites/first/agreements/OWN-1.toml")).unwrap();
+    let empty = start();
+    assert!(empty.out.starts_with("ready ") && empty.err.contains(warning), "{empty:?}");
 }
 
 #[test]
@@ -121,13 +204,12 @@ fn a_log_that_was_touched_is_found_out() {
     assert!(ended.err.contains("record 1"), "{}", ended.err);
 }
 
-fn verify(log: &std::path::Path) -> Ended {
+fn verify(log: &Path) -> Ended {
     liquid().args(["audit", "verify"]).arg(log).output().unwrap().into()
 }
 
 fn through_stdin(command: &mut std::process::Command, text: &str) -> Ended {
     use std::io::Write;
-    use std::process::Stdio;
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();

@@ -1,6 +1,10 @@
 //! Every configuration that we show is one that our own types read.
 
 use std::path::Path;
+use std::time::SystemTime;
+
+use liquid_node_api::channel::Token;
+use liquid_node_api::token::Issuers;
 
 use crate::fixture::{Ended, liquid};
 use crate::structure::root;
@@ -56,24 +60,100 @@ fn a_written_federation_is_read_and_signed_anew() {
     check(&own.join("coordinator/coordinator.toml"));
     assert_eq!(init(&own).code, 1, "a folder that holds something is left alone");
 
+    let below_a_file = init(&own.join("ca.pem/deeper"));
+    assert_eq!(below_a_file.code, 1, "{below_a_file:?}");
+    assert!(below_a_file.err.contains("ca.pem/deeper") && below_a_file.err.contains("cannot be written"));
+    fresh_tokens_count(&own);
+
     let agreement = own.join("sites/first/agreements/OWN-1.toml");
-    let sign = || -> Ended {
-        liquid()
-            .args(["policy", "sign", "--organisation", "own", "--role", "dpo", "--key-id", "own-1", "--key"])
-            .arg(own.join("keys/own.key"))
-            .arg(&agreement)
-            .output()
-            .unwrap()
-            .into()
-    };
-    let ended = sign();
-    assert_eq!(ended.code, 0, "{ended:?}");
+    let sign = |more: &[&str]| sign(&own, more);
+    let ended = sign(&[]);
+    assert_eq!(ended.code, 0, "the same key over the same text: {ended:?}");
     assert!(!ended.err.contains("still to sign"), "{ended:?}");
     let text = std::fs::read_to_string(&agreement).unwrap();
     std::fs::write(&agreement, text.replace("minimum_contributors", "minimum_contributers")).unwrap();
-    let ended = sign();
+    let ended = sign(&[]);
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("minimum_contributers"), "{ended:?}");
+
+    std::fs::write(&agreement, text.replace("minimum_contributors = 10", "minimum_contributors = 12"))
+        .unwrap();
+    let ended = sign(&[]);
+    assert!(ended.code == 1 && ended.err.contains("--replace"), "{ended:?}");
+    assert_eq!(sign(&["--replace"]).code, 0);
+    assert_eq!(signatures(&own).matches("[[signature]]").count(), 1);
+}
+
+/// A signature is lost neither to a file that cannot be read, nor to another key, nor to an organisation of no weight.
+#[test]
+fn signing_loses_no_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    assert!(liquid().arg("init").arg(&own).output().unwrap().status.success());
+    let whole = signatures(&own);
+
+    let other = own.join("keys/other.key");
+    assert!(liquid().args(["key", "new"]).arg(&other).output().unwrap().status.success());
+    std::fs::copy(&other, own.join("keys/own.key")).unwrap();
+    let ended = sign(&own, &[]);
+    assert!(ended.code == 1 && ended.err.contains("by another key"), "{ended:?}");
+    assert_eq!(signatures(&own), whole);
+    assert_eq!(sign(&own, &["--key-id", "own-2"]).code, 0);
+    let both = signatures(&own);
+    assert!(both.contains("own-1") && both.contains("own-2"), "{both}");
+
+    let ended = sign(&own, &["--organisation", "stranger"]);
+    assert!(ended.code == 1 && ended.err.contains("sign for one that is: own"), "{ended:?}");
+    assert_eq!(signatures(&own), both);
+
+    let beside = own.join("sites/first/agreements/OWN-1.sig.toml");
+    std::fs::remove_file(&beside).unwrap();
+    std::fs::create_dir(&beside).unwrap();
+    let ended = sign(&own, &[]);
+    assert!(ended.code == 1 && ended.err.contains("cannot be read"), "{ended:?}");
+    assert!(beside.is_dir());
+}
+
+fn signatures(own: &Path) -> String {
+    std::fs::read_to_string(own.join("sites/first/agreements/OWN-1.sig.toml")).unwrap()
+}
+
+/// `liquid policy sign` as `liquid init` shows it; what comes later on the command line counts.
+fn sign(own: &Path, more: &[&str]) -> Ended {
+    let mut options = vec![("--organisation", "own"), ("--role", "dpo"), ("--key-id", "own-1")];
+    options.retain(|(name, _)| !more.contains(name));
+    let mut command = liquid();
+    command.args(["policy", "sign"]).arg(own.join("sites/first/agreements/OWN-1.toml"));
+    command.arg("--key").arg(own.join("keys/own.key")).args(more);
+    command.args(options.iter().flat_map(|(name, value)| [name, value])).output().unwrap().into()
+}
+
+/// The keys that are kept are for their owner alone, and a token made with them is one that the node takes.
+fn fresh_tokens_count(own: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for name in ["keys/authority.key", "keys/issuer.key", "keys/own.key", "tokens/own.analyst"] {
+        let mode = std::fs::metadata(own.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let file = own.join("tokens/own.analyst");
+    let old = std::fs::read_to_string(&file).unwrap();
+    let make = |days: &str| -> Ended {
+        let mut command = liquid();
+        command.args(["token", "new"]).arg(&file).arg("--key").arg(own.join("keys/issuer.key"));
+        command.args(["--as", "own/analyst", "--purpose", "ward-planning", "--days", days]);
+        command.output().unwrap().into()
+    };
+    assert_eq!(make("0").code, 2);
+    let ended = make("30");
+    assert!(ended.code == 0 && ended.err.contains("good until 2"), "{ended:?}");
+    let new = std::fs::read_to_string(&file).unwrap();
+    assert_ne!(new, old);
+    let config = liquid_node::Config::read(&own.join("sites/first/node.toml")).unwrap();
+    let issuers = Issuers::new(&config.identity.issuers).unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let claims = issuers.validate(Some(&Token::new(new.as_str())), now + 29 * 24 * 3600).unwrap();
+    assert_eq!(claims.subject, "analyst@own");
+    assert!(issuers.validate(Some(&Token::new(old.as_str())), now + 29 * 24 * 3600).is_err());
 }
 
 fn check(file: &Path) {

@@ -9,7 +9,11 @@ use serde_json::Value;
 
 /// The binary, with nothing of the user's environment that could steer it.
 pub(crate) fn liquid() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_liquid"));
+    liquid_at(Path::new(env!("CARGO_BIN_EXE_liquid")))
+}
+
+fn liquid_at(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
     for variable in ["LIQUID_URL", "LIQUID_CA", "LIQUID_TOKEN_FILE", "LIQUID_LOG", "NO_COLOR"] {
         command.env_remove(variable);
     }
@@ -47,8 +51,13 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn serve() -> Self {
+        Self::serve_with(Path::new(env!("CARGO_BIN_EXE_liquid")))
+    }
+
+    /// The same by a copy of the binary.
+    pub(crate) fn serve_with(binary: &Path) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let mut child = liquid()
+        let mut child = liquid_at(binary)
             .args(["demo", "--serve", "--json"])
             .env("XDG_STATE_HOME", state.path())
             .stdin(Stdio::null())
@@ -82,6 +91,19 @@ impl Demo {
         processes(self.child.id(), words)
     }
 
+    /// Kills the demo itself, which can then tidy nothing up.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.until_nobody_listens();
+    }
+
+    /// A process that was killed listens until the kernel has come round to it.
+    pub(crate) fn until_nobody_listens(&self) {
+        let address = self.connection["coordinator"].as_str().unwrap().trim_start_matches("grpc+tls://");
+        wait_for("the end of the coordinator", || std::net::TcpStream::connect(address).is_err());
+    }
+
     /// Ctrl-C; how it ended.
     pub(crate) fn interrupt(mut self) -> i32 {
         signal("-INT", self.child.id());
@@ -105,7 +127,17 @@ pub(crate) fn signal(name: &str, id: u32) {
     assert!(Command::new("kill").args([name, &id.to_string()]).status().unwrap().success());
 }
 
-fn wait(child: &mut Child) -> Option<i32> {
+/// Waits until something has come about.
+pub(crate) fn wait_for(what: &str, mut has_come: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !has_come() {
+        assert!(Instant::now() < until, "{what} does not come about");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How a child ended, which must end.
+pub(crate) fn wait(child: &mut Child) -> Option<i32> {
     let until = Instant::now() + Duration::from_secs(10);
     while Instant::now() < until {
         if let Some(status) = child.try_wait().unwrap() {
@@ -117,7 +149,7 @@ fn wait(child: &mut Child) -> Option<i32> {
 }
 
 /// Descendants of a process, from `/proc`.
-fn processes(ancestor: u32, words: &[&str]) -> Vec<u32> {
+pub(crate) fn processes(ancestor: u32, words: &[&str]) -> Vec<u32> {
     let mut parents = std::collections::BTreeMap::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };

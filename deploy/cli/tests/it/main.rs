@@ -11,8 +11,12 @@ mod faults;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
 mod structure;
+#[cfg(test)]
+mod upkeep;

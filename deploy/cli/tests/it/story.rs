@@ -11,7 +11,11 @@ fn told(arguments: &[&str]) -> Ended {
 #[test]
 fn the_story_is_told_whole() {
     let ended = told(&[]);
+    let text = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
+        "The analyst of heart-institute asks, for the purpose cardiac-care, under the agreement HRT-2026-01",
+        "signed by budapest, cleveland, long-beach",
+        "A cell is one number of the answer",
         "complete 4 of 4 sites answered",
         "refused COLUMN_USE",
         "table.cardiac.columns.patient.use",
@@ -21,7 +25,7 @@ fn the_story_is_told_whole() {
         "missing budapest",
         "verified long-beach",
     ] {
-        assert!(ended.out.contains(part), "`{part}` is missing:\n{}", ended.out);
+        assert!(text.contains(part), "`{part}` is missing:\n{}", ended.out);
     }
     assert!(!ended.out.contains('\u{1b}'), "colour in a pipe");
     assert!(!ended.err.contains('\u{1b}'), "colour in a pipe");
@@ -42,5 +46,14 @@ fn what_comes_later_is_a_usage_error() {
         let ended: Ended = liquid().arg("demo").args(arguments).output().unwrap().into();
         assert_eq!(ended.code, 2, "{arguments:?}");
         assert!(ended.err.contains("comes later"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn help_offers_nothing_that_comes_later() {
+    let ended: Ended = liquid().args(["demo", "--help"]).output().unwrap().into();
+    assert!(ended.out.contains("--in-process"), "{}", ended.out);
+    for later in ["--scale", "--from", "wellbeing", "tpch"] {
+        assert!(!ended.out.contains(later), "`{later}` is in the help:\n{}", ended.out);
     }
 }
