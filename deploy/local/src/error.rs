@@ -83,15 +83,15 @@ impl Error {
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Start { .. } => "read that log; its folder is kept, remove it afterwards",
+            Self::File { path, .. } if *path == std::env::temp_dir() => {
+                "set TMPDIR to a folder that you may write to"
+            }
             Self::File { done, cause, .. } => match (cause.kind(), *done) {
                 (io::ErrorKind::NotFound, "read") => "name a file that is there",
-                (io::ErrorKind::NotFound, _) => {
-                    "name a folder that is there; TMPDIR names the one for passing files"
-                }
                 (io::ErrorKind::PermissionDenied, "read") => "make it readable for this user",
                 (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => "free space on its volume",
                 (_, "read") => "name another file",
-                _ => "name a folder that you may write to; TMPDIR names the one for passing files",
+                _ => "name a folder that you may write to",
             },
             Self::Machine { .. } => "free some memory or processes, then try again",
             Self::Certificate { .. } => "name it with plain letters, digits, `-`, `_` and `.`",
@@ -116,6 +116,7 @@ mod tests {
         assert_eq!(missing.fix(), "name a file that is there");
         let full = Error::writing(file)(io::ErrorKind::StorageFull.into());
         assert!(full.to_string().contains("cannot be written") && full.fix().contains("free space"));
-        assert!(Error::writing(file)(io::ErrorKind::NotFound.into()).fix().contains("TMPDIR"));
+        let passing = Error::writing(&std::env::temp_dir())(io::ErrorKind::NotFound.into());
+        assert!(passing.fix().contains("TMPDIR"));
     }
 }

@@ -155,7 +155,7 @@ fn a_node_that_cannot_start_says_what_to_change() {
     for (text, view, word) in cases {
         std::fs::write(&config, text).unwrap();
         std::fs::write(own.join("sites/first/views.sql"), view).unwrap();
-        let ended: Ended = liquid().args(["node", "--config"]).arg(&config).output().unwrap().into();
+        let ended = start("node", &config);
         assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{word}: {ended:?}");
         assert!(ended.err.contains(word), "{word}: {ended:?}");
         assert_eq!(ended.err.matches("error:").count(), 1, "it is said once: {ended:?}");
@@ -164,12 +164,19 @@ fn a_node_that_cannot_start_says_what_to_change() {
     let text = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:7433", "127.0.0.1:0");
     let text = text.replace("certificate.pem", "../sites/first/certificate.pem");
     std::fs::write(&config, text.replace("\"key.pem", "\"../sites/first/key.pem")).unwrap();
-    let ended: Ended = liquid().args(["coordinator", "--config"]).arg(&config).output().unwrap().into();
+    let ended = start("coordinator", &config);
     assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
     assert!(ended.err.contains("`liquid://site/first`, not for this coordinator"), "{ended:?}");
 }
 
-/// It must start, so that an agreement can be brought while it is being set up; but nobody may wonder why all is refused.
+/// Starts a part, which ends as soon as it is ready.
+fn start(part: &str, config: &Path) -> Ended {
+    let mut command = liquid();
+    command.args([part, "--until-stdin-closes", "--config"]).arg(config).stdin(Stdio::null());
+    command.output().unwrap().into()
+}
+
+/// It starts, since a site is set up step by step; but nobody may have to wonder why all is refused.
 #[test]
 fn a_node_without_an_agreement_says_so_when_it_starts() {
     let folder = tempfile::tempdir().unwrap();
@@ -179,18 +186,13 @@ fn a_node_without_an_agreement_says_so_when_it_starts() {
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, text.replace("127.0.0.1:7434", "127.0.0.1:0")).unwrap();
     let warning = "no agreement is in force, so every question is refused";
-    let start = || -> Ended {
-        let mut node = liquid();
-        node.args(["node", "--until-stdin-closes", "--config"]).arg(&config).stdin(Stdio::null());
-        node.output().unwrap().into()
-    };
-    let whole = start();
+    let whole = start("node", &config);
     assert!(whole.out.starts_with("ready ") && !whole.err.contains(warning), "{whole:?}");
     std::fs::remove_file(own.join("sites/first/agreements/OWN-1.sig.toml")).unwrap();
-    let unsigned = start();
+    let unsigned = start("node", &config);
     assert!(unsigned.out.starts_with("ready ") && unsigned.err.contains(warning), "{unsigned:?}");
     std::fs::remove_file(own.join("sites/first/agreements/OWN-1.toml")).unwrap();
-    let empty = start();
+    let empty = start("node", &config);
     assert!(empty.out.starts_with("ready ") && empty.err.contains(warning), "{empty:?}");
 }
 
