@@ -139,9 +139,35 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic_or_allocate_what_is_not_there(bytes in prop::collection::vec(any::<u8>(), 1..64)) {
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 1..64)) {
             let _ = block(read::<String>(&mut bytes.as_slice()));
         }
+    }
+
+    /// Whoever writes a length gets no memory for it: only what arrives is kept.
+    #[test]
+    fn a_length_is_no_reason_to_allocate() {
+        /// A reader that knows how much it was ever offered room for.
+        struct Offered<'a>(&'a [u8], usize);
+        impl AsyncRead for Offered<'_> {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &mut tokio::io::ReadBuf<'_>,
+            ) -> std::task::Poll<io::Result<()>> {
+                self.1 = self.1.max(buf.remaining());
+                std::pin::Pin::new(&mut self.0).poll_read(cx, buf)
+            }
+        }
+        let mut wire = Vec::new();
+        wire.put_u32_le(2);
+        wire.put_u32_le(1);
+        wire.put_u64_le(ATTACHED_BYTES_MAX);
+        wire.put_slice(b"\"\"");
+        wire.put_slice(&[0; 100]);
+        let mut offered = Offered(&wire, 0);
+        assert!(block(read::<String>(&mut offered)).is_err(), "256 MiB are claimed, 100 bytes are there");
+        assert!((1..1 << 20).contains(&offered.1), "room for {} bytes was made", offered.1);
     }
 
     #[test]

@@ -9,9 +9,20 @@ use arrow_flight::sql::metadata::{
 use arrow_flight::sql::{Nullable, Searchable, SqlInfo, XdbcDataType, XdbcDatetimeSubcode};
 
 /// The functions that may stand anywhere in a query, by kind.
-const NUMERIC: [&str; 7] = ["abs", "ceil", "floor", "round", "trunc", "coalesce", "nullif"];
-const STRING: [&str; 10] =
-    ["lower", "upper", "btrim", "trim", "ltrim", "rtrim", "substr", "left", "right", "character_length"];
+const NUMERIC: [&str; 8] = ["abs", "ceil", "floor", "round", "trunc", "signum", "coalesce", "nullif"];
+const STRING: [&str; 11] = [
+    "lower",
+    "upper",
+    "btrim",
+    "trim",
+    "ltrim",
+    "rtrim",
+    "concat",
+    "substr",
+    "left",
+    "right",
+    "character_length",
+];
 const DATE: [&str; 2] = ["date_part", "date_trunc"];
 
 /// Longest statement, as the planner takes it.
@@ -67,7 +78,7 @@ fn syntax(info: &mut SqlInfoDataBuilder) {
     info.append(SqlInfo::SqlSupportsDifferentTableCorrelationNames, false);
     info.append(SqlInfo::SqlSupportsExpressionsInOrderBy, true);
     info.append(SqlInfo::SqlSupportsOrderByUnrelated, true);
-    info.append(SqlInfo::SqlSupportsLikeEscapeClause, true);
+    info.append(SqlInfo::SqlSupportsLikeEscapeClause, false);
     info.append(SqlInfo::SqlSupportsNonNullableColumns, false);
     info.append(SqlInfo::SqlSupportsIntegrityEnhancementFacility, false);
     info.append(SqlInfo::SqlSchemaTerm, "schema");
