@@ -11,7 +11,7 @@ use liquid_node_api::catalogue::{Catalogue, Kind, ModelTable, PublishedAgreement
 use liquid_node_api::channel::Token;
 use liquid_node_api::sql::SessionOptions;
 use liquid_policy::id::{AgreementHash, SiteName, TableName};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::dispatch::Outcome;
 use crate::plan::federate::QUERIES;
@@ -28,6 +28,7 @@ pub struct Member {
 /// All sites, in the order of the configuration.
 pub(crate) struct Federation {
     pub(crate) members: Vec<Member>,
+    patience: Duration,
     cache: Mutex<HashMap<(String, SiteName), Cached>>,
 }
 
@@ -35,6 +36,21 @@ pub(crate) struct Federation {
 struct Cached {
     until: Instant,
     said: Said,
+}
+
+impl Cached {
+    /// What was said, to somebody who did not wait for it.
+    fn again(&self, now: Instant) -> Said {
+        match &self.said {
+            Err(Outcome::Late) => {
+                let seconds = self.until.saturating_duration_since(now).as_secs() + 1;
+                Err(Outcome::Failed(format!(
+                    "it did not answer a moment ago and is asked again in {seconds} s"
+                )))
+            }
+            said => said.clone(),
+        }
+    }
 }
 
 /// What a site said when it was asked for its tables, or why it said nothing.
@@ -80,15 +96,14 @@ const CACHED_MAX: usize = 10_000;
 
 impl Federation {
     pub(crate) fn new(members: Vec<Member>) -> Self {
-        Self { members, cache: Mutex::default() }
+        Self { members, patience: PATIENCE, cache: Mutex::default() }
     }
 
     /// Asks all sites at once for what this caller may see.
     pub(crate) async fn view(&self, token: &Token, deadline: Instant) -> View {
-        let now = Instant::now();
         // A site that hangs must leave time for the question itself.
-        let patience = PATIENCE.min(deadline.saturating_duration_since(now) / 3);
-        let said = join_all(self.members.iter().map(|member| self.ask(member, token, now + patience))).await;
+        let patience = self.patience.min(deadline.saturating_duration_since(Instant::now()) / 3);
+        let said = join_all(self.members.iter().map(|member| self.ask(member, token, patience))).await;
         let sites: Vec<_> =
             self.members.iter().map(|member| member.channel.site().clone()).zip(said).collect();
         let tables = self.tables(&sites);
@@ -100,12 +115,13 @@ impl Federation {
         self.cache().remove(&(token.secret().to_owned(), site.clone()));
     }
 
-    async fn ask(&self, member: &Member, token: &Token, deadline: Instant) -> Said {
+    async fn ask(&self, member: &Member, token: &Token, patience: Duration) -> Said {
         let key = (token.secret().to_owned(), member.channel.site().clone());
-        if let Some(cached) = self.cache().get(&key).filter(|cached| cached.until > Instant::now()) {
-            return cached.said.clone();
+        let now = Instant::now();
+        if let Some(cached) = self.cache().get(&key).filter(|cached| cached.until > now) {
+            return cached.again(now);
         }
-        let said = match timeout_at(deadline, member.channel.catalogue(token)).await {
+        let said = match timeout(patience, member.channel.catalogue(token)).await {
             Err(_) => Err(Outcome::Late),
             Ok(Err(error)) => Err(Outcome::of(error)),
             Ok(Ok(catalogue)) if catalogue.site != *member.channel.site() => {
@@ -120,6 +136,8 @@ impl Federation {
         let until = now
             + match &said {
                 Ok(_) => FRESH,
+                // A caller in a hurry has found out nothing.
+                Err(Outcome::Late) if patience < self.patience => return said,
                 Err(Outcome::Late) => HUNG,
                 Err(_) => ABSENT,
             };
@@ -256,4 +274,66 @@ fn applying<'a>(
         options.agreement.as_ref().is_none_or(|named| *named == agreement.id)
             && options.purpose.as_ref().is_none_or(|purpose| agreement.purposes.contains(purpose))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+    use liquid_node_api::Error;
+    use liquid_node_api::channel::SiteAnswer;
+    use liquid_node_api::request::SiteRequest;
+
+    use super::*;
+
+    /// A site that says what tables it has, or nothing at all.
+    struct Sleepy(SiteName, AtomicBool);
+
+    #[async_trait]
+    impl NodeChannel for Sleepy {
+        fn site(&self) -> &SiteName {
+            &self.0
+        }
+
+        async fn catalogue(&self, _: &Token) -> Result<Catalogue, Error> {
+            if !self.1.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            Ok(Catalogue { site: self.0.clone(), agreements: Vec::new(), tables: Vec::new() })
+        }
+
+        async fn ask(&self, _: &Token, _: SiteRequest) -> Result<SiteAnswer, Error> {
+            Err(Error::invalid("not asked here", "ask for tables"))
+        }
+    }
+
+    /// What two callers with the same token find, the first of whom waits this long, when the site wakes up between them.
+    async fn found(first: Duration) -> [Said; 2] {
+        let site = Arc::new(Sleepy("a".into(), AtomicBool::new(false)));
+        let member = Member { channel: site.clone(), tables: None };
+        let federation = Federation { patience: Duration::from_millis(100), ..Federation::new(vec![member]) };
+        let view = async |left| {
+            let view = federation.view(&Token::new("ann"), Instant::now() + left).await;
+            view.sites.into_iter().next().unwrap().1
+        };
+        let before = view(first).await;
+        site.1.store(true, Ordering::SeqCst);
+        [before, view(Duration::from_secs(60)).await]
+    }
+
+    #[tokio::test]
+    async fn a_caller_in_a_hurry_does_not_speak_for_the_next() {
+        let [hurried, next] = found(Duration::from_millis(30)).await;
+        assert!(matches!(hurried, Err(Outcome::Late)));
+        assert!(next.is_ok(), "the site is asked again at once");
+    }
+
+    #[tokio::test]
+    async fn a_site_that_hangs_is_left_alone_for_a_while_and_it_is_said() {
+        let [patient, next] = found(Duration::from_secs(60)).await;
+        assert!(matches!(patient, Err(Outcome::Late)));
+        let Err(Outcome::Failed(why)) = next else { panic!("it was asked again, or nobody waited") };
+        assert_eq!(why, "it did not answer a moment ago and is asked again in 10 s");
+    }
 }
