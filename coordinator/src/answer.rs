@@ -1,20 +1,19 @@
 //! The pipeline of one question.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::child::{Failure, Pool};
 use liquid_node_api::report::Completeness;
+use liquid_node_api::sql::text::shortened;
 use liquid_node_api::sql::{Answer, SessionOptions, Statement};
-use liquid_node_api::token::{BadKey, Issuers};
+use liquid_node_api::token::{BadKey, Identities, Issuers};
 use liquid_node_api::wire::Combined;
 use liquid_node_api::wire::gate::{self, Quota};
+use liquid_node_api::{Clock, Error};
 use liquid_policy::id::RequestId;
 use liquid_policy::{Code, Refusal};
 use tokio::time::Instant;
@@ -37,9 +36,6 @@ pub struct Coordinator {
     pub(crate) queries: Queries,
     pub(crate) clock: Clock,
 }
-
-/// The time of day, given from outside.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// An authenticated caller with their options.
 #[derive(Debug, Clone)]
@@ -64,7 +60,7 @@ impl Coordinator {
     /// Where an issuer's key is none.
     pub fn new(
         settings: config::Coordinator,
-        identity: &config::Identity,
+        identity: &Identities,
         members: Vec<Member>,
         planners: Pool<Ask, Told>,
         clock: Clock,
@@ -153,7 +149,8 @@ impl Coordinator {
 
     fn submit(&self, session: &Session, statement: &Statement) -> Running {
         let Statement { id, sql, .. } = statement;
-        self.queries.submit(id.clone(), session.owner.clone(), sql.clone(), (self.clock)())
+        let sql = shortened(sql.clone(), RECORDED_BYTES_MAX);
+        self.queries.submit(id.clone(), session.owner.clone(), sql, (self.clock)())
     }
 
     /// The caller's deadline, but no later than the configured one.
@@ -169,6 +166,7 @@ impl Coordinator {
         statement: &Statement,
         deadline: Instant,
     ) -> Result<Planned, Error> {
+        self.check_min_sites(session)?;
         let question = Question {
             sql: statement.sql.clone(),
             parameters: statement.parameters.clone(),
@@ -189,6 +187,20 @@ impl Coordinator {
         }
     }
 
+    /// More sites than there are can never answer.
+    fn check_min_sites(&self, session: &Session) -> Result<(), Error> {
+        let there = self.federation.members.len();
+        match session.options.min_sites {
+            Some(wanted) if usize::try_from(wanted).map_or(true, |wanted| wanted > there) => {
+                Err(Error::invalid(
+                    format!("`liquid.min_sites` is {wanted}, and this federation has {there} sites"),
+                    format!("set it to {there} or less, or leave it out to ask for all that are concerned"),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Asks a planner; what it says holds all that there is to know, so the next question may go to another.
     pub(crate) async fn ask_planner(
         &self,
@@ -206,6 +218,9 @@ impl Coordinator {
         gate::decode(attached, &quota, |_| Ok(())).map_err(|error| broken(&error))
     }
 }
+
+/// Of longer SQL `system.queries` has the beginning.
+const RECORDED_BYTES_MAX: usize = 16 << 10;
 
 /// Where no table is there at all, an unknown name is not the caller's mistake.
 fn explain(view: &View, error: Error) -> Error {
@@ -264,13 +279,19 @@ pub(crate) fn unasked(failure: Failure) -> Error {
 }
 
 pub(crate) fn failed(error: Error, detail: &str) -> Error {
-    if !detail.is_empty() {
-        tracing::error!(detail, "planner failed");
+    match &error {
+        Error::Fault { .. } => tracing::error!(detail, "planner failed"),
+        _ if detail.is_empty() => {}
+        _ => tracing::debug!(detail, "question not answered"),
     }
     error
 }
 
 pub(crate) fn broken(detail: &dyn std::fmt::Display) -> Error {
     tracing::error!(%detail, "coordinator broke its own rule");
-    Error::fault("the coordinator could not answer", false, "send the reference to its operator")
+    Error::fault(
+        "the coordinator could not answer",
+        false,
+        "send the reference to the coordinator's operator",
+    )
 }

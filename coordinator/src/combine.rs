@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use arrow::array::{AsArray, RecordBatch, UInt8Array};
 use arrow::datatypes::UInt8Type;
 use bytes::Bytes;
-use liquid_engine::{Failure, finish};
+use liquid_disclosure::Mark;
+use liquid_engine::{Cause, Failure, finish};
 use liquid_node_api::Error;
 use liquid_node_api::engine::Caps;
 use liquid_node_api::wire::gate::{self, Quota};
@@ -101,19 +102,25 @@ fn decode_cut<'a>(
 
 fn withheld(batch: &RecordBatch) -> u64 {
     let marks = batch.columns().iter().skip(batch.num_columns() / 2);
-    let count = |marks: &UInt8Array| marks.iter().filter(|mark| *mark == Some(2)).count() as u64;
+    let is_withheld = |mark: &Option<u8>| *mark == Some(Mark::Withheld as u8);
+    let count = |marks: &UInt8Array| marks.iter().filter(is_withheld).count() as u64;
     marks.filter_map(|column| column.as_primitive_opt::<UInt8Type>()).map(count).sum()
 }
 
 /// The engine speaks of a site's work; here it is the coordinator's.
 fn unfinished(failure: Failure) -> CombineError {
-    match failure.into_parts() {
-        (Error::Fault { retry, fix, .. }, detail) => {
-            let message = "the coordinator could not finish the question over the sites' answers";
-            CombineError::Failed(Error::fault(message, retry, fix), detail)
+    let failure = failure.over_released_values();
+    let cause = failure.cause();
+    let (error, detail) = failure.into_parts();
+    let fix = match cause {
+        Cause::Question => return CombineError::Failed(error, detail),
+        Cause::Limit => "group by fewer or coarser keys",
+        Cause::ZeroDivision | Cause::Value | Cause::Fault => {
+            "send the reference to the coordinator's operator"
         }
-        (error, detail) => CombineError::Failed(error, detail),
-    }
+    };
+    let message = "the coordinator could not finish the question over the sites' answers";
+    CombineError::Failed(Error::fault(message, false, fix), detail)
 }
 
 fn overflow() -> CombineError {
@@ -129,7 +136,7 @@ fn bug(detail: impl std::fmt::Display) -> CombineError {
     let error = Error::fault(
         "the coordinator could not combine the answers",
         false,
-        "send the reference to its operator",
+        "send the reference to the coordinator's operator",
     );
     CombineError::Failed(error, detail.to_string())
 }

@@ -5,13 +5,14 @@ use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::child::Failure;
 use liquid_node_api::engine::Caps;
+use liquid_node_api::wire::gate::encode;
 use liquid_policy::id::SiteName;
 use tokio::time::Instant;
 
 use crate::answer::{Coordinator, Planned, Session, broken, failed, unasked};
 use crate::dispatch::{Outcome, SiteResult};
 use crate::planner::messages::AnswerOf;
-use crate::planner::{Ask, Told, write};
+use crate::planner::{Ask, Told};
 
 /// What came of it.
 pub(crate) enum Attempt {
@@ -36,7 +37,7 @@ impl Coordinator {
         let queries = match planned.queries {
             true => {
                 let table = self.queries.table(&session.owner).map_err(|error| broken(&error))?;
-                Some(write(&table).map_err(|error| broken(&error))?)
+                Some(encode(&table).map_err(|error| broken(&error))?)
             }
             false => None,
         };

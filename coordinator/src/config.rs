@@ -1,11 +1,12 @@
 //! `coordinator.toml`: what a coordinator's operator writes. Unknown keys are errors, paths are relative to the file.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use liquid_node_api::tls;
-use liquid_node_api::token::Issuer;
+use liquid_node_api::config::{self, Unusable};
+use liquid_node_api::tls::{self, Identity};
+use liquid_node_api::token::Identities;
 use liquid_policy::id::{SiteName, TableName};
 use serde::Deserialize;
 
@@ -18,7 +19,7 @@ pub struct Config {
     /// Its certificate, shown to clients and to sites, and the authority whose certificates sites show.
     pub tls: tls::Files,
     /// Whose tokens count.
-    pub identity: Identity,
+    pub identity: Identities,
     /// The sites, in the order in which answers name them.
     #[serde(rename = "site")]
     pub sites: Vec<Site>,
@@ -50,15 +51,6 @@ pub struct Coordinator {
     pub rows_max: usize,
 }
 
-/// `[identity]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// Who signs tokens.
-    #[serde(rename = "issuer")]
-    pub issuers: Vec<Issuer>,
-}
-
 /// `[[site]]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,39 +68,51 @@ pub struct Site {
     pub tables: Option<Vec<TableName>>,
 }
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}", path.display())]
-pub struct Unusable {
-    path: PathBuf,
-    problem: String,
-}
-
 impl Config {
     /// Reads a file.
     ///
     /// # Errors
     /// Where it cannot be read, is not TOML, has unknown keys, or names one site twice.
     pub fn read(path: &Path) -> Result<Self, Unusable> {
-        let unusable = |problem: String| Unusable { path: path.to_owned(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-        let mut config = Self::parse(&text).map_err(unusable)?;
+        let mut config: Self = config::read(path)?;
+        config.sound().map_err(|problem| Unusable::new(path, problem))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         config.tls = config.tls.within(folder);
         Ok(config)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        if config.sites.is_empty() {
+    /// Whether the coordinator can serve with its certificate, and show it to sites: call it before anybody is told that
+    /// the coordinator is ready.
+    ///
+    /// # Errors
+    /// Where a file of `[tls]` cannot be used, the certificate and its key do not belong together, or the certificate
+    /// speaks for no coordinator.
+    pub fn check_tls(&self) -> Result<(), tls::Error> {
+        let material = self.tls.load()?;
+        material.server()?;
+        match material.identity()? {
+            Identity::Coordinator(_) => Ok(()),
+            named @ Identity::Site(_) => Err(tls::Error::new(
+                format!(
+                    "the certificate `{}` speaks for `{named}`, which is no coordinator",
+                    self.tls.cert.display()
+                ),
+                "name a certificate for `liquid://coordinator/<name>` in `[tls]`",
+            )),
+        }
+    }
+
+    /// Whether a coordinator can work with it.
+    fn sound(&self) -> Result<(), String> {
+        if self.sites.is_empty() {
             return Err("no `[[site]]` is written; name at least one".to_owned());
         }
-        for (at, site) in config.sites.iter().enumerate() {
-            if config.sites.iter().take(at).any(|other| other.name == site.name) {
+        for (at, site) in self.sites.iter().enumerate() {
+            if self.sites.iter().take(at).any(|other| other.name == site.name) {
                 return Err(format!("site `{}` is written twice; give each its own name", site.name));
             }
         }
-        let Coordinator { deadline_ms, planners, answer_bytes_max, rows_max, .. } = config.coordinator;
+        let Coordinator { deadline_ms, planners, answer_bytes_max, rows_max, .. } = self.coordinator;
         let limits = [
             ("deadline_ms", (1..=DEADLINE_MS_MAX).contains(&deadline_ms)),
             ("planners", (1..=PLANNERS_MAX).contains(&planners)),
@@ -120,7 +124,7 @@ impl Config {
                 "`coordinator.{key}` is out of range; write at least 1, at most {DEADLINE_MS_MAX} for `deadline_ms` \
                  and {PLANNERS_MAX} for `planners`, or leave it out"
             )),
-            None => Ok(config),
+            None => Ok(()),
         }
     }
 }
@@ -203,9 +207,16 @@ mod tests {
         tables = ["cardiac"]
     "#;
 
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("coordinator.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::read(&file).map_err(|error| error.to_string())
+    }
+
     #[test]
     fn the_sample_is_read_with_its_defaults() {
-        let config = Config::parse(SAMPLE).unwrap();
+        let config = read(SAMPLE).unwrap();
         assert_eq!(config.coordinator.deadline(), Duration::from_secs(30));
         assert_eq!(config.sites.len(), 2);
         assert_eq!(config.sites[0].tables, None);
@@ -214,12 +225,12 @@ mod tests {
 
     #[test]
     fn unknown_keys_doubles_and_zeros_are_errors_that_name_them() {
-        let unknown = Config::parse(&SAMPLE.replace("listen =", "listenn =")).unwrap_err();
+        let unknown = read(&SAMPLE.replace("listen =", "listenn =")).unwrap_err();
         assert!(unknown.contains("listenn"), "{unknown}");
-        let double = Config::parse(&SAMPLE.replace("\"budapest\"", "\"cleveland\"")).unwrap_err();
+        let double = read(&SAMPLE.replace("\"budapest\"", "\"cleveland\"")).unwrap_err();
         assert!(double.contains("`cleveland` is written twice"), "{double}");
         let zero = SAMPLE.replace("listen =", "deadline_ms = 0\nlisten =");
-        assert!(Config::parse(&zero).unwrap_err().contains("`coordinator.deadline_ms` is out of range"));
+        assert!(read(&zero).unwrap_err().contains("`coordinator.deadline_ms` is out of range"));
     }
 
     #[test]
@@ -228,7 +239,5 @@ mod tests {
         let file = folder.path().join("coordinator.toml");
         std::fs::write(&file, SAMPLE).unwrap();
         assert_eq!(Config::read(&file).unwrap().tls.key, folder.path().join("coordinator.key"));
-        let missing = Config::read(&folder.path().join("none.toml")).unwrap_err().to_string();
-        assert!(missing.contains("none.toml"), "{missing}");
     }
 }

@@ -103,6 +103,12 @@ async fn ask_site(token: &Token, task: SiteTask, deadline: Instant, bytes_max: u
                 return Outcome::Failed("its report speaks of another question".to_owned());
             }
             Ok(answer) => answers.push((cut, SiteAnswer { report: presentable(answer.report), ..answer })),
+            // The site took the caller's token when it was asked for its tables: it is us that it does not take.
+            Err(Error::Unauthenticated { message, fix }) => {
+                return Outcome::Failed(plain(&format!(
+                    "it does not know this coordinator: {message}; {fix}"
+                )));
+            }
             Err(error) => return Outcome::of(error),
         }
     }

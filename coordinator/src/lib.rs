@@ -27,7 +27,7 @@ pub mod planner;
 mod queries;
 mod serve;
 
-pub use answer::{Clock, Coordinator, Session};
+pub use answer::{Coordinator, Session};
 pub use catalogue::Member;
 pub use config::Config;
 pub use planner::Planner;

@@ -10,4 +10,3 @@ mod worker;
 
 pub use messages::{Ask, Told};
 pub use worker::Planner;
-pub(crate) use worker::write;

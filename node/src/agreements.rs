@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use liquid_policy::admit::{Admitted, Caller, Named, admit};
+use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
 use liquid_policy::parse::{ParseError, parse};
 use liquid_policy::signature::{SignatureFile, Signed, TrustedKey};
 use liquid_policy::{Code, Refusal};
@@ -28,28 +28,20 @@ impl Agreements {
     /// # Errors
     /// As [`admit`]; a caller whom no readable agreement names is refused as [`Code::Unsigned`] where a file is unreadable.
     pub fn admit(&self, caller: &Caller, named: Named<'_>, today: NaiveDate) -> Result<Admitted, Refusal> {
-        admit(&self.signed, caller, named, today).map_err(|refusal| match refusal.code {
-            Code::Recipient if !self.unreadable.is_empty() && named_or_nobody(self, caller, named) => Refusal::new(
+        admit(&self.signed, caller, named, today).map_err(|refusal| {
+            // The same code is given where several apply.
+            let is_named = self.signed.iter().any(|signed| names(signed.agreement(), caller, named));
+            if refusal.code != Code::Recipient || is_named || self.unreadable.is_empty() {
+                return refusal;
+            }
+            Refusal::new(
                 Code::Unsigned,
                 "agreement",
                 "this site cannot read one of its agreements, and no other one names you as a recipient",
                 "ask the site's operator to restore the signed file; the node's log says what is wrong with it",
-            ),
-            _ => refusal,
+            )
         })
     }
-}
-
-/// True where the refusal is for want of an agreement, and not since several apply.
-fn named_or_nobody(agreements: &Agreements, caller: &Caller, named: Named<'_>) -> bool {
-    let names = |signed: &&Signed| {
-        named.agreement.is_none_or(|id| id == signed.agreement().id())
-            && signed.agreement().recipients().iter().any(|recipient| {
-                recipient.organisation == caller.organisation
-                    && caller.roles.iter().any(|role| recipient.roles.contains(role))
-            })
-    };
-    !agreements.signed.iter().any(|signed| names(&signed))
 }
 
 /// Reads a folder.

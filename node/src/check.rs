@@ -1,10 +1,11 @@
 //! From a question to permits: the engine plans, this process decides, and the record of the question is made.
 
 use bytes::Bytes;
+use liquid_node_api::Error;
 use liquid_node_api::child::{Failure, Lease};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::parameter::Parameter;
-use liquid_node_api::{Error, sql};
+use liquid_node_api::sql::text::{shortened, without_literals};
 use liquid_policy::admit::Admitted;
 use liquid_policy::id::{RequestId, TableName};
 use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
@@ -134,12 +135,12 @@ pub(crate) fn asked(
         purpose: admitted.map(|admitted| admitted.purpose().clone()),
         agreement: admitted.map(|admitted| admitted.agreement().id().clone()),
         hash: admitted.map(|admitted| admitted.agreement().hash().clone()),
-        sql: (question.sql.len() <= RECORDED_BYTES_MAX).then(|| sql::text::without_literals(&question.sql)),
+        sql: Some(shortened(without_literals(&question.sql), RECORDED_BYTES_MAX)),
         question: key.keyed_hash(&[question.sql.as_bytes(), &spelled(&question.parameters)]),
     }
 }
 
-/// SQL that is longer is recorded by its hash alone: whoever sends it must not fill the log's disk.
+/// Of longer SQL the beginning is recorded, and the hash of all of it: whoever sends it must not fill the log's disk.
 const RECORDED_BYTES_MAX: usize = 16 << 10;
 
 fn spelled(parameters: &[Parameter]) -> Vec<u8> {

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use liquid_node_api::config::{self, Unusable};
 use liquid_node_api::engine::Caps;
 use liquid_node_api::tls::{self, Identity};
-use liquid_node_api::token::Issuer;
+use liquid_node_api::token::Identities;
 use liquid_policy::id::{OrganisationName, SiteName};
 use liquid_policy::signature::TrustedKey;
 use serde::Deserialize;
@@ -49,15 +50,6 @@ pub struct Site {
     /// The coordinators that may carry callers' questions here, by the URI in their certificates.
     #[serde(default)]
     pub coordinators: Vec<Identity>,
-}
-
-/// `[identity]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identities {
-    /// Who signs tokens.
-    #[serde(rename = "issuer")]
-    pub issuers: Vec<Issuer>,
 }
 
 /// `[audit]`
@@ -136,30 +128,41 @@ impl Limits {
     }
 }
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}", path.display())]
-pub struct Unusable {
-    path: PathBuf,
-    problem: String,
-}
-
 impl Config {
     /// Reads a file.
     ///
     /// # Errors
     /// Where it cannot be read, is not TOML, has unknown keys, or a limit of 0 that would stop everything.
     pub fn read(path: &Path) -> Result<Self, Unusable> {
-        let unusable = |problem: String| Unusable { path: path.to_owned(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-        config.limits.sound().map_err(unusable)?;
+        let mut config: Self = config::read(path)?;
+        config.limits.sound().map_err(|problem| Unusable::new(path, problem))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         config.tls = config.tls.within(folder);
         config.node.agreements = folder.join(config.node.agreements);
         config.audit.log = folder.join(config.audit.log);
         config.audit.key = folder.join(config.audit.key);
         Ok(config)
+    }
+
+    /// Whether the node can serve with its certificate: call it before anybody is told that the node is ready.
+    ///
+    /// # Errors
+    /// Where a file of `[tls]` cannot be used, the certificate and its key do not belong together, or the certificate
+    /// speaks for somebody else than this site.
+    pub fn check_tls(&self) -> Result<(), tls::Error> {
+        let material = self.tls.load()?;
+        material.server()?;
+        let (site, named) = (Identity::Site(self.node.site.clone()), material.identity()?);
+        if named == site {
+            return Ok(());
+        }
+        Err(tls::Error::new(
+            format!(
+                "the certificate `{}` speaks for `{named}`, and this is `{site}`",
+                self.tls.cert.display()
+            ),
+            "correct `site` in `[node]`, or name the certificate of this site in `[tls]`",
+        ))
     }
 }
 

@@ -36,23 +36,8 @@ fn withhold(
     permit: &Permit,
     caps: &Caps,
 ) -> Result<Withheld<Cells>, Error> {
-    let expected = Layout::of(permit, layout.declared);
-    let batch = only(attached, caps, |schema| {
-        let visible = expected.visible();
-        let hidden = expected.hidden();
-        if schema.fields().len() != visible + hidden.len() {
-            return Err("there are more or fewer columns than the permit demands".to_owned());
-        }
-        let differs = schema
-            .fields()
-            .iter()
-            .skip(visible)
-            .zip(&hidden)
-            .find(|(came, must)| came.name() != must.name() || came.data_type() != must.data_type());
-        differs.map_or(Ok(()), |(came, must)| {
-            Err(format!("`{}` stands where `{}` must", came.name(), must.name()))
-        })
-    })?;
+    let demanded = Layout::of(permit, layout.declared);
+    let batch = only(attached, caps, |schema| demanded.accepts(schema))?;
     Ok(Withheld::new(Cells { batch, layout }))
 }
 
@@ -68,7 +53,7 @@ pub async fn finish_above(
 ) -> Result<Released<Table>, Error> {
     let tables = released
         .iter()
-        .map(|table| Ok(table.clone().into_wire(true)?.ipc()))
+        .map(|table| Ok(table.clone().into_wire(true, None)?.ipc()))
         .collect::<Result<Vec<_>, Error>>()?;
     let (told, attached) = ask_engine(engine, Ask::Finish { plan, caps: caps.clone() }, tables).await?;
     let Told::Finished { rows_may_be_missing } = told else {

@@ -28,7 +28,7 @@ impl InProcess {
     }
 
     fn session(&self, token: &Token) -> Result<Session, Error> {
-        let peer = PeerCertificate { identity: self.coordinator.clone(), serial: "none".to_owned() };
+        let peer = PeerCertificate { identity: self.coordinator.clone() };
         self.node.authenticate(Some(token), Some(peer), SessionOptions::default())
     }
 }

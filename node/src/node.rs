@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use liquid_node_api::Clock;
 use liquid_node_api::catalogue::{Catalogue, Model, ModelTable, PublishedAgreement};
 use liquid_node_api::child::{Pool, PoolSettings, Start};
 use liquid_node_api::engine::{Ask, Told};
@@ -14,7 +15,7 @@ use liquid_policy::document::Entities;
 use tokio::time::Instant;
 
 use crate::agreements::{self, Agreements};
-use crate::audit::log::{Fatal, Now};
+use crate::audit::log::Fatal;
 use crate::audit::{FileStore, Key, Log, Store};
 use crate::config::Config;
 
@@ -23,7 +24,7 @@ pub struct Parts {
     /// Starts engines: child processes of the same binary, as a rule.
     pub engines: Arc<dyn Start<Ask, Told>>,
     /// The clock.
-    pub now: Now,
+    pub now: Clock,
     /// Ends the process when it is no longer known what is on the disk.
     pub fatal: Fatal,
     /// The audit log's file; the configured one where nothing is given.
@@ -37,7 +38,7 @@ pub struct Node {
     pub(crate) agreements: Agreements,
     pub(crate) engines: Pool<Ask, Told>,
     pub(crate) log: Log,
-    pub(crate) now: Now,
+    pub(crate) now: Clock,
     /// The tables, as the engine found them when it opened.
     pub(crate) model: Model,
     /// Their version: a plan against another one is refused by the engine.

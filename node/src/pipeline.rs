@@ -1,12 +1,13 @@
 //! The one way out of a site.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use liquid_disclosure::{Released, Table, disclose};
 use liquid_node_api::Error;
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::report::SiteReport;
-use liquid_node_api::sql::Answer;
+use liquid_node_api::sql::{Answer, request_id};
 use liquid_node_api::wire::{Encoded, IntoWire as _};
 use liquid_policy::admit::{Admitted, Named};
 use liquid_policy::id::{AgreementHash, AgreementId, Purpose, RequestId};
@@ -14,7 +15,6 @@ use liquid_policy::{Code, Footprint, Permit, Refusal};
 use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use crate::audit::{LogError, Outcome};
 use crate::check::{asked, broke_its_word, check, engine};
@@ -57,7 +57,7 @@ pub struct Question {
 /// # Errors
 /// The refusal, what is wrong with the question, or a fault. Each is recorded as the request's one outcome.
 pub async fn answer(node: &Node, session: &Session, question: Question) -> Result<Answer<Encoded>, Error> {
-    let request = RequestId::new(Uuid::now_v7().to_string());
+    let request = request_id();
     let deadline = Instant::now() + node.config.limits.deadline(question.deadline);
     let admitted = match admitted(node, session, &question) {
         Ok(admitted) => admitted,
@@ -89,7 +89,7 @@ pub async fn answer(node: &Node, session: &Session, question: Question) -> Resul
 /// # Errors
 /// As [`answer`].
 pub async fn describe(node: &Node, session: &Session, question: Question) -> Result<Vec<u8>, Error> {
-    let request = RequestId::new(Uuid::now_v7().to_string());
+    let request = request_id();
     let deadline = Instant::now() + node.config.limits.deadline(question.deadline);
     let mut cuts = Vec::new();
     let admitted = admitted(node, session, &question);
@@ -179,9 +179,9 @@ fn seal(
         rows_may_be_missing: table.get().rows_may_be_missing(),
         clauses: clauses.clone(),
     };
-    let encoded = table.clone().into_wire(question.marks)?;
-    let answer = hex::encode(digest(&SHA256, &encoded.ipc()));
     let metadata = serde_json::to_string(&report).map_err(|e| broke_its_word(&e.to_string()))?;
+    let encoded = table.clone().into_wire(question.marks, Some(&metadata))?;
+    let answer = hex::encode(digest(&SHA256, &encoded.ipc()));
     Ok((Answer { rows: encoded, metadata }, Outcome::Released { rows, withheld, answer, clauses }))
 }
 
@@ -215,15 +215,18 @@ async fn on_disk<T: Send + 'static>(
     }
 }
 
-/// Without a record there is no answer.
+/// Without a record there is no answer. Only a full volume has a cure that can be named from here.
 fn unrecorded(error: &LogError, request: &RequestId) -> Error {
     tracing::error!(%error, %request, "audit log not written");
-    Error::fault(
-        "the site cannot write its audit log, so it answers nothing",
-        true,
-        "ask the site's operator to free space on the log's volume, then ask again",
-    )
-    .referenced(request)
+    let full = matches!(
+        error,
+        LogError::Full(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    );
+    let fix = match full {
+        true => "ask the site's operator to free space on the log's volume, then ask again",
+        false => "send the reference to the site's operator: the node's log says why",
+    };
+    Error::fault("the site cannot write its audit log, so it answers nothing", full, fix).referenced(request)
 }
 
 fn outcome(error: &Error) -> Outcome {

@@ -9,14 +9,14 @@ use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::request::{DIALECT, SiteRequest};
-use liquid_node_api::sql::{Answer, Backend, CATALOGUE_ACTION, PublishedTable, SessionOptions, Statement};
-use liquid_node_api::tls::{self, ClientCertificate, PeerCertificate};
+use liquid_node_api::sql::{
+    Answer, Backend, CATALOGUE_ACTION, PublishedTable, SessionOptions, Statement, request_id,
+};
+use liquid_node_api::tls::{self, PeerCertificate};
 use liquid_node_api::wire::Encoded;
 use liquid_node_api::wire::gate::decode_schema;
 use liquid_policy::admit::Caller;
-use liquid_policy::id::RequestId;
 use tokio::net::TcpListener;
-use uuid::Uuid;
 
 use crate::check::broke_its_word;
 use crate::node::Node;
@@ -36,13 +36,13 @@ pub struct Session {
 /// Serves a node until `shutdown` is ready.
 ///
 /// # Errors
-/// Where the certificates cannot be used or the server fails.
+/// Where the certificates cannot be used, which [`crate::Config::check_tls`] says beforehand, or the server fails.
 pub async fn serve(
     node: Arc<Node>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), tls::Error> {
-    let tls = node.config.tls.load()?.server(ClientCertificate::Optional)?;
+    let tls = node.config.tls.load()?.server()?;
     let limits = tls::Limits { connections: node.config.limits.connections, ..tls::Limits::default() };
     liquid_node_api::sql::serve(node, listener, tls, limits, shutdown).await
 }
@@ -92,7 +92,7 @@ impl Node {
         } else {
             return answer(self, session, question).await;
         };
-        let request = RequestId::new(Uuid::now_v7().to_string());
+        let request = request_id();
         Err(turn_away(self, session, &question, &request, None, Vec::new(), error).await)
     }
 }

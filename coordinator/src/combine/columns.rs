@@ -6,11 +6,12 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBat
 use arrow::compute::kernels::arity::unary;
 use arrow::datatypes::{Float64Type, Int64Type, UInt8Type};
 use arrow::error::ArrowError;
+use liquid_disclosure::Mark;
 
 use super::recipe::PartialKind;
 
 /// The mark of a withheld cell.
-pub(super) const WITHHELD: u8 = 2;
+pub(super) const WITHHELD: u8 = Mark::Withheld as u8;
 
 /// What is wrong with an answer, or with us.
 pub(super) enum Problem {
@@ -55,7 +56,7 @@ impl<'a> Columns<'a> {
         let (value, mark) =
             (columns.get(column).ok_or(OTHER)?, columns.get(self.values + column).ok_or(OTHER)?);
         let mark = mark.as_primitive_opt::<UInt8Type>().ok_or(OTHER)?;
-        if mark.null_count() > 0 || mark.values().iter().any(|mark| *mark > WITHHELD) {
+        if mark.null_count() > 0 || mark.values().iter().any(|mark| Mark::from_u8(*mark).is_none()) {
             return Err(Problem::Unusable("it has a mark that does not exist"));
         }
         Ok((value, mark))
@@ -63,7 +64,7 @@ impl<'a> Columns<'a> {
 
     pub(super) fn key(&self, column: usize) -> Result<ArrayRef, Problem> {
         let (value, mark) = self.pair(column)?;
-        if mark.values().iter().any(|mark| *mark != 0) {
+        if mark.values().iter().any(|mark| *mark != Mark::Plain as u8) {
             return Err(Problem::Unusable("it has a mark on a group key"));
         }
         Ok(one_zero(value))

@@ -1,14 +1,14 @@
 //! Pass: the aggregates of a cut become partial results that add up over sites, each asked for once.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::Expr;
 use liquid_footprint::{Cut, PlanError, SiteAggregate, SiteQuery};
+use liquid_node_api::wire;
 use liquid_policy::footprint::Function;
 use liquid_policy::{Code, Refusal};
 
 use super::SITE;
 use crate::combine::recipe::{Cell, PartialKind, Recipe};
-use liquid_node_api::wire::MARK_SUFFIX;
 
 /// A cut in parts that add up, and how its own result comes of them.
 #[derive(Debug)]
@@ -49,18 +49,9 @@ pub(crate) fn decompose(cut: &Cut, virtual_site: bool) -> Result<Decomposed, Pla
             .map(|(partial, field)| partial_kind(partial.function, field.data_type()))
             .collect::<Result<_, _>>()?,
         cells,
-        schema: released(&cut.output).into(),
+        schema: wire::schema(&cut.output, true),
     };
     Ok(Decomposed { query, recipe })
-}
-
-/// The released table of a cut: its columns, then their marks.
-fn released(output: &Schema) -> Schema {
-    let marks = output
-        .fields()
-        .iter()
-        .map(|field| Field::new(format!("{}{MARK_SUFFIX}", field.name()), DataType::UInt8, true));
-    Schema::new(output.fields().iter().map(|field| field.as_ref().clone()).chain(marks).collect::<Vec<_>>())
 }
 
 /// The number of a partial result; one that is already asked for is not asked for again.

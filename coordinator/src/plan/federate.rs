@@ -9,7 +9,6 @@ use liquid_engine::parameters::to_scalar;
 use liquid_footprint::print::Printed;
 use liquid_footprint::{Catalogue, Cut, Opaque, PlanError, SiteQuery, TableKind, cut, plan, roundtrip};
 use liquid_node_api::catalogue::ModelTable;
-use liquid_node_api::sql::arrow_type;
 use liquid_node_api::wire;
 use liquid_policy::footprint::Function;
 use liquid_policy::id::SiteName;
@@ -92,7 +91,7 @@ fn ask(
     at_site: &Catalogue,
 ) -> Result<AskedSite, PlanError> {
     let (text, _) = roundtrip(&bound.query, at_site).map_err(|error| unwritable(error, &bound.share.site))?;
-    let values = bound.query.output(&Schema::new(columns(table)))?;
+    let values = bound.query.output(&Schema::new(table.fields().collect::<Vec<_>>()))?;
     for (key, wanted) in bound.share.keys.iter().zip(&recipe.keys) {
         let kind = match key {
             KeySource::Constant(value) => Some(value.data_type()),
@@ -155,7 +154,7 @@ fn federated_catalogue(question: &Question) -> Catalogue {
     let public = Opaque::new(QUERIES, TableKind::Public, queries::schema());
     let names: Vec<_> = queries::COLUMNS.into_iter().map(|(name, _, _)| name).collect();
     question.tables.iter().fold(Catalogue::new().with(public.showing(names)), |catalogue, table| {
-        let mut columns = columns(&table.table);
+        let mut columns: Vec<_> = table.table.fields().collect();
         if has_virtual_site(&table.table) {
             columns.push(Field::new(SITE, DataType::Utf8, false));
         }
@@ -165,20 +164,12 @@ fn federated_catalogue(question: &Question) -> Catalogue {
 
 /// The same table as a site has it.
 fn site_table(table: &ModelTable) -> Opaque {
-    opaque(table, columns(table))
+    opaque(table, table.fields().collect())
 }
 
 fn opaque(table: &ModelTable, columns: Vec<Field>) -> Opaque {
     let names: Vec<_> = columns.iter().map(|field| field.name().clone()).collect();
     Opaque::new(table.name.as_str(), TableKind::Protected, Arc::new(Schema::new(columns))).showing(names)
-}
-
-fn columns(table: &ModelTable) -> Vec<Field> {
-    table
-        .columns
-        .iter()
-        .map(|column| Field::new(column.name.as_str(), arrow_type(column.kind), true))
-        .collect()
 }
 
 fn has_virtual_site(table: &ModelTable) -> bool {

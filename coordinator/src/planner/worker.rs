@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
-use arrow::ipc::writer::StreamWriter;
 use async_trait::async_trait;
 use bytes::Bytes;
 use liquid_engine::parameters::from_scalar;
@@ -12,6 +10,7 @@ use liquid_footprint::PlanError;
 use liquid_footprint::plan::on_big_stack;
 use liquid_node_api::Error;
 use liquid_node_api::engine::Caps;
+use liquid_node_api::wire::gate::encode;
 use liquid_node_api::worker::Worker;
 
 use super::messages::{AnswerOf, Ask, PlannedCut, Question, SiteText, Told, UnusableSite};
@@ -52,7 +51,7 @@ fn plan(question: &Question) -> Result<(Told, Vec<Bytes>), Told> {
             Ok(PlannedCut { table: cut.query.table.clone(), sites })
         })
         .collect::<Result<_, Told>>()?;
-    let columns = write(&RecordBatch::new_empty(plan.output)).map_err(bug)?;
+    let columns = encode(&RecordBatch::new_empty(plan.output)).map_err(bug)?;
     Ok((Told::Planned { cuts, queries: plan.queries }, vec![columns]))
 }
 
@@ -72,7 +71,7 @@ async fn combine_answers(
         Ok(done) => {
             let told =
                 Told::Combined { withheld: done.withheld, rows_may_be_missing: done.rows_may_be_missing };
-            Ok((told, vec![write(&done.batch).map_err(bug)?]))
+            Ok((told, vec![encode(&done.batch).map_err(bug)?]))
         }
         Err(CombineError::Unusable(sites)) => {
             let sites = sites.into_iter().map(|(site, message)| UnusableSite { site, message }).collect();
@@ -103,19 +102,11 @@ fn site_text(site: &AskedSite) -> Result<SiteText, Told> {
     Ok(SiteText { site: site.share.site.clone(), sql: site.text.sql.clone(), parameters })
 }
 
-/// One batch as an Arrow IPC stream.
-pub(crate) fn write(batch: &RecordBatch) -> Result<Bytes, ArrowError> {
-    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
-    writer.write(batch)?;
-    writer.finish()?;
-    Ok(writer.into_inner()?.into())
-}
-
 fn bug(detail: impl std::fmt::Display) -> Told {
     let error = Error::fault(
         "the coordinator could not plan the question",
         false,
-        "send the reference to its operator",
+        "send the reference to the coordinator's operator",
     );
     Told::Failed { error, detail: detail.to_string() }
 }

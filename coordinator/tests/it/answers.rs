@@ -130,6 +130,40 @@ async fn integer_sums_never_wrap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_computed_above_the_cuts_is_the_askers_to_guard_against() {
+    let world = World::new(&small()).await;
+    for (sql, says) in [
+        ("SELECT 1 / 0", "divides by zero"),
+        ("SELECT count(*) / 0 FROM cardiac", "divides by zero"),
+        ("SELECT sex, count(*) % (count(*) - 1) FROM cardiac GROUP BY sex", "divides by zero"),
+        ("SELECT CAST(count(*) * 1e300 AS BIGINT) FROM cardiac", "cannot be computed over the answers"),
+        (
+            "SELECT CAST(t.sex AS BIGINT) FROM (SELECT sex, count(*) FROM cardiac GROUP BY sex) AS t",
+            "be computed",
+        ),
+    ] {
+        let error = world.ask(sql).await.unwrap_err();
+        let Error::Invalid { message, fix } = &error else { panic!("{sql}: {error:?}") };
+        assert!(message.contains(says) && fix.contains("nullif"), "{sql}: {error}");
+        assert!(!error.to_string().contains('7'), "no value is named: {error}");
+    }
+    let guarded =
+        world.ask("SELECT count(*) / nullif(count(age) - count(age), 0) FROM cardiac").await.unwrap();
+    assert_eq!(guarded.text(), ["-"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_kept_in_part_where_it_is_long() {
+    let world = World::new(&small()).await;
+    let long = format!("SELECT '{}'", "x".repeat(300_000));
+    world.ask(&long).await.unwrap_err();
+    let listed =
+        world.ask("SELECT character_length(sql) FROM system.queries WHERE state <> 'combining'").await;
+    let length: usize = listed.unwrap().text().concat().parse().unwrap();
+    assert!((16_000..17_000).contains(&length), "{length}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn own_questions_are_listed() {
     let world = World::new(&small()).await;
     world.ask("SELECT count(*) FROM cardiac").await.unwrap();

@@ -6,9 +6,13 @@
     reason = "tests stop at the first surprise"
 )]
 
+#[path = "../../../node/api/tests/it/certificates.rs"]
+mod certificates;
+
 mod answers;
 mod marks;
 mod missing;
 mod pooled;
+mod tls;
 mod tokens;
 mod world;

@@ -69,6 +69,38 @@ async fn one_refusal_is_a_missing_site() {
         if code == "UNSIGNED" && clause == "signoff"));
 }
 
+/// The caller's token is good, as the coordinator and every site found: it is not they who must log in again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_does_not_know_the_coordinator_is_missing() {
+    let reply =
+        check_without_c(Manner::TurnsAway, "`c` failed (it does not know this coordinator: only").await;
+    assert_eq!(reply.states(), ["answered", "answered", "failed"]);
+    let world = World::new(&small()).await;
+    for site in &world.sites {
+        site.does(Manner::TurnsAway);
+    }
+    let error = world.ask(BY_SEX).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::SiteMissing { sites, message, .. }
+        if sites.len() == 3 && message.contains("does not know this coordinator")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_sites_than_there_are_cannot_be_asked_for() {
+    let world = World::new(&small()).await;
+    for (wanted, fits) in [(3, true), (4, false), (u32::MAX, false)] {
+        match world.ask_quickly(BY_SEX, Some(wanted)).await {
+            Ok(_) => assert!(fits, "{wanted}"),
+            Err(Error::Invalid { message, .. }) => {
+                assert!(!fits && message.contains("has 3 sites"), "{message}")
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
 /// A site whose agreement has expired publishes nothing, and must not vanish for that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_publishes_nothing_is_asked_why() {

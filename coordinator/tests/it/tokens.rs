@@ -1,9 +1,8 @@
 //! Tokens of a test issuer.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use liquid_coordinator::config::Identity;
 use liquid_node_api::channel::Token;
-use liquid_node_api::token::Issuer;
+use liquid_node_api::token::{Identities, Issuer};
 use serde_json::json;
 
 /// The time in every test.
@@ -17,13 +16,13 @@ const PRIVATE: [u8; 48] = [
 ];
 const PUBLIC: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
-pub(crate) fn identity() -> Identity {
+pub(crate) fn identity() -> Identities {
     let issuer = Issuer {
         issuer: "https://login.example".into(),
         audience: "heart".into(),
         public_key: PUBLIC.into(),
     };
-    Identity { issuers: vec![issuer] }
+    Identities { issuers: vec![issuer] }
 }
 
 /// A good token of one person.

@@ -57,6 +57,8 @@ pub(crate) enum Manner {
     Dead,
     /// It publishes its tables and refuses every question.
     Refuses(Refusal),
+    /// It publishes its tables and takes no question from this coordinator.
+    TurnsAway,
     /// It publishes its tables and gives these bytes for every answer.
     Gives(Bytes),
     /// It answers after its answer has been changed.
@@ -262,6 +264,12 @@ impl NodeChannel for FakeSite {
             }
             Manner::Dead => return Err(self.dead()),
             Manner::Refuses(refusal) => return Err(refusal.into()),
+            Manner::TurnsAway => {
+                return Err(Error::unauthenticated(
+                    "only a known coordinator may send site requests",
+                    "add it",
+                ));
+            }
             Manner::Gives(bytes) => bytes,
             Manner::Changes(change) => stream(&change(self.compute(&request, 0).await)),
         };
@@ -323,7 +331,7 @@ impl World {
             Statement { id: RequestId::new("0199-test"), sql: sql.to_owned(), parameters: Vec::new() };
         let columns = Backend::describe(&*self.coordinator, &session, &statement).await?;
         let answer = Backend::answer(&*self.coordinator, &session, statement).await?;
-        let encoded = answer.rows.into_wire(true)?;
+        let encoded = answer.rows.into_wire(true, None)?;
         assert_eq!(*encoded.schema(), wire::schema(&columns, true), "what was described is what came");
         let rows = gate::decode(&encoded.ipc(), &Quota::default(), |_| Ok(())).unwrap();
         let completeness = serde_json::from_str(&answer.metadata).unwrap();

@@ -17,7 +17,7 @@ use liquid_node_api::child::{self, Pool, PoolSettings, Program, Start};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::sql;
-use liquid_node_api::tls::{self, ClientCertificate, Identity, Limits, PeerCertificate, Target};
+use liquid_node_api::tls::{self, Identity, Limits, PeerCertificate, Target};
 use liquid_node_api::worker::Worker;
 use liquid_policy::admit::{Caller, open_to};
 use liquid_policy::signature::Signed;
@@ -69,7 +69,7 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     let config = liquid_node::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.node.listen).await?;
     // What is wrong with it is said before `ready`, not after.
-    drop(config.tls.load().and_then(|material| material.server(ClientCertificate::Optional)).map_err(part)?);
+    drop(config.tls.load().and_then(|material| material.server()).map_err(part)?);
     speaks_for(&config.tls, "this node", "correct `site` in `[node]`", |identity| {
         *identity == Identity::Site(config.node.site.clone())
     })?;
@@ -96,8 +96,7 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
     let config = liquid_coordinator::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.coordinator.listen).await?;
     let material = config.tls.load().map_err(part)?;
-    let (server, client) =
-        (material.server(ClientCertificate::Optional).map_err(part)?, material.client().map_err(part)?);
+    let (server, client) = (material.server().map_err(part)?, material.client().map_err(part)?);
     speaks_for(&config.tls, "this coordinator", "set `cert` in `[tls]`", |identity| {
         matches!(identity, Identity::Coordinator(_))
     })?;

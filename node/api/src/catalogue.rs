@@ -1,5 +1,6 @@
 //! The tables that a site shows to one caller: names, types and meaning; never a row, a count or a statistic.
 
+use arrow::datatypes::{DataType, Field};
 use liquid_policy::id::{AgreementHash, AgreementId, ColumnName, Purpose, SiteName, TableName};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,13 @@ pub struct ModelTable {
     /// Its columns, in order.
     #[serde(rename = "column")]
     pub columns: Vec<ModelColumn>,
+}
+
+impl ModelTable {
+    /// Its columns as Arrow has them: every one may be NULL, whatever a site's files say.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+        self.columns.iter().map(|column| Field::new(column.name.as_str(), column.kind.arrow_type(), true))
+    }
 }
 
 /// One column of the model.
@@ -58,6 +66,30 @@ pub enum Kind {
     Text,
     /// A day.
     Date,
+}
+
+impl Kind {
+    /// Its values in Arrow.
+    pub fn arrow_type(self) -> DataType {
+        match self {
+            Self::Boolean => DataType::Boolean,
+            Self::Integer => DataType::Int64,
+            Self::Float => DataType::Float64,
+            Self::Text => DataType::Utf8,
+            Self::Date => DataType::Date32,
+        }
+    }
+
+    /// Its name in SQL.
+    pub fn sql_name(self) -> &'static str {
+        match self {
+            Self::Boolean => "BOOLEAN",
+            Self::Integer => "BIGINT",
+            Self::Float => "DOUBLE",
+            Self::Text => "VARCHAR",
+            Self::Date => "DATE",
+        }
+    }
 }
 
 /// What a site shows to one caller.

@@ -17,7 +17,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow_flight::flight_service_server::FlightServiceServer;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::catalogue::{Kind, ModelColumn, ModelTable};
+use crate::catalogue::{ModelColumn, ModelTable};
 use crate::channel::Token;
 use crate::error::Error;
 use crate::parameter::Parameter;
@@ -36,7 +36,7 @@ use crate::wire::IntoWire;
 
 pub(crate) use options::clip;
 pub use options::{ConnectionOptions, Marks, SessionOptions};
-pub use ticket::site_ticket;
+pub use ticket::{request_id, site_ticket};
 
 /// What stands behind the Flight SQL port.
 ///
@@ -152,7 +152,7 @@ pub struct Statement {
     pub parameters: Vec<Parameter>,
 }
 
-/// An answer: rows, and what is said of them as JSON in the `app_metadata` of the last message.
+/// An answer: rows, and what is said of them as JSON, in the `app_metadata` of the last message and in the schema.
 #[derive(Debug, Clone)]
 pub struct Answer<R> {
     /// The rows.
@@ -177,7 +177,9 @@ pub struct PublishedTable {
 impl PublishedTable {
     /// A table of the shared model; descriptions, units and code lists become remarks. `more` columns come after it.
     pub fn of_model(schema_name: &str, table: &ModelTable, more: Vec<Field>) -> Self {
-        let columns = table.columns.iter().map(|column| field(column, table.name.as_str()));
+        let name = table.name.as_str();
+        let columns =
+            table.fields().zip(&table.columns).map(|(plain, column)| described(plain, column, name));
         let schema = Schema::new(columns.chain(more).collect::<Vec<Field>>())
             .with_metadata([(REMARKS.to_owned(), table.description.clone())].into());
         Self {
@@ -192,18 +194,7 @@ impl PublishedTable {
 /// Where Flight SQL clients look for a column's description.
 pub const REMARKS: &str = "ARROW:FLIGHT:SQL:REMARKS";
 
-/// The Arrow type of a column of the model.
-pub fn arrow_type(kind: Kind) -> DataType {
-    match kind {
-        Kind::Boolean => DataType::Boolean,
-        Kind::Integer => DataType::Int64,
-        Kind::Float => DataType::Float64,
-        Kind::Text => DataType::Utf8,
-        Kind::Date => DataType::Date32,
-    }
-}
-
-fn field(column: &ModelColumn, table: &str) -> Field {
+fn described(plain: Field, column: &ModelColumn, table: &str) -> Field {
     let mut remarks = column.description.clone();
     if let Some(unit) = &column.unit {
         remarks.push_str(&format!(" [{unit}]"));
@@ -213,18 +204,11 @@ fn field(column: &ModelColumn, table: &str) -> Field {
             column.codes.iter().map(|(code, means)| format!("{code} = {means}")).collect();
         remarks.push_str(&format!(" ({})", codes.join(", ")));
     }
-    let type_name = match column.kind {
-        Kind::Boolean => "BOOLEAN",
-        Kind::Integer => "BIGINT",
-        Kind::Float => "DOUBLE",
-        Kind::Text => "VARCHAR",
-        Kind::Date => "DATE",
-    };
-    Field::new(column.name.as_str(), arrow_type(column.kind), true).with_metadata(
+    plain.with_metadata(
         [
             (REMARKS.to_owned(), remarks),
             ("ARROW:FLIGHT:SQL:TABLE_NAME".to_owned(), table.to_owned()),
-            ("ARROW:FLIGHT:SQL:TYPE_NAME".to_owned(), type_name.to_owned()),
+            ("ARROW:FLIGHT:SQL:TYPE_NAME".to_owned(), column.kind.sql_name().to_owned()),
             ("ARROW:FLIGHT:SQL:IS_READ_ONLY".to_owned(), "1".to_owned()),
             ("ARROW:FLIGHT:SQL:IS_AUTO_INCREMENT".to_owned(), "0".to_owned()),
         ]

@@ -14,7 +14,7 @@ mod material;
 pub use connect::{Target, connect};
 pub use identity::{Identity, PeerCertificate};
 pub use incoming::{Connection, Limits, PeerInfo, http2, incoming, listen};
-pub use material::{ClientCertificate, Files, Material, install_provider};
+pub use material::{Files, Material, install_provider};
 
 /// Why TLS or a listener could not be set up; for operators, and it names the cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,8 @@ pub struct Error {
 }
 
 impl Error {
-    pub(crate) fn new(message: impl Into<String>, fix: impl Into<String>) -> Self {
+    /// Says what is wrong, and the way out.
+    pub fn new(message: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { message: message.into(), fix: fix.into() }
     }
 }

@@ -8,6 +8,15 @@ use serde::Deserialize;
 use crate::channel::Token;
 use crate::error::Error;
 
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identities {
+    /// Who signs tokens.
+    #[serde(rename = "issuer")]
+    pub issuers: Vec<Issuer>,
+}
+
 /// `[[identity.issuer]]`: whose tokens count.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +115,7 @@ impl Issuers {
 fn unknown(message: &str) -> Error {
     Error::unauthenticated(message, "get a new token from your organisation's sign-in")
 }
+
 #[cfg(test)]
 mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};

@@ -1,6 +1,9 @@
 //! Released tables become Arrow Flight messages; nothing else can. [`IntoWire`] is sealed, and what an engine produced
 //! ([`liquid_disclosure::Withheld`]) does not have it.
 //!
+//! What is said of an answer travels in the `app_metadata` of its last message, and under [`REPORT`] in its schema, which
+//! readers keep that drop the former.
+//!
 //! The hash that an audit log holds of an answer is taken over [`Encoded::ipc`]: the Arrow IPC stream that anyone who
 //! received the messages can put together again with [`assemble`].
 
@@ -21,13 +24,20 @@ use crate::error::Error;
 /// What ends the name of a mark column.
 pub const MARK_SUFFIX: &str = "_mark";
 
+/// The key under which an answer's schema holds what is said of the answer, as JSON.
+pub const REPORT: &str = "liquid.report";
+
+/// The key under which a described schema holds the request's id.
+pub const REQUEST: &str = "liquid.request";
+
 /// A value that may be put on the wire.
 pub trait IntoWire: sealed::Sealed + Send + 'static {
-    /// Encodes it; `marks` adds, after all columns, one `<column>_mark` (UInt8: 0 plain, 1 incomplete, 2 withheld) each.
+    /// Encodes it; `marks` adds, after all columns, one `<column>_mark` (UInt8: 0 plain, 1 incomplete, 2 withheld) each,
+    /// and `report` goes into the schema.
     ///
     /// # Errors
     /// [`Error::Fault`] where Arrow cannot encode the rows.
-    fn into_wire(self, marks: bool) -> Result<Encoded, Error>;
+    fn into_wire(self, marks: bool, report: Option<&str>) -> Result<Encoded, Error>;
 }
 
 mod sealed {
@@ -38,13 +48,13 @@ mod sealed {
 }
 
 impl IntoWire for Released<Table> {
-    fn into_wire(self, marks: bool) -> Result<Encoded, Error> {
-        Encoded::new(self.get().batch(), marks)
+    fn into_wire(self, marks: bool, report: Option<&str>) -> Result<Encoded, Error> {
+        Encoded::new(self.get().batch(), marks, report)
     }
 }
 
 /// Rows that a coordinator computed over sites' released tables. A coordinator holds nothing else, and a site, which
-/// does, never makes one: a test of the node looks for the constructor's name.
+/// does, never makes one: `deploy/cli/tests/it/structure.rs` looks for the constructor's name.
 #[derive(Debug, Clone)]
 pub struct Combined(RecordBatch);
 
@@ -56,8 +66,8 @@ impl Combined {
 }
 
 impl IntoWire for Combined {
-    fn into_wire(self, marks: bool) -> Result<Encoded, Error> {
-        Encoded::new(&self.0, marks)
+    fn into_wire(self, marks: bool, report: Option<&str>) -> Result<Encoded, Error> {
+        Encoded::new(&self.0, marks, report)
     }
 }
 
@@ -68,8 +78,9 @@ pub struct Encoded {
     messages: Vec<FlightData>,
 }
 
+/// What was encoded stays as it is: its hash may be on record.
 impl IntoWire for Encoded {
-    fn into_wire(self, _marks: bool) -> Result<Encoded, Error> {
+    fn into_wire(self, _marks: bool, _report: Option<&str>) -> Result<Encoded, Error> {
         Ok(self)
     }
 }
@@ -78,9 +89,11 @@ impl IntoWire for Encoded {
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 impl Encoded {
-    fn new(batch: &RecordBatch, marks: bool) -> Result<Self, Error> {
+    fn new(batch: &RecordBatch, marks: bool, report: Option<&str>) -> Result<Self, Error> {
         let batch = outgoing(batch, marks)?;
-        let mut messages = vec![schema_message(&batch.schema())];
+        let schema = report.map_or_else(|| batch.schema(), |report| noted(&batch.schema(), REPORT, report));
+        let header = gate::encode_schema(&schema).into();
+        let mut messages = vec![FlightData { data_header: header, ..FlightData::default() }];
         let mut tracker = DictionaryTracker::new(false);
         let mut context = IpcWriteContext::default();
         let mut waiting = vec![batch.clone()];
@@ -101,7 +114,7 @@ impl Encoded {
                 ..FlightData::default()
             });
         }
-        Ok(Self { schema: batch.schema(), messages })
+        Ok(Self { schema, messages })
     }
 
     /// The schema on the wire.
@@ -144,6 +157,11 @@ pub fn schema(values: &Schema, marks: bool) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// The same schema with a note about the whole answer.
+pub fn noted(schema: &Schema, key: &str, note: &str) -> SchemaRef {
+    Arc::new(schema.clone().with_metadata([(key.to_owned(), note.to_owned())].into()))
+}
+
 /// Puts an Arrow IPC stream together from Flight messages, without reading them.
 pub fn assemble<'a>(messages: impl IntoIterator<Item = &'a FlightData>) -> Bytes {
     let mut stream = BytesMut::new();
@@ -172,17 +190,6 @@ fn outgoing(batch: &RecordBatch, marks: bool) -> Result<RecordBatch, Error> {
         if marks { columns.to_vec() } else { values.iter().map(Arc::clone).collect() };
     let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema, leaving, &options).map_err(|_| unencodable())
-}
-
-/// A schema as a Flight message.
-fn schema_message(schema: &Schema) -> FlightData {
-    let mut tracker = DictionaryTracker::new(false);
-    let data = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(
-        schema,
-        &mut tracker,
-        &IpcWriteOptions::default(),
-    );
-    FlightData { data_header: data.ipc_message.into(), ..FlightData::default() }
 }
 
 fn unencodable() -> Error {

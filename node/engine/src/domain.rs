@@ -6,14 +6,6 @@ use datafusion::functions::math::expr_fn::trunc;
 use datafusion::logical_expr::{Expr, in_list, lit, when};
 use liquid_policy::table::{Domain, DomainValue};
 
-/// How many values a domain has.
-pub(crate) fn size(domain: &Domain) -> u64 {
-    match domain {
-        Domain::Values(values) => values.len() as u64,
-        Domain::Range { from, to } => to.abs_diff(*from).saturating_add(1),
-    }
-}
-
 /// The values of a domain in the column's type; an error names the first one that has no place there.
 pub(crate) fn values(domain: &Domain, kind: &DataType) -> Result<Vec<ScalarValue>, String> {
     match domain {
@@ -74,10 +66,8 @@ mod tests {
         let day = Domain::Values(vec![text("1970-01-02")]);
         assert_eq!(values(&day, &DataType::Date32), Ok(vec![ScalarValue::Date32(Some(1))]));
         let range = Domain::Range { from: -1, to: 1 };
-        assert_eq!(size(&range), 3);
         let floats = [-1.0, 0.0, 1.0].map(|value| ScalarValue::Float64(Some(value))).to_vec();
         assert_eq!(values(&range, &DataType::Float64), Ok(floats));
-        assert_eq!(size(&Domain::Range { from: i64::MIN, to: i64::MAX }), u64::MAX);
     }
 
     #[test]

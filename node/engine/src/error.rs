@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use liquid_footprint::PlanError;
 use liquid_node_api::Error;
@@ -64,18 +65,36 @@ pub enum OpenError {
 /// Why a question to the engine has no answer: a text for the caller, and one for the operator's log alone.
 #[derive(Debug)]
 pub struct Failure {
+    cause: Cause,
     error: Error,
     detail: String,
+}
+
+/// What a failure comes of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The question: it is refused, or wrong in itself.
+    Question,
+    /// A division by zero.
+    ZeroDivision,
+    /// Another value that cannot be computed: beyond 64 bits, a text that is no number.
+    Value,
+    /// The caps.
+    Limit,
+    /// All else.
+    Fault,
 }
 
 impl Failure {
     /// An operation failed: a fixed text for the caller, everything else for the operator's log.
     pub(crate) fn fault(message: &str, retry: bool, fix: &str, detail: impl Into<String>) -> Self {
-        let reference = String::new(); // the front knows the request's id
-        Self {
-            error: Error::Fault { message: message.into(), reference, retry, fix: fix.into() },
-            detail: detail.into(),
-        }
+        // The front knows the request's id.
+        Self { cause: Cause::Fault, error: Error::fault(message, retry, fix), detail: detail.into() }
+    }
+
+    /// The question is wrong.
+    fn question(error: Error, detail: String) -> Self {
+        Self { cause: Cause::Question, error, detail }
     }
 
     /// The engine's own fault.
@@ -105,23 +124,45 @@ impl Failure {
 
     /// The result has more rows than the cap.
     pub(crate) fn too_large() -> Self {
-        Self::fault(
+        Self::limit("the result has more rows than the cap")
+    }
+
+    fn limit(detail: impl Into<String>) -> Self {
+        let fault = Self::fault(
             "the question needs more than the site's engine may use",
             false,
             "group by fewer or coarser keys",
-            "the result has more rows than the cap",
-        )
+            detail,
+        );
+        Self { cause: Cause::Limit, ..fault }
     }
 
     /// A plan that cannot be made, or one that breaks a rule of our own.
     pub(crate) fn plan(error: PlanError) -> Self {
         match error {
-            PlanError::Refused(refusal) => Self { error: refusal.into(), detail: String::new() },
+            PlanError::Refused(refusal) => Self::question(refusal.into(), String::new()),
             PlanError::Invalid { message, fix } => {
-                Self { error: Error::Invalid { message, fix }, detail: String::new() }
+                Self::question(Error::Invalid { message, fix }, String::new())
             }
             PlanError::Bug(detail) => Self::engine(detail),
         }
+    }
+
+    /// What it comes of.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// The same failure, where it happened above the cuts: what cannot be computed there is computed over released values
+    /// alone, so it is the asker's to guard against. Below a cut the same words would tell of rows.
+    #[must_use]
+    pub fn over_released_values(self) -> Self {
+        let message = match self.cause {
+            Cause::ZeroDivision => "the question divides by zero",
+            Cause::Value => "the question cannot be computed over the answers",
+            Cause::Question | Cause::Limit | Cause::Fault => return self,
+        };
+        Self::question(Error::invalid(message, "guard it with `nullif(…, 0)` or CASE"), self.detail)
     }
 
     /// The caller's text, and the log's.
@@ -137,20 +178,23 @@ impl Failure {
 
 impl From<DataFusionError> for Failure {
     fn from(error: DataFusionError) -> Self {
-        if let DataFusionError::ResourcesExhausted(detail) = error.find_root() {
-            return Self::fault(
-                "the question needs more than the site's engine may use",
-                false,
-                "group by fewer or coarser keys",
-                detail.clone(),
-            );
-        }
-        Self::engine(error.to_string())
+        let cause = match error.find_root() {
+            DataFusionError::ResourcesExhausted(detail) => return Self::limit(detail),
+            DataFusionError::ArrowError(error, _) => match error.as_ref() {
+                ArrowError::DivideByZero => Cause::ZeroDivision,
+                ArrowError::ArithmeticOverflow(_) | ArrowError::CastError(_) | ArrowError::ParseError(_) => {
+                    Cause::Value
+                }
+                _ => Cause::Fault,
+            },
+            _ => Cause::Fault,
+        };
+        Self { cause, ..Self::engine(error.to_string()) }
     }
 }
 
-impl From<arrow::error::ArrowError> for Failure {
-    fn from(error: arrow::error::ArrowError) -> Self {
+impl From<ArrowError> for Failure {
+    fn from(error: ArrowError) -> Self {
         Self::engine(error.to_string())
     }
 }
@@ -158,5 +202,38 @@ impl From<arrow::error::ArrowError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self::data(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(error: ArrowError) -> Failure {
+        DataFusionError::ArrowError(Box::new(error), None).context("while it ran").into()
+    }
+
+    /// An error of a value, below the cuts and above them.
+    #[track_caller]
+    fn check(error: fn() -> ArrowError, above: &str) {
+        let (below, _) = failed(error()).into_parts();
+        assert_eq!(below, Failure::engine("").into_parts().0, "rows are not spoken of");
+        let (error, detail) = failed(error()).over_released_values().into_parts();
+        assert!(
+            matches!(&error, Error::Invalid { message, fix } if message == above && fix.contains("nullif"))
+        );
+        assert!(!detail.is_empty() && !error.to_string().contains("42"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_the_askers_above_the_cuts_alone() {
+        check(|| ArrowError::DivideByZero, "the question divides by zero");
+        check(
+            || ArrowError::ArithmeticOverflow("42 * 42".to_owned()),
+            "the question cannot be computed over the answers",
+        );
+        check(|| ArrowError::CastError("42".to_owned()), "the question cannot be computed over the answers");
+        let other = failed(ArrowError::SchemaError("42".to_owned())).over_released_values();
+        assert_eq!((other.cause(), other.into_parts().0), (Cause::Fault, Failure::engine("").into_parts().0));
     }
 }

@@ -46,7 +46,6 @@ pub mod local;
 pub mod parameters;
 
 pub use config::{EngineConfig, Format, SourceConfig};
-pub use error::{Failure, OpenError};
+pub use error::{Cause, Failure, OpenError};
 pub use finish::{Finished, finish};
 pub use local::LocalEngine;
-pub use tables::{arrow_type, schema_of};

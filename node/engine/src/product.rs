@@ -71,7 +71,7 @@ impl<'a> Product<'a> {
     fn size(&self, column: &str) -> Option<u64> {
         let rule = self.obligations.columns.get(&ColumnName::new(column))?;
         let domain = rule.domain.as_ref()?;
-        Some(domain::size(domain).saturating_add(u64::from(!rule.required)))
+        Some(domain.size().saturating_add(u64::from(!rule.required)))
     }
 
     fn values(&self, column: &str, kind: &DataType) -> Result<Vec<ScalarValue>, Failure> {

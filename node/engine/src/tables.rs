@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::context::SessionContext;
@@ -45,7 +45,7 @@ pub(crate) async fn fit(
         }
         let columns = wanted.columns.iter().map(|column| {
             let from = Expr::Column(Column::new(Some(name), column.name.as_str()));
-            let kind = arrow_type(column.kind);
+            let kind = column.kind.arrow_type();
             match found.field_with_name(column.name.as_str()) {
                 Ok(field) if *field.data_type() == kind => from.alias(column.name.as_str()),
                 _ => cast(from, kind).alias(column.name.as_str()),
@@ -56,7 +56,7 @@ pub(crate) async fn fit(
             .and_then(LogicalPlanBuilder::build);
         match plan {
             Ok(plan) => {
-                let schema = Arc::new(schema_of(wanted));
+                let schema = Arc::new(Schema::new(wanted.fields().collect::<Vec<_>>()));
                 tables.insert(wanted.name.clone(), Table { plan, schema });
             }
             Err(error) => problems.push(format!("table `{name}` cannot be read: {error}; correct its view")),
@@ -65,31 +65,12 @@ pub(crate) async fn fit(
     if problems.is_empty() { Ok(tables) } else { Err(OpenError::Tables { problems }) }
 }
 
-/// A table of the model as an Arrow schema: every column may be NULL, whatever a site's files say.
-pub fn schema_of(table: &ModelTable) -> Schema {
-    let field = |column: &liquid_node_api::catalogue::ModelColumn| {
-        Field::new(column.name.as_str(), arrow_type(column.kind), true)
-    };
-    Schema::new(table.columns.iter().map(field).collect::<Vec<_>>())
-}
-
-/// A type of the model as an Arrow type.
-pub fn arrow_type(kind: Kind) -> DataType {
-    match kind {
-        Kind::Boolean => DataType::Boolean,
-        Kind::Integer => DataType::Int64,
-        Kind::Float => DataType::Float64,
-        Kind::Text => DataType::Utf8,
-        Kind::Date => DataType::Date32,
-    }
-}
-
 /// Writes one line for each difference between a view and the model, each with its cure.
 fn compare(wanted: &ModelTable, found: &Schema, problems: &mut Vec<String>) {
     let table = &wanted.name;
     for column in &wanted.columns {
         let name = column.name.as_str();
-        let sql = sql_type(column.kind);
+        let sql = column.kind.sql_name();
         let Ok(field) = found.field_with_name(name) else {
             problems.push(format!(
                 "table `{table}`: column `{name}` is missing; add `… AS {name}` to its view, or `CAST(NULL AS {sql}) \
@@ -132,15 +113,5 @@ fn widens(from: &DataType, to: Kind) -> bool {
         }
         (from, Kind::Text) => matches!(from, Utf8 | LargeUtf8 | Utf8View),
         (from, Kind::Date) => matches!(from, Date32),
-    }
-}
-
-fn sql_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Boolean => "BOOLEAN",
-        Kind::Integer => "BIGINT",
-        Kind::Float => "DOUBLE",
-        Kind::Text => "VARCHAR",
-        Kind::Date => "DATE",
     }
 }

@@ -218,10 +218,11 @@ async fn after_a_failed_sync_nothing_is_answered_any_more() {
     let faults = faulty(&mut site);
     let node = site.open().await;
     faults.lock().unwrap().sync_fails = true;
-    fault(ask(&node, "counted").await);
+    let text = fault(ask(&node, "counted").await);
+    assert!(text.contains("the node's log says why") && !text.contains("free space"), "{text}");
     assert_eq!(site.fatal.lock().unwrap().len(), 1, "the process is told to end");
     faults.lock().unwrap().sync_fails = false;
-    fault(ask(&node, "counted").await);
+    assert!(!fault(ask(&node, "counted").await).contains("free space"));
     assert_eq!(site.seen.ran(), 0);
 }
 

@@ -75,7 +75,7 @@ fn footprint(group: &str) -> Footprint {
     Footprint {
         table: "cardiac".into(),
         filter: vec![],
-        groups: vec![GroupKey { columns: vec![group.into()], plain: true }],
+        groups: vec![GroupKey { columns: vec![group.into()] }],
         aggregates: vec![Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] }],
     }
 }

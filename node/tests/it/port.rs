@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, Schema};
+use arrow::ipc::reader::StreamReader;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::{FlightInfo, IpcMessage};
@@ -14,7 +15,8 @@ use liquid_node_api::Error;
 use liquid_node_api::channel::NodeChannel;
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::report::SiteReport;
-use liquid_node_api::tls::{Identity, Material, Target, connect, listen};
+use liquid_node_api::tls::{Files, Identity, Material, Target, connect, listen};
+use liquid_node_api::wire;
 use ring::digest::{SHA256, digest};
 use tonic::transport::Channel;
 
@@ -64,6 +66,11 @@ impl Open {
     }
 }
 
+/// What an answer says of itself in its schema, for readers that see nothing else.
+fn said(schema: &Schema) -> SiteReport {
+    serde_json::from_str(&schema.metadata()[wire::REPORT]).unwrap()
+}
+
 fn typed(error: &FlightError) -> Error {
     match error {
         FlightError::Tonic(status) => Error::from_status(status).unwrap(),
@@ -84,6 +91,8 @@ async fn a_coordinator_asks_over_the_network_what_it_may_in_process() {
         hex::encode(digest(&SHA256, &answer.ipc)),
         "the record is of the bytes that arrived"
     );
+    let stream = StreamReader::try_new(answer.ipc.as_ref(), None).unwrap();
+    assert_eq!(said(&stream.schema()), answer.report, "which hold the report too");
     assert_eq!(way.catalogue(&token()).await.unwrap().tables[0].columns.len(), 3);
     let refused = way.ask(&token(), request("named")).await.map(|_| ()).unwrap_err();
     assert!(matches!(refused, Error::Refused { .. }));
@@ -103,7 +112,10 @@ async fn an_analyst_asks_a_site_directly() {
     assert_eq!(open.site.records().len(), 1, "and leaves no record");
     let stream = client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
     let batches: Vec<_> = stream.try_collect().await.unwrap();
-    assert_eq!(*batches[0].schema(), described);
+    assert_eq!(batches[0].schema().fields(), described.fields());
+    let report = said(&batches[0].schema());
+    assert_eq!(report.request.as_str(), described.metadata()[wire::REQUEST], "under the id that was told");
+    assert_eq!((report.site.as_str(), report.rows_may_be_missing), ("cleveland", true));
     assert_eq!(batches[0].column(1).as_primitive::<Int64Type>().value(0), 20);
     let records = open.site.records();
     let Some(Body::Asked(asked)) = records.get(1) else { panic!("{records:?}") };
@@ -130,4 +142,29 @@ async fn an_answer_says_what_it_is_in_its_metadata() {
         info.app_metadata.ends_with(format!("\"{}\"}}", report.request).as_bytes()),
         "under the id that was told"
     );
+}
+
+/// What `serve` would find wrong is found before anybody is told that the node is ready.
+#[test]
+fn a_certificate_that_is_not_the_sites_is_found_beforehand() {
+    let authority = Authority::new();
+    let own = authority.files("own", &["liquid://site/cleveland"]);
+    let check = |files: &Files| {
+        let mut site = Site::new();
+        site.tls = format!(
+            "cert = \"{}\"\nkey = \"{}\"\nca = \"{}\"",
+            files.cert.display(),
+            files.key.display(),
+            files.ca.display()
+        );
+        site.config().check_tls().map_err(|error| error.to_string())
+    };
+    assert_eq!(check(&own), Ok(()));
+    let other = authority.files("other", &["liquid://site/zurich"]);
+    let named = check(&other).unwrap_err();
+    assert!(named.contains("liquid://site/zurich") && named.contains("`site` in `[node]`"), "{named}");
+    let mixed = check(&Files { key: other.key, ..own.clone() }).unwrap_err();
+    assert!(mixed.contains("belong together"), "{mixed}");
+    let missing = check(&Files { key: "not there".into(), ..own }).unwrap_err();
+    assert!(missing.contains("not there"), "{missing}");
 }

@@ -213,10 +213,13 @@ key = "audit.key"
     }
 }
 
+/// The id that a coordinator gave, with the number of the cut.
+pub(crate) const SENDER: &str = "0190b3a2-7c00-7000-8000-000000000001-0";
+
 pub(crate) fn request(sql: &str) -> SiteRequest {
     SiteRequest {
         dialect: DIALECT,
-        id: "sender-1".into(),
+        id: SENDER.into(),
         sql: sql.to_owned(),
         parameters: vec![],
         purpose: None,

@@ -14,7 +14,7 @@
 //! is not in the cell. An element of `count(DISTINCT entity)` is the entity itself: it is left out where none of its rows
 //! is in the cell, for only then does the number change. With [`Layout::declared`] the rows are exactly the groups that the declared domains allow, seen or not.
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use liquid_policy::Permit;
 use liquid_policy::footprint::Argument;
@@ -58,6 +58,29 @@ impl Layout {
     pub fn visible_names(&self) -> Vec<String> {
         let groups = (0..self.groups).map(|group| format!("g{group}"));
         groups.chain((0..self.branches.len()).map(|aggregate| format!("a{aggregate}"))).collect()
+    }
+
+    /// Whether a table has the columns of this layout: so many, in this order, the hidden ones of their types. Types of the
+    /// others are the query's own.
+    ///
+    /// # Errors
+    /// What is different, for the operator's log.
+    pub fn accepts(&self, schema: &Schema) -> Result<(), String> {
+        let (visible, hidden) = (self.visible_names(), self.hidden());
+        if schema.fields().len() != visible.len() + hidden.len() {
+            return Err("a result has another number of columns than its layout".to_owned());
+        }
+        let names = visible.iter().chain(hidden.iter().map(Field::name));
+        if !names.eq(schema.fields().iter().map(|field| field.name())) {
+            return Err("the columns of a result do not stand in the order of its layout".to_owned());
+        }
+        let mut behind = schema.fields().iter().skip(visible.len()).zip(&hidden);
+        match behind.find(|(came, must)| came.data_type() != must.data_type()) {
+            Some((came, must)) => {
+                Err(format!("column `{}` of a result is not {}", came.name(), must.data_type()))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The columns behind them, which never leave; none where the agreement has no minimum.

@@ -80,27 +80,6 @@ impl Table {
         self.batch.num_rows()
     }
 
-    /// The values alone.
-    pub fn values(&self) -> RecordBatch {
-        self.half(0..self.columns())
-    }
-
-    /// The marks alone, in the order of the values.
-    pub fn marks(&self) -> RecordBatch {
-        self.half(self.columns()..self.batch.num_columns())
-    }
-
-    /// The names of the values, as the analyst wrote them.
-    pub fn names(&self) -> Vec<String> {
-        self.batch
-            .schema_ref()
-            .fields()
-            .iter()
-            .take(self.columns())
-            .map(|field| field.name().clone())
-            .collect()
-    }
-
     /// How many cells are withheld; each of them is marked.
     pub fn withheld(&self) -> u64 {
         let marked =
@@ -123,12 +102,6 @@ impl Table {
     /// The clauses that can hide a cell or a group in an answer like this one. Which one did stays sealed.
     pub fn clauses(&self) -> &BTreeSet<String> {
         &self.clauses
-    }
-
-    fn half(&self, columns: std::ops::Range<usize>) -> RecordBatch {
-        let picked: Vec<usize> = columns.collect();
-        // Every column stands there, so there is nothing that the projection could miss.
-        self.batch.project(&picked).unwrap_or_else(|_| RecordBatch::new_empty(Arc::new(Schema::empty())))
     }
 }
 
@@ -237,16 +210,7 @@ fn fits(batch: &RecordBatch, layout: &Layout, permit: &Permit) -> Result<(), Bug
             "a result says that its groups are declared, but a group key has no declared domain",
         ));
     }
-    let hidden = layout.hidden();
-    if batch.num_columns() != layout.visible() + hidden.len() {
-        return Err(Bug::new("a result has another number of columns than its layout"));
-    }
-    let schema = batch.schema();
-    let names = layout.visible_names().into_iter().chain(hidden.iter().map(|field| field.name().clone()));
-    if !names.eq(schema.fields().iter().map(|field| field.name().clone())) {
-        return Err(Bug::new("the columns of a result do not stand in the order of its layout"));
-    }
-    Ok(())
+    layout.accepts(batch.schema_ref()).map_err(Bug::new)
 }
 
 /// Where the cells of one aggregate are withheld, over the rows that are kept.

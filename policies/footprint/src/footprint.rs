@@ -24,7 +24,7 @@ pub fn footprint(query: &SiteQuery) -> Result<Footprint, PlanError> {
 }
 
 fn key(key: &Expr) -> GroupKey {
-    GroupKey { columns: read(key), plain: matches!(key, Expr::Column(_)) }
+    GroupKey { columns: read(key) }
 }
 
 fn aggregate(aggregate: &SiteAggregate) -> Result<Aggregate, PlanError> {

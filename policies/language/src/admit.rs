@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use crate::document::{Agreement, Recipient};
 use crate::id::{AgreementHash, AgreementId, OrganisationName, Purpose, RoleName};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, list};
 use crate::signature::Signed;
 
 /// Who asks, as the node itself has proved it.
@@ -109,11 +109,8 @@ fn choose<'a>(
     named: Named<'_>,
     today: NaiveDate,
 ) -> Result<&'a Signed, Refusal> {
-    let received = |signed: &&Signed| {
-        named.agreement.is_none_or(|id| id == signed.agreement().id())
-            && receipts(signed.agreement(), caller).next().is_some()
-    };
-    let mut candidates: Vec<&Signed> = agreements.iter().filter(received).collect();
+    let mut candidates: Vec<&Signed> =
+        agreements.iter().filter(|signed| names(signed.agreement(), caller, named)).collect();
     if candidates.is_empty() {
         return Err(no_recipient(caller, named.agreement));
     }
@@ -133,6 +130,11 @@ fn choose<'a>(
         [one] => Ok(one),
         several => Err(ambiguous(several)),
     }
+}
+
+/// Whether an agreement names this caller as a recipient, and is the one that the request names, if it names one.
+pub fn names(agreement: &Agreement, caller: &Caller, named: Named<'_>) -> bool {
+    named.agreement.is_none_or(|id| id == agreement.id()) && receipts(agreement, caller).next().is_some()
 }
 
 /// The entries of an agreement that name this caller.
@@ -262,10 +264,6 @@ fn ambiguous(several: &[&Signed]) -> Refusal {
         format!("several agreements apply to this request: {}", list(&ids)),
         format!("name one of them, for example `--agreement {}`", first(&ids)),
     )
-}
-
-fn list<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn first<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {

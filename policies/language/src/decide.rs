@@ -7,7 +7,7 @@ use crate::admit::{Admitted, Caller};
 use crate::document::{Aggregate as Grant, Agreement, Column, Table, Use};
 use crate::footprint::{Aggregate, Argument, Footprint, Function, Term};
 use crate::id::{AgreementHash, AgreementId, ColumnName, Purpose, TableName};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, list};
 pub use crate::table::Obligations;
 
 /// Leave to run one cut and to release what disclosure lets through. Only [`decide`] makes one.
@@ -270,8 +270,4 @@ impl Judge<'_> {
 fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_owned() } else { format!("{name:?}") }
-}
-
-fn list<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

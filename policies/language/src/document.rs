@@ -39,11 +39,6 @@ impl Agreement {
         &self.version
     }
 
-    /// Its title, or its id where it has none.
-    pub fn title(&self) -> &str {
-        self.file.agreement.title.as_deref().unwrap_or(self.id.as_str())
-    }
-
     /// The purposes that a request may name.
     pub fn purposes(&self) -> &BTreeSet<Purpose> {
         &self.purposes
@@ -57,11 +52,6 @@ impl Agreement {
     /// When it must be reviewed.
     pub fn review(&self) -> Option<Review> {
         self.review
-    }
-
-    /// The parties and what each of them is.
-    pub fn parties(&self) -> &BTreeMap<OrganisationName, PartyRole> {
-        &self.parties
     }
 
     /// The organisations whose signature it needs: every controller and joint controller.

@@ -24,8 +24,6 @@ pub struct Footprint {
 pub struct GroupKey {
     /// Every column that the key's expression reads.
     pub columns: Vec<ColumnName>,
-    /// True where the key is a column as it stands; false for an expression over columns.
-    pub plain: bool,
 }
 
 /// One aggregate of the cut.

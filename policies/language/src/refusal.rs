@@ -111,3 +111,8 @@ impl fmt::Display for Refusal {
         write!(f, "{}: {} (clause `{}`); {}", self.code, self.message, self.clause, self.fix)
     }
 }
+
+/// Names in backticks, as messages list them.
+pub(crate) fn list<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

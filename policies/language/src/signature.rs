@@ -81,16 +81,6 @@ pub enum Standing {
     Broken,
 }
 
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Valid => "valid",
-            Self::Untrusted => "by a key that is not trusted here",
-            Self::Broken => "made over another text than this one",
-        })
-    }
-}
-
 /// One signature, as the file writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -95,3 +95,15 @@ pub struct Obligations {
     /// What is public about each column that the agreement lists.
     pub columns: BTreeMap<ColumnName, ColumnRule>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_knows_how_many_values_it_has() {
+        assert_eq!(Domain::Range { from: -1, to: 1 }.size(), 3);
+        assert_eq!(Domain::Range { from: i64::MIN, to: i64::MAX }.size(), u64::MAX);
+        assert_eq!(Domain::Values(vec![DomainValue::Boolean(true)]).size(), 1);
+    }
+}

@@ -230,11 +230,6 @@ impl<A: Send + 'static, T: Send + 'static> Lease<A, T> {
             }
         }
     }
-
-    /// When it ends.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
 }
 
 impl<A: Send + 'static, T: Send + 'static> Drop for Lease<A, T> {

@@ -82,11 +82,6 @@ impl<A, T> Child<A, T> {
         tracing::debug!(child = program.name, pid, "child ready");
         Ok(Self { process, stdin, stdout, name: program.name.clone(), types: PhantomData })
     }
-
-    /// Its process id, as long as it runs.
-    pub fn id(&self) -> Option<u32> {
-        self.process.id()
-    }
 }
 
 #[async_trait]

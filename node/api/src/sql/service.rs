@@ -29,6 +29,7 @@ use super::front::DoGetStream;
 use super::options::SessionOptions;
 use super::ticket::{self, Running, Ticket};
 use super::{Answer, Backend, Statement, catalogue, info, session, text};
+use crate::channel::Token;
 use crate::error::Error;
 use crate::tls::PeerInfo;
 use crate::wire::{self, IntoWire, gate};
@@ -48,6 +49,7 @@ pub(super) struct Service<B: Backend> {
 struct Call<S> {
     session: S,
     options: SessionOptions,
+    token: Option<Token>,
 }
 
 impl<B: Backend> Service<B> {
@@ -72,8 +74,8 @@ impl<B: Backend> Service<B> {
             }
         };
         let certificate = peer.and_then(|p| p.certificate.clone());
-        let session = self.backend.authenticate(token, certificate, options.clone()).await?;
-        Ok(Call { session, options })
+        let session = self.backend.authenticate(token.clone(), certificate, options.clone()).await?;
+        Ok(Call { session, options, token })
     }
 
     /// Changes what the connection keeps for this caller.
@@ -125,6 +127,7 @@ impl<B: Backend> Service<B> {
         request: Request<FlightDescriptor>,
     ) -> Result<FlightInfo, Error> {
         let call = self.call(&request, None).await?;
+        let id = statement.id.clone();
         let schema = match text::set_option(&statement.sql)? {
             Some((name, value)) => {
                 self.change(&request, |options| options.set(&name, &value))?;
@@ -132,10 +135,11 @@ impl<B: Backend> Service<B> {
             }
             None => {
                 let values = self.backend.describe(&call.session, &statement).await?;
-                wire::schema(&values, call.options.wants_marks())
+                let schema = wire::schema(&values, call.options.wants_marks());
+                // Some drivers show nothing but this schema: the id leads them to what is said of the answer.
+                wire::noted(&schema, wire::REQUEST, id.as_str())
             }
         };
-        let id = statement.id.clone();
         let handle = Ticket { statement, options: call.options }.encode()?;
         let ticket = TicketStatementQuery { statement_handle: handle }.as_any().encode_to_vec();
         Ok(FlightInfo::new()
@@ -158,7 +162,7 @@ impl<B: Backend> Service<B> {
             self.change(request, |options| options.set(&name, &value))?;
             return catalogue::send(catalogue::option_set(&name, &value));
         }
-        let entry = self.running.enter(&statement.id);
+        let entry = self.running.enter(call.token.as_ref(), &statement.id);
         let answer = tokio::select! {
             answer = self.backend.answer(&call.session, statement) => answer?,
             () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
@@ -168,7 +172,7 @@ impl<B: Backend> Service<B> {
 }
 
 fn send<R: IntoWire>(answer: Answer<R>, marks: bool) -> Result<Response<DoGetStream>, Status> {
-    let messages = answer.rows.into_wire(marks)?.into_messages(answer.metadata);
+    let messages = answer.rows.into_wire(marks, Some(&answer.metadata))?.into_messages(answer.metadata);
     Ok(Response::new(futures::stream::iter(messages.into_iter().map(Ok)).boxed()))
 }
 
@@ -270,7 +274,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
         let site_request = ticket::site_request(&message)?;
         let call = self.call(&request, None).await?;
         let marks = site_request.marks;
-        let entry = self.running.enter(&site_request.id);
+        let entry = self.running.enter(call.token.as_ref(), &site_request.id);
         let answer = tokio::select! {
             answer = self.backend.ask(&call.session, site_request) => answer?,
             () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
@@ -379,8 +383,9 @@ impl<B: Backend> FlightSqlService for Service<B> {
         query: ActionCancelQueryRequest,
         request: Request<Action>,
     ) -> Result<ActionCancelQueryResult, Status> {
-        self.call(&request, None).await?;
-        let cancelled = FlightInfo::decode(query.info).is_ok_and(|info| self.running.cancel(&info));
+        let call = self.call(&request, None).await?;
+        let cancelled =
+            FlightInfo::decode(query.info).is_ok_and(|info| self.running.cancel(call.token.as_ref(), &info));
         let result = if cancelled { CancelStatus::Cancelling } else { CancelStatus::NotCancellable };
         Ok(ActionCancelQueryResult { result: i32::from(result) })
     }
@@ -411,7 +416,8 @@ impl<B: Backend> FlightSqlService for Service<B> {
             }
             "CancelFlightInfo" => {
                 let wanted = CancelFlightInfoRequest::decode(body.as_ref()).map_err(malformed)?;
-                let cancelled = wanted.info.is_some_and(|info| self.running.cancel(&info));
+                let cancelled =
+                    wanted.info.is_some_and(|info| self.running.cancel(call.token.as_ref(), &info));
                 let status = if cancelled { CancelStatus::Cancelling } else { CancelStatus::NotCancellable };
                 CancelFlightInfoResult { status: i32::from(status) }.encode_to_vec().into()
             }

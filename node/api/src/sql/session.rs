@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use prost::{Enumeration, Message, Oneof};
-use tonic::metadata::MetadataMap;
+use tonic::metadata::{KeyRef, MetadataMap};
 
+use super::clip;
 use super::options::{NAMES, SessionOptions};
 use crate::channel::Token;
 use crate::error::Error;
@@ -125,20 +126,29 @@ pub(super) fn get(options: &SessionOptions, catalog: &str) -> GetResult {
     GetResult { session_options: entries.map(|(name, value)| (name, OptionValue::text(value))).collect() }
 }
 
+/// What begins the name of every option in gRPC metadata.
+const HEADER_PREFIX: &str = "x-liquid-";
+
 /// Options in gRPC metadata, `x-liquid-purpose` and so on, over those of the connection.
+///
+/// # Errors
+/// Where a value is not one of its option's, and where there is no such option: a slip of the pen would be a setting that
+/// does nothing.
 pub(super) fn with_metadata(
     mut options: SessionOptions,
     metadata: &MetadataMap,
 ) -> Result<SessionOptions, Error> {
-    for name in NAMES {
-        for header in [format!("x-liquid-{name}"), format!("x-liquid-{}", name.replace('_', "-"))] {
-            if let Some(value) = metadata.get(&header) {
-                let value = value.to_str().map_err(|_| {
-                    Error::invalid(format!("metadata `{header}` is not plain text"), "send plain ASCII text")
-                })?;
-                options.set(name, value)?;
-            }
-        }
+    let headers = metadata.keys().map(|key| match key {
+        KeyRef::Ascii(key) => key.as_str(),
+        KeyRef::Binary(key) => key.as_str(),
+    });
+    for header in headers {
+        let Some(name) = header.strip_prefix(HEADER_PREFIX) else { continue };
+        let value = metadata.get(header).map(|value| value.to_str()).transpose().map_err(|_| {
+            Error::invalid(format!("metadata `{}` is not plain text", clip(header)), "send plain ASCII text")
+        })?;
+        // A binary header has no text, and no option has a binary one's name.
+        options.set(&format!("liquid.{}", name.replace('-', "_")), value.unwrap_or_default())?;
     }
     Ok(options)
 }
@@ -217,6 +227,24 @@ mod tests {
         assert_eq!(options.deadline_ms, Some(5));
         metadata.insert("x-liquid-min-sites", "none".parse().unwrap());
         assert!(with_metadata(SessionOptions::default(), &metadata).is_err());
+    }
+
+    #[test]
+    fn a_misspelt_option_in_metadata_is_no_option() {
+        for (header, named) in
+            [("x-liquid-min_site", "`liquid.min_site`"), ("x-liquid-purpos", "`liquid.purpos`")]
+        {
+            let mut metadata = MetadataMap::new();
+            metadata.insert(header, "3".parse().unwrap());
+            let error = with_metadata(SessionOptions::default(), &metadata).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("`liquid.min_sites`"), "{error}");
+        }
+        let mut metadata = MetadataMap::new();
+        metadata.insert_bin("x-liquid-purpose-bin", tonic::metadata::MetadataValue::from_bytes(b"care"));
+        assert!(with_metadata(SessionOptions::default(), &metadata).is_err());
+        let mut metadata = MetadataMap::new();
+        metadata.insert("x-liquidity", "3".parse().unwrap());
+        assert_eq!(with_metadata(SessionOptions::default(), &metadata), Ok(SessionOptions::default()));
     }
 
     #[test]

@@ -28,6 +28,19 @@ pub fn without_literals(sql: &str) -> String {
         .collect()
 }
 
+/// At most so many bytes of a text, which says so where it goes on.
+pub fn shortened(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(end);
+        text.push_str(CUT);
+    }
+    text
+}
+
+/// What ends a text that was cut.
+pub const CUT: &str = " … (cut)";
+
 /// The text with `?` placeholders numbered, `$1`, `$2`, …, and how many values it needs.
 pub(super) fn numbered(sql: &str) -> (String, usize) {
     let (mut text, mut questions, mut highest) = (String::with_capacity(sql.len()), 0_usize, 0_usize);
@@ -65,6 +78,12 @@ pub(super) fn set_option(sql: &str) -> Result<Option<(String, String)>, Error> {
     if !first.eq_ignore_ascii_case("set") || !names_ours {
         return Ok(None);
     }
+    if !is_one(sql) {
+        return Err(Error::invalid(
+            "more than one statement was sent",
+            "send one statement at a time, `SET` alone and then the query",
+        ));
+    }
     let wrong = || Error::invalid("the SET statement is not understood", "write `SET liquid.purpose = '…'`");
     let end = rest.find(|c: char| c == '=' || c.is_whitespace()).ok_or_else(wrong)?;
     let (name, rest) = rest.split_at_checked(end).ok_or_else(wrong)?;
@@ -77,8 +96,9 @@ pub(super) fn set_option(sql: &str) -> Result<Option<(String, String)>, Error> {
         },
     };
     let value = value.trim();
-    let value = match value.strip_prefix('\'').and_then(|v| v.strip_suffix('\'')) {
-        Some(quoted) => quoted.replace("''", "'"),
+    let inner = value.strip_prefix('\'').and_then(|v| v.strip_suffix('\''));
+    let value = match inner.filter(|_| quoted(value, '\'', false) == value.len()) {
+        Some(inner) => inner.replace("''", "'"),
         None if !value.is_empty()
             && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) =>
         {
@@ -87,6 +107,16 @@ pub(super) fn set_option(sql: &str) -> Result<Option<(String, String)>, Error> {
         None => return Err(wrong()),
     };
     Ok(Some((name.replace('"', "").to_ascii_lowercase(), value)))
+}
+
+/// True where nothing but white space and comments follows the first semicolon that ends a statement.
+fn is_one(sql: &str) -> bool {
+    let mut rest = pieces(sql).skip_while(|piece| *piece != Piece::Plain(";"));
+    rest.all(|piece| match piece {
+        Piece::Comment(_) => true,
+        Piece::Plain(text) => text.trim_matches(|c: char| c == ';' || c.is_whitespace()).is_empty(),
+        Piece::Literal(_) | Piece::Placeholder(_) => false,
+    })
 }
 
 fn pieces(sql: &str) -> impl Iterator<Item = Piece<'_>> {
@@ -246,7 +276,29 @@ mod tests {
         assert_eq!(set("SET datafusion.x = 1"), None);
         assert_eq!(set("SELECT 1"), None);
         assert!(set_option("SET liquid.purpose 'care'").is_err());
-        assert!(set_option("SET liquid.purpose = care; DROP TABLE t").is_err());
+        assert_eq!(set("SET liquid.purpose = 'a;b';; -- why"), value("liquid.purpose", "a;b"));
+        assert!(set_option("SET liquid.purpose = 'a' 'b'").is_err());
+    }
+
+    #[test]
+    fn a_set_and_a_query_are_two_statements() {
+        for sql in [
+            "SET liquid.purpose = 'care'; SELECT 1",
+            "SET liquid.purpose = care; DROP TABLE t",
+            "SET liquid.purpose = 'a'; SELECT 'b'",
+            "SET liquid.min_sites = 3; SET liquid.purpose = 'care';",
+        ] {
+            let error = set_option(sql).unwrap_err().to_string();
+            assert!(error.contains("one statement at a time"), "{sql}: {error}");
+        }
+        assert_eq!(set_option("SELECT 1; SELECT 2").unwrap(), None, "the planner says what is wrong with it");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_so() {
+        assert_eq!(shortened("abc".to_owned(), 3), "abc");
+        assert_eq!(shortened("abcd".to_owned(), 3), format!("abc{CUT}"));
+        assert_eq!(shortened("aä".to_owned(), 2), format!("a{CUT}"));
     }
 
     proptest! {

@@ -15,9 +15,11 @@ use liquid_policy::id::RequestId;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::Statement;
 use super::options::SessionOptions;
+use crate::channel::Token;
 use crate::error::Error;
 use crate::parameter::Parameter;
 use crate::request::SiteRequest;
@@ -37,7 +39,8 @@ impl Ticket {
     }
 
     pub(super) fn decode(handle: &[u8]) -> Result<Self, Error> {
-        serde_json::from_slice(handle).map_err(|_| unknown())
+        let ticket: Self = serde_json::from_slice(handle).map_err(|_| unknown())?;
+        if is_request_id(&ticket.statement.id) { Ok(ticket) } else { Err(unknown()) }
     }
 }
 
@@ -46,8 +49,16 @@ fn unknown() -> Error {
 }
 
 /// A fresh request id.
-pub(super) fn request_id() -> RequestId {
-    RequestId::new(uuid::Uuid::now_v7().to_string())
+pub fn request_id() -> RequestId {
+    RequestId::new(Uuid::now_v7().to_string())
+}
+
+/// Whether an id is of the form that we give: a UUID, at a site with the number of the cut behind it. Whoever sends a
+/// ticket chooses what stands in it, and ids are kept in lists and logs.
+fn is_request_id(id: &RequestId) -> bool {
+    let Some((uuid, cut)) = id.as_str().split_at_checked(36) else { return false };
+    let is_cut = |cut: &str| (1..=4).contains(&cut.len()) && cut.bytes().all(|byte| byte.is_ascii_digit());
+    Uuid::try_parse(uuid).is_ok() && (cut.is_empty() || cut.strip_prefix('-').is_some_and(is_cut))
 }
 
 /// The type under which an envelope stands in a ticket.
@@ -67,7 +78,8 @@ pub(super) fn site_request(any: &Any) -> Result<SiteRequest, Error> {
     if any.type_url != SITE_REQUEST {
         return Err(unknown());
     }
-    serde_json::from_slice(&any.value).map_err(|_| unknown())
+    let request: SiteRequest = serde_json::from_slice(&any.value).map_err(|_| unknown())?;
+    if is_request_id(&request.id) { Ok(request) } else { Err(unknown()) }
 }
 
 /// The values that a client bound: one row.
@@ -123,26 +135,29 @@ fn unusable(number: usize, what: &str) -> Error {
     )
 }
 
-/// Requests that are being answered, so that they can be cancelled. Whoever knows an id may: it was made for them.
+/// Requests that are being answered, so that whoever asked can cancel them: by caller and id, since an id gives no right.
 #[derive(Clone, Default)]
-pub(super) struct Running(Arc<Mutex<HashMap<RequestId, Arc<Notify>>>>);
+pub(super) struct Running(Arc<Mutex<HashMap<Key, Arc<Notify>>>>);
+
+/// The caller's token, and the request.
+type Key = (String, RequestId);
 
 /// One of them; it leaves the list when this is dropped.
 pub(super) struct Entry {
     running: Running,
-    id: RequestId,
+    key: Key,
     pub(super) cancelled: Arc<Notify>,
 }
 
 impl Running {
-    pub(super) fn enter(&self, id: &RequestId) -> Entry {
-        let cancelled = Arc::new(Notify::new());
-        self.lock().insert(id.clone(), Arc::clone(&cancelled));
-        Entry { running: self.clone(), id: id.clone(), cancelled }
+    pub(super) fn enter(&self, caller: Option<&Token>, id: &RequestId) -> Entry {
+        let (key, cancelled) = (key(caller, id.clone()), Arc::new(Notify::new()));
+        self.lock().insert(key.clone(), Arc::clone(&cancelled));
+        Entry { running: self.clone(), key, cancelled }
     }
 
-    /// Cancels the request of a flight; false where it is not running.
-    pub(super) fn cancel(&self, info: &FlightInfo) -> bool {
+    /// Cancels this caller's request of a flight; false where it is not running.
+    pub(super) fn cancel(&self, caller: Option<&Token>, info: &FlightInfo) -> bool {
         let id = info.endpoint.first().and_then(|endpoint| {
             let any = Any::decode(endpoint.ticket.as_ref()?.ticket.as_ref()).ok()?;
             match Command::try_from(any).ok()? {
@@ -152,11 +167,11 @@ impl Running {
                 _ => None,
             }
         });
-        let found = id.and_then(|id| self.lock().get(&id).cloned());
+        let found = id.and_then(|id| self.lock().get(&key(caller, id)).cloned());
         found.inspect(|cancelled| cancelled.notify_one()).is_some()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, Arc<Notify>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Notify>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,10 +179,14 @@ impl Running {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut running = self.running.lock();
-        if running.get(&self.id).is_some_and(|kept| Arc::ptr_eq(kept, &self.cancelled)) {
-            running.remove(&self.id);
+        if running.get(&self.key).is_some_and(|kept| Arc::ptr_eq(kept, &self.cancelled)) {
+            running.remove(&self.key);
         }
     }
+}
+
+fn key(caller: Option<&Token>, id: RequestId) -> Key {
+    (caller.map_or("", Token::secret).to_owned(), id)
 }
 
 #[cfg(test)]
@@ -207,7 +226,19 @@ mod tests {
     #[test]
     fn a_request_leaves_the_list_when_it_ends() {
         let running = Running::default();
-        drop(running.enter(&request_id()));
+        drop(running.enter(None, &request_id()));
         assert!(running.lock().is_empty());
+    }
+
+    #[test]
+    fn only_ids_of_our_own_form_pass() {
+        let own = request_id();
+        assert!(is_request_id(&own) && is_request_id(&format!("{own}-0").as_str().into()));
+        let long = "a".repeat(200_000);
+        for other in ["", "r1", &long, &format!("{own}-"), &format!("{own}-a"), &format!("{own}-12345")] {
+            assert!(!is_request_id(&other.into()), "{}", other.len());
+        }
+        let simple = own.as_str().replace('-', "");
+        assert!(!is_request_id(&format!("{simple}-123").as_str().into()), "no other spelling of a UUID");
     }
 }

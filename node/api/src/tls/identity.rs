@@ -70,8 +70,6 @@ impl From<Identity> for String {
 pub struct PeerCertificate {
     /// Whom it speaks for.
     pub identity: Identity,
-    /// Its serial number, in hex, for logs.
-    pub serial: String,
 }
 
 impl PeerCertificate {
@@ -95,7 +93,7 @@ impl PeerCertificate {
             })
             .collect();
         match uris.as_slice() {
-            [uri] => Ok(Self { identity: uri.parse()?, serial: parsed.raw_serial_as_string() }),
+            [uri] => Ok(Self { identity: uri.parse()? }),
             [] => Err(Error::new("the certificate names no party", fix)),
             _ => Err(Error::new("the certificate names more than one party", fix)),
         }

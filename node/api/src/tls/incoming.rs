@@ -60,8 +60,6 @@ impl Default for Limits {
 /// Who is at the other end, in the extensions of every request.
 #[derive(Debug, Clone)]
 pub struct PeerInfo {
-    /// Their address, for logs.
-    pub address: SocketAddr,
     /// Their certificate, if they presented one.
     pub certificate: Option<PeerCertificate>,
     /// What callers on this connection have set for it.
@@ -111,7 +109,7 @@ async fn accept(
         };
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
-            match tokio::time::timeout(limits.handshake, handshake(&acceptor, stream, address)).await {
+            match tokio::time::timeout(limits.handshake, handshake(&acceptor, stream)).await {
                 Ok(Ok((stream, peer))) => {
                     // The server has stopped if nobody receives.
                     let _ = sender.send(Ok(Connection { stream, peer, _place: place })).await;
@@ -126,13 +124,12 @@ async fn accept(
 async fn handshake(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
-    address: SocketAddr,
 ) -> io::Result<(TlsStream<TcpStream>, PeerInfo)> {
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let presented = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = presented.map(PeerCertificate::read).transpose().map_err(io::Error::other)?;
-    Ok((stream, PeerInfo { address, certificate, options: ConnectionOptions::default() }))
+    Ok((stream, PeerInfo { certificate, options: ConnectionOptions::default() }))
 }
 
 /// A gRPC server with every HTTP/2 limit set: left alone, several of them mean "no limit".

@@ -10,7 +10,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::Deserialize;
 
-use super::Error;
+use super::{Error, Identity, PeerCertificate};
 
 /// Where certificate, key and authority lie.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -30,15 +30,6 @@ pub struct Material {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     roots: Arc<RootCertStore>,
-}
-
-/// Whether a server asks for a client certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientCertificate {
-    /// It may come; if it comes it must be good.
-    Optional,
-    /// There is no connection without one.
-    Required,
 }
 
 /// Makes `ring` the process's provider. Call it first in `main`; calling it again does no harm.
@@ -114,17 +105,24 @@ fn unreadable(path: &Path, what: &str, error: &rustls::pki_types::pem::Error) ->
 }
 
 impl Material {
-    /// A server's configuration.
+    /// Whom our own certificate speaks for.
+    ///
+    /// # Errors
+    /// Where it names nobody, or more than one.
+    pub fn identity(&self) -> Result<Identity, Error> {
+        let own = self.chain.first().ok_or_else(|| unusable("certificate", &"there is none"))?;
+        PeerCertificate::read(own).map(|own| own.identity)
+    }
+
+    /// A server's configuration. A client's certificate may come, and must be good if it does: analysts have none.
     ///
     /// # Errors
     /// Where certificate and key do not belong together.
-    pub fn server(&self, client: ClientCertificate) -> Result<Arc<ServerConfig>, Error> {
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider());
-        let verifier = match client {
-            ClientCertificate::Optional => verifier.allow_unauthenticated(),
-            ClientCertificate::Required => verifier,
-        };
-        let verifier = verifier.build().map_err(|e| unusable("authority", &e))?;
+    pub fn server(&self) -> Result<Arc<ServerConfig>, Error> {
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
+            .allow_unauthenticated()
+            .build()
+            .map_err(|e| unusable("authority", &e))?;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|e| unusable("TLS version", &e))?

@@ -1,4 +1,4 @@
-//! The one way from Arrow IPC bytes of another process to a batch: every length, count and type is held against the
+//! Arrow IPC between processes. The one way from the bytes of another to a batch: every length, count and type is held against the
 //! bytes that are there before Arrow's own decoder sees them, since that decoder trusts them.
 //!
 //! Compressed bodies, dictionaries and nested types do not pass: no message between Liquid's processes has them.
@@ -10,7 +10,9 @@ use std::sync::Arc;
 use arrow::buffer::Buffer;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use arrow::ipc::reader::read_record_batch;
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamWriter};
 use arrow::ipc::{self, MessageHeader, MetadataVersion, root_as_message};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
@@ -42,6 +44,23 @@ impl Unacceptable {
     pub fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
+}
+
+/// Encodes a batch as one uncompressed stream, for a process of our own at the other end of a pipe.
+///
+/// # Errors
+/// Where Arrow cannot encode it.
+pub fn encode(batch: &RecordBatch) -> Result<Bytes, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref())?;
+    writer.write(batch)?;
+    Ok(writer.into_inner()?.into())
+}
+
+/// Encodes a schema as an IPC message without its length before it.
+pub fn encode_schema(schema: &Schema) -> Vec<u8> {
+    let (mut tracker, options) = (DictionaryTracker::new(false), IpcWriteOptions::default());
+    let data = IpcDataGenerator::default();
+    data.schema_to_bytes_with_dictionary_tracker(schema, &mut tracker, &options).ipc_message
 }
 
 /// Decodes a stream into one batch. `expect` sees the schema before any row is read and says what is wrong with it.

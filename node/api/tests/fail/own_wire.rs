@@ -7,7 +7,7 @@ use liquid_node_api::wire::{Encoded, IntoWire};
 pub struct Mine(pub RecordBatch);
 
 impl IntoWire for Mine {
-    fn into_wire(self, _: bool) -> Result<Encoded, Error> {
+    fn into_wire(self, _: bool, _: Option<&str>) -> Result<Encoded, Error> {
         Err(Error::invalid("", ""))
     }
 }

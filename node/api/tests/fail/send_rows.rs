@@ -4,5 +4,5 @@ use arrow::record_batch::RecordBatch;
 use liquid_node_api::wire::{Encoded, IntoWire};
 
 pub fn leak(rows: RecordBatch) -> Option<Encoded> {
-    rows.into_wire(false).ok()
+    rows.into_wire(false, None).ok()
 }

@@ -16,7 +16,7 @@ use liquid_node_api::request::SiteRequest;
 use liquid_node_api::sql::{
     self, Answer, Backend, CATALOGUE_ACTION, PublishedTable, SessionOptions, Statement,
 };
-use liquid_node_api::tls::{ClientCertificate, Limits, PeerCertificate, Target, connect, listen};
+use liquid_node_api::tls::{Limits, PeerCertificate, Target, connect, listen};
 use liquid_node_api::wire::Combined;
 use liquid_policy::{Code, Refusal};
 use tokio::sync::oneshot;
@@ -25,6 +25,8 @@ use tonic::transport::Channel;
 use crate::certificates::Authority;
 
 pub(crate) const TOKEN: &str = "good";
+/// Another caller's.
+pub(crate) const OTHER: &str = "good too";
 
 #[derive(Default)]
 pub(crate) struct Fake {
@@ -139,7 +141,7 @@ impl Backend for Fake {
         options: SessionOptions,
     ) -> Result<Session, Error> {
         match token {
-            Some(token) if token.secret() == TOKEN => Ok(Session { options, peer }),
+            Some(token) if [TOKEN, OTHER].contains(&token.secret()) => Ok(Session { options, peer }),
             _ => Err(Error::unauthenticated("the token is not known", "get another")),
         }
     }
@@ -226,7 +228,7 @@ impl Server {
         let listener = listen(([127, 0, 0, 1], port).into()).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel::<()>();
-        let config = tls.server(ClientCertificate::Optional).unwrap();
+        let config = tls.server().unwrap();
         let ended = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
             sql::serve(fake, listener, config, limits, shutdown).await.is_ok()

@@ -14,10 +14,13 @@ use liquid_node_api::wire::gate::{Quota, decode};
 
 use crate::backend::{Fake, Server, TOKEN};
 
+/// A coordinator's id, with the number of the cut.
+const ID: &str = "0190b3a2-7c00-7000-8000-000000000001-0";
+
 fn request(sql: &str, deadline_ms: u64) -> SiteRequest {
     SiteRequest {
         dialect: DIALECT,
-        id: "r1".into(),
+        id: ID.into(),
         sql: sql.to_owned(),
         parameters: vec![],
         purpose: None,
@@ -38,7 +41,7 @@ async fn start(rows: usize) -> (Server, FlightChannel, Token) {
 async fn an_answer_arrives_undecoded_with_its_report() {
     let (_server, channel, token) = start(3).await;
     let answer = channel.ask(&token, request("SELECT 1", 5_000)).await.unwrap();
-    assert_eq!(answer.report.request.as_str(), "r1");
+    assert_eq!(answer.report.request.as_str(), ID);
     let batch = decode(&answer.ipc, &Quota::default(), |_| Ok(())).unwrap();
     assert_eq!(batch.num_columns(), 4, "two values, two marks");
     assert_eq!(batch.column(1).as_primitive::<Int64Type>().value(2), 2);
@@ -72,6 +75,16 @@ async fn what_is_late_garbled_or_too_much_counts_as_missing() {
     let begun = Instant::now();
     missing(channel.ask(&token, request("slow", 100)).await.unwrap_err(), "in time");
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn an_id_of_another_form_is_not_taken() {
+    let (_server, channel, token) = start(1).await;
+    for id in ["r1".to_owned(), "a".repeat(200_000), format!("{ID}-0")] {
+        let request = SiteRequest { id: id.as_str().into(), ..request("SELECT 1", 5_000) };
+        let error = channel.ask(&token, request).await.unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    }
 }
 
 #[tokio::test]

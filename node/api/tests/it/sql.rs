@@ -10,8 +10,8 @@ use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{
-    CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo,
-    CommandStatementQuery, ProstMessageExt, SqlInfo,
+    Any, CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo,
+    CommandStatementQuery, ProstMessageExt, SqlInfo, TicketStatementQuery,
 };
 use arrow_flight::{
     Action, CancelFlightInfoRequest, CancelFlightInfoResult, FlightClient, FlightData, FlightDescriptor,
@@ -22,10 +22,11 @@ use liquid_node_api::Error;
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::sql::Marks;
 use liquid_node_api::tls::Limits;
+use liquid_node_api::wire;
 use prost::Message;
 use tonic::transport::Channel;
 
-use crate::backend::{Fake, Server, TOKEN};
+use crate::backend::{Fake, OTHER, Server, TOKEN};
 
 async fn start(rows: usize) -> (Arc<Fake>, Server, FlightSqlServiceClient<Channel>) {
     let fake = Fake::with_rows(rows);
@@ -67,7 +68,7 @@ async fn a_statement_is_described_and_answered_alike() {
         client.execute("SELECT sex, count(*) FROM cardiac GROUP BY sex".to_owned(), None).await.unwrap();
     let described = Schema::try_from(IpcMessage(info.schema.clone())).unwrap();
     let batches = fetch(&mut client, &info).await.unwrap();
-    assert_eq!(*batches[0].schema(), described);
+    assert_eq!(batches[0].schema().fields(), described.fields());
     assert!(described.fields().iter().all(|f| f.is_nullable()), "every column is nullable");
     let counts = batches[0].column(1).as_primitive::<Int64Type>();
     assert_eq!(counts, &Int64Array::from(vec![Some(0), None, Some(2)]));
@@ -94,6 +95,14 @@ async fn what_is_said_of_an_answer_lies_in_its_last_message() {
         assert_eq!(last.app_metadata.as_ref(), b"{\"withheld\":1}");
         assert!(others.iter().all(|m| m.app_metadata.is_empty()));
         let batches = fetch(&mut client, &info).await.unwrap();
+        assert_eq!(
+            batches[0].schema().metadata()[wire::REPORT],
+            "{\"withheld\":1}",
+            "readers keep the schema"
+        );
+        let described = Schema::try_from(IpcMessage(info.schema.clone())).unwrap();
+        let id = format!("\"{}\"}}", described.metadata()[wire::REQUEST]);
+        assert!(info.app_metadata.ends_with(id.as_bytes()), "the id leads to what is said of the answer");
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows);
     }
 }
@@ -185,6 +194,13 @@ async fn options_come_by_metadata_by_statement_and_by_action() {
 
     let error = client.execute("SET liquid.purpos = 'care'".to_owned(), None).await.unwrap_err();
     assert!(typed(&error).to_string().contains("liquid.purpose"), "the options are named");
+    let mut misspelt = client.clone();
+    misspelt.set_header("x-liquid-min_site", "3");
+    let error = misspelt.execute("SELECT 1".to_owned(), None).await.unwrap_err();
+    assert!(typed(&error).to_string().contains("`liquid.min_sites`"), "in metadata too");
+    let two = "SET liquid.min_sites = 2; SELECT 1".to_owned();
+    let error = client.execute(two, None).await.unwrap_err();
+    assert!(typed(&error).to_string().contains("one statement at a time"));
 
     let mut other = FlightSqlServiceClient::new(server.anonymous());
     other.set_token(TOKEN.to_owned());
@@ -275,6 +291,17 @@ async fn a_running_request_is_cancelled_and_so_is_one_whose_caller_left() {
     wait_for(1).await;
     let request = CancelFlightInfoRequest::new(info.clone());
     let cancel = Action { r#type: "CancelFlightInfo".to_owned(), body: request.encode_to_vec().into() };
+    let mut stranger = FlightSqlServiceClient::new(server.anonymous());
+    stranger.set_token(OTHER.to_owned());
+    let answer = stranger.do_action(cancel.clone()).await.unwrap().message().await.unwrap().unwrap();
+    let status = CancelFlightInfoResult::decode(answer.body.as_ref()).unwrap().status;
+    assert_eq!(status, 3, "whoever knows the id of another's request has no right to it");
+    // Nor does the same id in their own ticket take its place.
+    let (mut beside, same) = (stranger.clone(), info.clone());
+    let besides = tokio::spawn(async move { fetch(&mut beside, &same).await });
+    wait_for(2).await;
+    besides.abort();
+    wait_for(1).await;
     let answer = client.do_action(cancel.clone()).await.unwrap().message().await.unwrap().unwrap();
     assert_eq!(CancelFlightInfoResult::decode(answer.body.as_ref()).unwrap().status, 2, "cancelling");
     assert!(asking.await.unwrap().is_err());
@@ -310,6 +337,28 @@ async fn forged_tickets_and_hostile_values_are_only_errors() {
     prepared.set_parameters(RecordBatch::try_from_iter([("a", two)]).unwrap()).unwrap();
     assert!(matches!(typed(&prepared.execute().await.unwrap_err()), Error::Invalid { .. }));
     run(&mut client, "SELECT 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ticket_with_an_id_of_ones_own_making_is_not_taken() {
+    let (fake, _server, mut client) = start(1).await;
+    let info = client.execute("SELECT 1".to_owned(), None).await.unwrap();
+    let any = Any::decode(info.endpoint[0].ticket.clone().unwrap().ticket).unwrap();
+    let query: TicketStatementQuery = any.unpack().unwrap().unwrap();
+    let mut handle: serde_json::Value = serde_json::from_slice(&query.statement_handle).unwrap();
+    let good = handle["statement"]["id"].clone();
+    let mut ask = async |id: serde_json::Value| {
+        handle["statement"]["id"] = id;
+        let statement_handle = serde_json::to_vec(&handle).unwrap().into();
+        let ticket = TicketStatementQuery { statement_handle }.as_any().encode_to_vec();
+        client.do_get(arrow_flight::Ticket::new(ticket)).await.map(|_| ())
+    };
+    ask(good).await.unwrap();
+    for id in ["a".repeat(200_000), "mine".to_owned(), String::new()] {
+        let error = ask(id.into()).await.unwrap_err();
+        assert!(matches!(typed(&error), Error::Invalid { .. }), "{error}");
+    }
+    assert_eq!(fake.answered.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -118,7 +118,10 @@ fn files_that_are_no_certificates_are_named() {
     says(liquid_node_api::tls::Files { cert: good.key.clone(), ..good.clone() }, "holds no certificate");
     let other = authority.files("other", &["liquid://site/b"]);
     let mixed = liquid_node_api::tls::Files { key: other.key, ..good };
-    assert!(mixed.load().unwrap().client().is_err(), "a key that is not the certificate's");
+    let mixed = mixed.load().unwrap();
+    assert!(mixed.client().is_err() && mixed.server().is_err(), "a key that is not the certificate's");
+    let nobody = authority.material("nobody", &[]).identity().unwrap_err().to_string();
+    assert!(nobody.contains("names no party"), "{nobody}");
 }
 
 #[test]

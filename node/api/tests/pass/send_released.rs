@@ -9,9 +9,9 @@ fn send<R: IntoWire>(_: Answer<R>) {}
 
 pub fn released(rows: Released<Table>) -> Option<Encoded> {
     send(Answer { rows: rows.clone(), metadata: String::new() });
-    rows.into_wire(true).ok()
+    rows.into_wire(true, None).ok()
 }
 
 pub fn combined(rows: RecordBatch) -> Option<Encoded> {
-    Combined::of_released_tables(rows).into_wire(false).ok()
+    Combined::of_released_tables(rows).into_wire(false, Some("{}")).ok()
 }

@@ -77,7 +77,7 @@ pub(crate) fn footprint(keys: &[&str], branches: &[usize]) -> Footprint {
     Footprint {
         table: "t".into(),
         filter: vec![],
-        groups: keys.iter().map(|key| GroupKey { columns: vec![(*key).into()], plain: true }).collect(),
+        groups: keys.iter().map(|key| GroupKey { columns: vec![(*key).into()] }).collect(),
         aggregates: branches.iter().map(aggregate).collect(),
     }
 }
@@ -131,12 +131,12 @@ pub(crate) fn withheld(batch: RecordBatch, layout: Layout) -> Withheld<Cells> {
 /// A released cell: its value, or none where it is withheld; the mark must say the same.
 pub(crate) fn cells(released: &Released<Table>) -> Vec<Vec<(Option<i64>, u8)>> {
     let table = released.get();
-    let (values, marks) = (table.values(), table.marks());
+    let (values, marks) = table.batch().columns().split_at(table.columns());
     (0..table.rows())
         .map(|row| {
             let cell = |column: usize| {
-                let values: &Int64Array = values.column(column).as_any().downcast_ref().expect("numbers");
-                let marks: &UInt8Array = marks.column(column).as_any().downcast_ref().expect("marks");
+                let values: &Int64Array = values[column].as_any().downcast_ref().expect("numbers");
+                let marks: &UInt8Array = marks[column].as_any().downcast_ref().expect("marks");
                 ((!values.is_null(row)).then(|| values.value(row)), marks.value(row))
             };
             (0..table.columns()).map(cell).collect()

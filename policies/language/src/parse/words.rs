@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Problem;
 use super::tree::Tree;
+use crate::refusal::list;
 
 /// An error of text that is not TOML at all.
 pub(super) fn syntax(error: &toml::de::Error) -> Problem {
@@ -120,10 +121,6 @@ fn quoted(rest: &str) -> (String, Vec<String>) {
     let mut names = rest.split('`').step_by(2).map(str::to_owned);
     let first = names.next().unwrap_or_default();
     (first, names.filter(|name| !name.is_empty()).collect())
-}
-
-fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The known name that is one or two slips of the pen away.

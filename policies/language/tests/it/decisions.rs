@@ -90,8 +90,7 @@ fn case(conditions: &[&str], branches: &[&[&str]]) -> Argument {
 /// Every position in which a column `x` can stand, with what the agreement must say of it there, written down a second
 /// time and in another way than the code: the uses of which one is needed, and whether sums must be granted.
 fn positions() -> Vec<(Footprint, &'static [Use], bool, Code)> {
-    let group =
-        |plain| Footprint { groups: vec![GroupKey { columns: columns(&["sex", "x"]), plain }], ..empty() };
+    let group = Footprint { groups: vec![GroupKey { columns: columns(&["sex", "x"]) }], ..empty() };
     let mut positions = vec![
         (
             Footprint { filter: columns(&["sex", "x"]), ..empty() },
@@ -99,8 +98,7 @@ fn positions() -> Vec<(Footprint, &'static [Use], bool, Code)> {
             false,
             Code::LiteralCompare,
         ),
-        (group(true), &[Use::Group], false, Code::ColumnUse),
-        (group(false), &[Use::Group], false, Code::ColumnUse),
+        (group, &[Use::Group], false, Code::ColumnUse),
         (computes(Function::Count, Argument::Rows, &["x"]), &[Use::Filter], false, Code::LiteralCompare),
         (computes(Function::Count, term(&[]), &["x"]), &[Use::Filter], false, Code::LiteralCompare),
         (computes(Function::Count, case(&["x"], &[&[]]), &[]), &[Use::Filter], false, Code::LiteralCompare),
@@ -281,7 +279,7 @@ fn argument() -> impl Strategy<Value = Argument> {
 fn footprints() -> impl Strategy<Value = Footprint> {
     let aggregate = (prop::sample::select(FUNCTIONS.to_vec()), argument(), some(1))
         .prop_map(|(function, argument, filter)| Aggregate { function, argument, filter });
-    let key = (some(2), any::<bool>()).prop_map(|(columns, plain)| GroupKey { columns, plain });
+    let key = some(2).prop_map(|columns| GroupKey { columns });
     (some(2), prop::collection::vec(key, 0..2), prop::collection::vec(aggregate, 0..3))
         .prop_map(|(filter, groups, aggregates)| Footprint { table: "t".into(), filter, groups, aggregates })
 }
