@@ -17,12 +17,10 @@ use liquid_node_api::child::{self, Pool, PoolSettings, Program, Start};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::sql;
-use liquid_node_api::tls::{self, Identity, Limits, PeerCertificate, Target};
+use liquid_node_api::tls::{self, Identity, Limits, Target};
 use liquid_node_api::worker::Worker;
 use liquid_policy::admit::{Caller, open_to};
 use liquid_policy::signature::Signed;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio::net::TcpListener;
 
 use crate::Error;
@@ -68,11 +66,7 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     let file = config.to_owned();
     let config = liquid_node::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.node.listen).await?;
-    // What is wrong with it is said before `ready`, not after.
-    drop(config.tls.load().and_then(|material| material.server()).map_err(part)?);
-    speaks_for(&config.tls, "this node", "correct `site` in `[node]`", |identity| {
-        *identity == Identity::Site(config.node.site.clone())
-    })?;
+    config.check_tls().map_err(part)?; // what is wrong with it is said before `ready`, not after
     let (engines, fatal): (Arc<dyn Start<Ask, Told>>, _) = match workers {
         Workers::Processes(binary) => (Arc::new(engine(binary, &file)), end_process as fn(&str)),
         Workers::InProcess => (engine_here(&file, &config)?, note_fatal as fn(&str)),
@@ -95,11 +89,9 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
 pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     let config = liquid_coordinator::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.coordinator.listen).await?;
+    config.check_tls().map_err(part)?;
     let material = config.tls.load().map_err(part)?;
     let (server, client) = (material.server().map_err(part)?, material.client().map_err(part)?);
-    speaks_for(&config.tls, "this coordinator", "set `cert` in `[tls]`", |identity| {
-        matches!(identity, Identity::Coordinator(_))
-    })?;
     let mut members = Vec::new();
     for site in config.sites {
         let identity = Some(Identity::Site(site.name.clone()));
@@ -171,24 +163,6 @@ fn engine_here(file: &Path, config: &liquid_node::Config) -> Result<Arc<dyn Star
             Ok(worker)
         }
     }))
-}
-
-/// Peers insist on the party that a certificate names: with another's, a part would be up and of no use to anybody.
-fn speaks_for(
-    files: &tls::Files,
-    whom: &str,
-    otherwise: &str,
-    right: impl Fn(&Identity) -> bool,
-) -> Result<(), Error> {
-    let named = |error: &dyn std::fmt::Display| Error::Part(format!("`{}`: {error}", files.cert.display()));
-    let certificate = CertificateDer::from_pem_file(&files.cert).map_err(|error| named(&error))?;
-    let identity = PeerCertificate::read(&certificate).map_err(|error| named(&error))?.identity;
-    if right(&identity) {
-        return Ok(());
-    }
-    Err(named(&format!(
-        "the certificate speaks for `{identity}`, not for {whom}; give {whom} one of its own, or {otherwise}"
-    )))
 }
 
 /// Whether anybody may ask anything under it today.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use liquid_node_api::engine::Caps;
 use serde::{Deserialize, Serialize};
 
 /// A site's data and what queries over it may cost.
@@ -36,12 +35,6 @@ pub struct EngineConfig {
     /// Threads that one query uses.
     #[serde(default = "threads")]
     pub threads: usize,
-    /// The most memory that the large operators of one query may take, in bytes.
-    #[serde(default = "memory_bytes")]
-    pub memory_bytes: u64,
-    /// The most rows that a result may have before disclosure rules are applied.
-    #[serde(default = "rows")]
-    pub rows: u64,
 }
 
 /// One raw source.
@@ -82,26 +75,8 @@ impl EngineConfig {
         }
         self
     }
-
-    /// What a request may take: its own caps, and never more than the operator's.
-    pub(crate) fn cap(&self, asked: &Caps) -> Caps {
-        Caps { memory_bytes: asked.memory_bytes.min(self.memory_bytes), rows: asked.rows.min(self.rows) }
-    }
-
-    /// The operator's own caps.
-    pub(crate) fn caps(&self) -> Caps {
-        Caps { memory_bytes: self.memory_bytes, rows: self.rows }
-    }
 }
 
 fn threads() -> usize {
     2
-}
-
-fn memory_bytes() -> u64 {
-    1 << 30
-}
-
-fn rows() -> u64 {
-    1_000_000
 }

@@ -59,10 +59,10 @@ pub(crate) async fn finish_here(
     // One partition: released tables are small, and rows keep their order.
     let session = session(1, caps)?;
     let plan = bind_tables(marked.plan, find).map_err(Failure::plan)?;
-    let batch = collect(&session, plan, caps).await?;
+    let batch = collect(&session, plan, caps).await.map_err(Failure::over_released_values)?;
     let batch = nullable(&batch, batch.num_columns() / 2)?;
     let plan = bind_tables(marked.rows_may_be_missing, find).map_err(Failure::plan)?;
-    let flag = collect(&session, plan, caps).await?;
+    let flag = collect(&session, plan, caps).await.map_err(Failure::over_released_values)?;
     let rows_may_be_missing = flag
         .columns()
         .first()

@@ -102,8 +102,7 @@ impl LocalEngine {
     ) -> Result<(Told, Vec<Bytes>), Failure> {
         let request = self.planned(plan)?;
         self.refresh().await?;
-        let (opened, config, caps) =
-            (Arc::clone(&self.opened), Arc::clone(&self.config), self.config.cap(caps));
+        let (opened, config, caps) = (Arc::clone(&self.opened), Arc::clone(&self.config), caps.clone());
         let work = async move {
             let query = &request.cuts.get(cut).ok_or_else(|| Failure::engine("there is no such cut"))?.query;
             if query.table != obligations.table {
@@ -131,7 +130,7 @@ impl LocalEngine {
         caps: &Caps,
     ) -> Result<(Told, Vec<Bytes>), Failure> {
         let request = self.planned(plan)?;
-        let caps = self.config.cap(caps);
+        let caps = caps.clone();
         let tables = attached
             .iter()
             .enumerate()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use liquid_node_api::catalogue::Model;
+use liquid_node_api::engine::Caps;
 use liquid_policy::id::TableName;
 use ring::digest::{Context, SHA256};
 
@@ -30,13 +31,16 @@ pub(crate) struct Opened {
     pub(crate) checked: Checked,
 }
 
+/// What opening a site's files may take; questions bring caps of their own.
+const OPENING: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
+
 /// Reads model and views, registers the sources, and holds all of them against each other.
 pub(crate) async fn open(config: &EngineConfig) -> Result<Opened, OpenError> {
     let stamp = sources::stamp(&config.sources)?;
     let model_text = read("model", &config.model)?;
     let model = parse_model(&model_text, &config.model)?;
-    let session = session::session(config.threads, &config.caps())
-        .map_err(|error| OpenError::Start(error.to_string()))?;
+    let session =
+        session::session(config.threads, &OPENING).map_err(|error| OpenError::Start(error.to_string()))?;
     for source in &config.sources {
         sources::register(&session, source).await?;
     }

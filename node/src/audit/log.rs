@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use liquid_policy::Footprint;
 use liquid_policy::id::{RequestId, SiteName};
 
@@ -38,7 +37,7 @@ pub enum LogError {
 pub type Fatal = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The time now.
-pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+pub use liquid_node_api::Clock as Now;
 
 /// The log of one node. Clones write to the same file.
 #[derive(Clone)]

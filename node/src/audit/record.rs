@@ -88,8 +88,8 @@ pub struct Asked {
     pub agreement: Option<AgreementId>,
     /// And which version of it.
     pub hash: Option<AgreementHash>,
-    /// The SQL with `?` in place of every literal and a space in place of every comment; none where it is longer than
-    /// 16 KiB, so that nobody fills the disk with it.
+    /// The SQL with `?` in place of every literal and a space in place of every comment; of a long one its beginning, so
+    /// that nobody fills the disk with it.
     pub sql: Option<String>,
     /// SHA-256 over the SQL as it came and its bound values, keyed with the site's audit key: a repeat can be
     /// recognised by the site, a guess cannot be checked by anybody else.

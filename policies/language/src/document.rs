@@ -39,6 +39,11 @@ impl Agreement {
         &self.version
     }
 
+    /// Its title, or its id where it has none.
+    pub fn title(&self) -> &str {
+        self.file.agreement.title.as_deref().unwrap_or(self.id.as_str())
+    }
+
     /// The purposes that a request may name.
     pub fn purposes(&self) -> &BTreeSet<Purpose> {
         &self.purposes
