@@ -152,6 +152,12 @@ pub(crate) struct Init {
     /// The folder to write; it must not hold anything yet
     #[arg(value_name = "DIR", default_value = "liquid")]
     pub(crate) folder: PathBuf,
+    /// Add a site to the federation that `init` wrote into this folder
+    #[arg(long, value_name = "DIR", requires = "site", conflicts_with = "folder")]
+    pub(crate) join: Option<PathBuf>,
+    /// The new site's name
+    #[arg(long, value_name = "NAME", requires = "join")]
+    pub(crate) site: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ use liquid_local::authority::CERTIFICATE_DAYS;
 use liquid_local::folder::{Folder, TOKEN_DAYS};
 use liquid_local::{keys, starter};
 
+use crate::args::Init;
 use crate::failure::Failure;
 use crate::terminal::{Paint, say};
 
@@ -18,7 +19,11 @@ const SITE_PORT: u16 = 7434;
 ///
 /// # Errors
 /// Where it holds something already, or cannot be written.
-pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn run(init: &Init) -> Result<(), Failure> {
+    if let (Some(folder), Some(site)) = (&init.join, &init.site) {
+        return join(folder, site);
+    }
+    let folder = &init.folder;
     let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || folder.is_file() {
         return Err(Failure::here(
@@ -31,6 +36,21 @@ pub(crate) fn run(folder: &Path) -> Result<(), Failure> {
     for line in next_steps(&program, &folder.display().to_string(), &site, Paint::stdout()) {
         say(&line);
     }
+    Ok(())
+}
+
+/// Adds a site to a folder that was written before.
+fn join(folder: &Path, site: &str) -> Result<(), Failure> {
+    let config = liquid_local::join::join(folder, site, SITE_PORT)?;
+    say(&format!(
+        "The site {site} begins as a copy of the first one. Start its node, and the coordinator again:"
+    ));
+    say("");
+    let paint = Paint::stdout();
+    let program = std::env::args().next().unwrap_or_else(|| "liquid".to_owned());
+    say(&format!("  {}", paint.code(&format!("{program} node --config {}", config.display()))));
+    let coordinator = folder.join("coordinator/coordinator.toml");
+    say(&format!("  {}", paint.code(&format!("{program} coordinator --config {}", coordinator.display()))));
     Ok(())
 }
 
@@ -78,6 +98,8 @@ fn next_steps(program: &str, folder: &str, site: &str, paint: Paint) -> Vec<Stri
              --role data-protection-officer --key-id own-1 --key {folder}/keys/own.key --replace"
         )),
         "  4. end the node with Ctrl-C and start it again: it reads all of these when it starts".to_owned(),
+        "  5. another site on this machine, with the same agreement and a copy of the data to replace:".to_owned(),
+        command(format!("{program} init --join {folder} --site second")),
         String::new(),
         format!("The token is good until {}. A fresh one:", keys::day_in(TOKEN_DAYS)),
         String::new(),
@@ -87,14 +109,12 @@ fn next_steps(program: &str, folder: &str, site: &str, paint: Paint) -> Vec<Stri
         )),
         String::new(),
         format!(
-            "The certificates are good until {}, and for this machine alone (localhost, 127.0.0.1). All of this is for",
+            "All of this is for trying out. The certificates are good until {}, for this machine alone (localhost);",
             keys::day_in(CERTIFICATE_DAYS)
         ),
-        format!(
-            "trying out: {folder}/keys holds every private key, of the authority and the token issuer too. For real, and"
-        ),
-        "for more sites, each organisation keeps its own signing key, one authority gives each node and coordinator a".to_owned(),
-        "certificate with its host's name and its URI (liquid://site/NAME, liquid://coordinator/NAME), tokens come".to_owned(),
-        "from your own sign-in (`[identity]`), and coordinator.toml names each site in a [[site]].".to_owned(),
+        format!("{folder}/keys holds every private key, those of the authority and the token issuer too. For real, each"),
+        "organisation keeps its own signing key, your authority gives each node and coordinator a certificate with its".to_owned(),
+        "host's name and its URI (liquid://site/NAME, liquid://coordinator/NAME), tokens come from your own sign-in".to_owned(),
+        "(`[identity]`), and coordinator.toml names the sites, each in a [[site]].".to_owned(),
     ]
 }

@@ -38,7 +38,7 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Node(node) => serve::node(&node).await,
         Command::Coordinator(coordinator) => serve::coordinator(&coordinator).await,
         Command::Query(query) => query::run(query).await,
-        Command::Init(init) => init::run(&init.folder),
+        Command::Init(init) => init::run(&init),
         Command::Audit(Audit::Verify { file, key }) => audit::run(&file, key.as_deref()),
         Command::Key(Key::New { file }) => policy::new_key(&file),
         Command::Token(Token::New(new)) => token::new(&new),

@@ -33,11 +33,24 @@ impl Authority {
     /// # Errors
     /// Where no key can be made.
     pub fn new(name: &str) -> Result<Self, Error> {
+        Self::with(name, KeyPair::generate())
+    }
+
+    /// Takes up the authority of this name whose key was kept. Certificates are bound to name and key, so those that it
+    /// makes are good for whoever trusts its certificate from before.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or holds no such key.
+    pub fn open(name: &str, key: &std::path::Path) -> Result<Self, Error> {
+        Self::with(name, KeyPair::from_pem(&std::fs::read_to_string(key).map_err(Error::reading(key))?))
+    }
+
+    fn with(name: &str, pair: Result<KeyPair, rcgen::Error>) -> Result<Self, Error> {
         let made = || {
             let mut params = params(name)?;
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-            let pair = KeyPair::generate()?;
+            let pair = pair?;
             let key = pair.serialize_pem();
             Ok(Self { issuer: CertifiedIssuer::self_signed(params, pair)?, key })
         };

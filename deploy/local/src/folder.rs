@@ -75,7 +75,7 @@ impl Folder {
         for controller in agreements.iter().flat_map(Agreement::controllers) {
             signers.insert(controller.clone(), Key::generate()?);
         }
-        let authority = Authority::new(&format!("{} development authority", blueprint.name))?;
+        let authority = Authority::new(&authority_name(&blueprint.name))?;
         let folder = Self { root: root.to_owned(), authority, issuer: Issuer::new()?, agreements, signers };
         write(&folder.ca(), folder.authority.certificate().as_bytes())?;
         for (organisation, key) in &folder.signers {
@@ -221,8 +221,7 @@ impl Folder {
     }
 
     fn identity(&self, folder: &Path, identity: &Identity) -> Result<(), Error> {
-        write(&folder.join("certificate.pem"), identity.certificate.as_bytes())?;
-        write_secret(&folder.join("key.pem"), identity.key.as_bytes())?;
+        write_identity(folder, identity)?;
         write(&folder.join("ca.pem"), self.authority.certificate().as_bytes())
     }
 
@@ -297,7 +296,17 @@ fn key_id(organisation: &OrganisationName) -> KeyId {
     KeyId::new(format!("{organisation}-1"))
 }
 
-fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// The name in the authority's certificate.
+pub(crate) fn authority_name(federation: &str) -> String {
+    format!("{federation} development authority")
+}
+
+pub(crate) fn write_identity(folder: &Path, identity: &Identity) -> Result<(), Error> {
+    write(&folder.join("certificate.pem"), identity.certificate.as_bytes())?;
+    write_secret(&folder.join("key.pem"), identity.key.as_bytes())
+}
+
+pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), Error> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(Error::writing(folder))?;
     }

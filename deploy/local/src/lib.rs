@@ -2,7 +2,7 @@
 //!
 //! 1. [`blueprint`]: what it is to be, as data; [`heart`] and [`starter`] are two.
 //! 2. [`authority`], [`keys`], [`issuer`]: certificates, signing keys and tokens, made anew each time.
-//! 3. [`folder`]: writes what each part needs, laid out as an operator would.
+//! 3. [`folder`]: writes what each part needs, laid out as an operator would; [`join`] adds a site to it later.
 //! 4. [`serve`]: opens one part from its configuration and serves it.
 //! 5. [`federation`]: runs them all, as child processes ([`process`]) or in this process, and lets a site stop or die.
 //! 6. [`connection`]: how clients reach it.
@@ -18,6 +18,7 @@ pub mod federation;
 pub mod folder;
 pub mod heart;
 pub mod issuer;
+pub mod join;
 pub mod keys;
 mod part;
 pub mod process;

@@ -4,10 +4,13 @@ use liquid_policy::id::{OrganisationName, SiteName};
 
 use crate::blueprint::{Blueprint, Content, SitePlan, Source};
 
+/// Its name.
+pub const NAME: &str = "starter";
+
 /// The federation.
 pub fn blueprint() -> Blueprint {
     Blueprint {
-        name: "starter".to_owned(),
+        name: NAME.to_owned(),
         model: include_str!("../data/starter/model.toml").to_owned(),
         agreements: vec![include_str!("../data/starter/agreement.toml").to_owned()],
         sites: vec![SitePlan {

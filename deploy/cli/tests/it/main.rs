@@ -13,6 +13,8 @@ mod fixture;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod story;
