@@ -126,11 +126,11 @@ pub(crate) fn asked(
     Asked {
         request: request.clone(),
         sender_request: RequestId::new(question.id.as_str().chars().take(80).collect::<String>()),
-        caller: Some(AskedBy {
+        caller: AskedBy {
             organisation: caller.organisation.clone(),
             roles: caller.roles.clone(),
             subject: caller.subject.clone(),
-        }),
+        },
         carried_by: session.peer.as_ref().map(|peer| peer.identity.to_string()),
         purpose: admitted.map(|admitted| admitted.purpose().clone()),
         agreement: admitted.map(|admitted| admitted.agreement().id().clone()),

@@ -1,6 +1,5 @@
 //! The one way out of a site.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use liquid_disclosure::{Released, Table, disclose};
@@ -218,15 +217,16 @@ async fn on_disk<T: Send + 'static>(
 /// Without a record there is no answer. Only a full volume has a cure that can be named from here.
 fn unrecorded(error: &LogError, request: &RequestId) -> Error {
     tracing::error!(%error, %request, "audit log not written");
-    let full = matches!(
-        error,
-        LogError::Full(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-    );
-    let fix = match full {
-        true => "ask the site's operator to free space on the log's volume, then ask again",
-        false => "send the reference to the site's operator: the node's log says why",
+    let (retry, fix) = match error {
+        LogError::Full(_) => {
+            (true, "ask the site's operator to free space on the log's volume, then ask again")
+        }
+        LogError::Gone(_) => (true, "ask the site's operator to put the audit log back, then ask again"),
+        LogError::Undurable | LogError::Bug(_) => {
+            (false, "send the reference to the site's operator: the node's log says why")
+        }
     };
-    Error::fault("the site cannot write its audit log, so it answers nothing", full, fix).referenced(request)
+    Error::fault("the site cannot write its audit log, so it answers nothing", retry, fix).referenced(request)
 }
 
 fn outcome(error: &Error) -> Outcome {

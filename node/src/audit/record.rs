@@ -78,8 +78,8 @@ pub struct Asked {
     pub request: RequestId,
     /// The id that its sender gave it.
     pub sender_request: RequestId,
-    /// Who asked, as their token proved it. Whoever proves nothing leaves no record, so the node always fills it in.
-    pub caller: Option<AskedBy>,
+    /// Who asked, as their token proved it. Whoever proves nothing leaves no record.
+    pub caller: AskedBy,
     /// The peer's certificate identity, where a coordinator carried the request.
     pub carried_by: Option<String>,
     /// Why, if a purpose was settled.

@@ -8,7 +8,8 @@ use liquid_policy::Code;
 use liquid_policy::id::{RequestId, SiteName};
 use proptest::prelude::*;
 
-use super::record::Head;
+use super::log::Now;
+use super::record::{AskedBy, Head};
 use super::store::head_path;
 use super::verify::verify_to;
 use super::*;
@@ -97,13 +98,15 @@ fn open(disk: &Disk) -> Result<Log, String> {
     )
 }
 
-use super::log::Now;
-
 fn asked(n: usize) -> Asked {
     Asked {
         request: RequestId::new(format!("r{n}")),
         sender_request: RequestId::new("s"),
-        caller: None,
+        caller: AskedBy {
+            organisation: "heart".into(),
+            roles: ["analyst".into()].into(),
+            subject: "ann".into(),
+        },
         carried_by: None,
         purpose: None,
         agreement: None,

@@ -52,7 +52,7 @@ async fn a_release_is_recorded_with_the_hash_of_its_bytes() {
     };
     assert_eq!(request, &asked.request);
     assert_eq!(asked.sender_request.as_str(), SENDER);
-    assert_eq!(asked.caller.as_ref().unwrap().subject, "ann");
+    assert_eq!(asked.caller.subject, "ann");
     assert_eq!(asked.carried_by.as_deref(), Some("liquid://coordinator/demo"));
     assert_eq!(
         (asked.purpose.as_ref().unwrap().as_str(), asked.agreement.as_ref().unwrap().as_str()),

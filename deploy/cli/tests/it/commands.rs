@@ -141,7 +141,7 @@ fn a_node_that_cannot_start_says_what_to_change() {
         (
             free.replace("certificate.pem", others).replace("\"key.pem", "\"../../coordinator/key.pem"),
             views.clone(),
-            "speaks for `liquid://coordinator/local`, not for this node",
+            "speaks for `liquid://coordinator/local`, and this is `liquid://site/first`",
         ),
         (good.clone(), views.clone(), "is in use by another process"),
         (free.replace("listen", "lisden"), views.clone(), "lisden"),
