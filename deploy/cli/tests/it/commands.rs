@@ -166,7 +166,7 @@ fn a_node_that_cannot_start_says_what_to_change() {
     std::fs::write(&config, text.replace("\"key.pem", "\"../sites/first/key.pem")).unwrap();
     let ended = start("coordinator", &config);
     assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
-    assert!(ended.err.contains("`liquid://site/first`, not for this coordinator"), "{ended:?}");
+    assert!(ended.err.contains("`liquid://site/first`, which is no coordinator"), "{ended:?}");
 }
 
 /// Starts a part, which ends as soon as it is ready.
