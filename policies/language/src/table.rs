@@ -78,7 +78,8 @@ pub struct ColumnRule {
     pub domain: Option<Domain>,
     /// No value is missing: the node checks it when it opens the table.
     pub required: bool,
-    /// Whether a value is missing is public, so a missing value does not count as left out.
+    /// Who lacks a value is public: they do not count as left out of a cell over the whole table, and if nobody does, that
+    /// is public too.
     pub missing_public: bool,
 }
 

@@ -74,7 +74,7 @@ pub struct Column {
     pub bounds: Option<[f64; 2]>,
     /// No value is missing; the node checks it.
     pub required: bool,
-    /// Whether it is public that somebody's value is missing.
+    /// Whether it is public who lacks a value. What else is true of them stays protected.
     pub missing: Missing,
     /// Order statistics. Omitted: none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,14 +128,15 @@ pub enum AggregateWord {
     Avg,
 }
 
-/// Whether it is public that somebody's value is missing.
+/// Whether it is public who lacks a value. What else is true of them stays protected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", expecting = "`\"private\"` or `\"public\"`")]
 pub enum Missing {
     /// It is not: who has no value counts as left out, and must not be few.
     #[default]
     Private,
-    /// It is: who has no value does not count as left out.
+    /// It is: who has no value does not count as left out of a cell over the whole table. In any other they do, unless
+    /// nobody at the site lacks a value.
     Public,
 }
 
