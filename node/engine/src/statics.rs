@@ -68,7 +68,7 @@ pub(crate) async fn statics(
             flags.push(bool_or(facts.gap).alias(names::gap(at)));
             Cell { always: base_column(&names::always(at)), gap: base_column(&names::gap(at)) }
         } else {
-            Cell { always: lit(false), gap: unresolved(guard, &keys, table)? }
+            Cell { always: lit(false), gap: unresolved(guard, &keys) }
         });
     }
 
@@ -136,17 +136,17 @@ impl Facts {
 
 /// Where neither keys nor domains decide, a missing value can leave a row out unless the question shuts NULL out, or
 /// the group's key says that there is a value.
-fn unresolved(guard: &Guard, keys: &BTreeMap<String, Expr>, table: &Table) -> Result<Expr, Failure> {
+fn unresolved(guard: &Guard, keys: &BTreeMap<String, Expr>) -> Expr {
     let mut gaps = Vec::new();
     for gap in &guard.gaps {
         if let Some(path) = &gap.path
-            && never_true_without(path, &gap.column, &table.schema)?
+            && never_true_without(path, &gap.column)
         {
             continue;
         }
         gaps.push(keys.get(&gap.column).map_or_else(|| lit(true), |key| key.clone().is_null()));
     }
-    Ok(disjunction(gaps).unwrap_or_else(|| lit(false)))
+    disjunction(gaps).unwrap_or_else(|| lit(false))
 }
 
 /// The group keys that are columns as they stand, by name.

@@ -1,13 +1,17 @@
 //! Keeps DataFusion's simplifier from a wrong answer: it makes `false` of `x IN (1) AND x IN (2)`, and `true` of
 //! `x NOT IN (1) OR x NOT IN (2)`, where SQL says NULL for a row without `x`. Under NOT that row then counts although it
-//! must not. Two such lists over one expression are held apart by a function that the simplifier cannot look into.
+//! must not.
+//!
+//! Which lists it will find to be over one expression cannot be foreseen: it factors out common conditions, and drops `* 1`.
+//! So wherever two lists or equalities read a column in common, each goes into a function that it cannot look into.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result, internal_datafusion_err};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
@@ -29,52 +33,44 @@ impl AnalyzerRule for ThreeValued {
             let names = NamePreserver::new(&node);
             node.map_expressions(|expression| {
                 let name = names.save(&expression);
-                Ok(expression.transform_up(hold_apart)?.update_data(|expression| name.restore(expression)))
+                Ok(hold_apart(expression)?.update_data(|expression| name.restore(expression)))
             })
         })?;
         Ok(kept.data)
     }
 }
 
+/// Puts every list and equality of an expression that shares a column with another one out of the simplifier's sight.
 fn hold_apart(expression: Expr) -> Result<Transformed<Expr>> {
-    let Expr::BinaryExpr(mut pair) = expression else { return Ok(Transformed::no(expression)) };
-    let connects = matches!(pair.op, Operator::And | Operator::Or);
-    if !connects || listed(&pair.left).is_none() || listed(&pair.left) != listed(&pair.right) {
-        return Ok(Transformed::no(Expr::BinaryExpr(pair)));
+    let mut readers: HashMap<Column, usize> = HashMap::new();
+    expression.apply(|inner| {
+        for column in columns(inner) {
+            *readers.entry(column).or_default() += 1;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if readers.values().all(|lists| *lists < 2) {
+        return Ok(Transformed::no(expression));
     }
-    let apart = ScalarUDF::new_from_impl(Apart {
-        signature: Signature::exact(vec![DataType::Boolean], Volatility::Immutable),
-    });
-    pair.left = Box::new(Arc::new(apart).call(vec![*pair.left]));
-    Ok(Transformed::yes(Expr::BinaryExpr(pair)))
+    expression.transform_up(|inner| {
+        if columns(&inner).iter().all(|column| readers.get(column).is_none_or(|lists| *lists < 2)) {
+            return Ok(Transformed::no(inner));
+        }
+        let apart = ScalarUDF::new_from_impl(Apart {
+            signature: Signature::exact(vec![DataType::Boolean], Volatility::Immutable),
+        });
+        Ok(Transformed::yes(Arc::new(apart).call(vec![inner])))
+    })
 }
 
-/// What a condition holds against a list of values, where it does nothing else.
-fn listed(condition: &Expr) -> Option<&Expr> {
-    match condition {
-        Expr::InList(list) => Some(&list.expr),
-        Expr::Not(inner) => listed(inner),
-        Expr::BinaryExpr(pair) if matches!(pair.op, Operator::And | Operator::Or) => {
-            let (left, right) = (listed_or_equal(&pair.left)?, listed_or_equal(&pair.right)?);
-            (left == right).then_some(left)
-        }
-        // The left side of a pair that is held apart already.
-        Expr::ScalarFunction(call) if call.func.name() == NAME => call.args.first().and_then(listed),
-        _ => None,
-    }
-}
-
-/// As [`listed`], or one comparison, which the simplifier takes for a list of one among others.
-fn listed_or_equal(condition: &Expr) -> Option<&Expr> {
-    match condition {
-        Expr::BinaryExpr(pair) if matches!(pair.op, Operator::Eq | Operator::NotEq) => {
-            [&pair.left, &pair.right]
-                .into_iter()
-                .map(Box::as_ref)
-                .find(|side| !matches!(side, Expr::Literal(..)))
-        }
-        other => listed(other),
-    }
+/// The columns of a list, or of a comparison that the simplifier takes for a list of one; none of anything else.
+fn columns(condition: &Expr) -> HashSet<Column> {
+    let list = match condition {
+        Expr::InList(_) => true,
+        Expr::BinaryExpr(pair) => matches!(pair.op, Operator::Eq | Operator::NotEq),
+        _ => false,
+    };
+    if list { condition.column_refs().into_iter().cloned().collect() } else { HashSet::new() }
 }
 
 const NAME: &str = "liquid_apart";
@@ -126,8 +122,14 @@ mod tests {
             "x IN (1, 2) AND x NOT IN (1, 2, 3, 4, 5)",
             "NOT (x NOT IN (1) OR x NOT IN (2))",
             "NOT (NOT (x IN (1, 3)) OR NOT (x IN (2, 4)))",
+            "x IN (1) AND x * 1 IN (2)",
+            "(y = 1 AND x IN (1)) AND (y = 1 AND x IN (2))",
+            "NOT ((y = 1 AND x NOT IN (1)) OR (y = 1 AND x NOT IN (2)))",
+            "coalesce(x, x) IN (1) AND x IN (2)",
+            "CASE WHEN y = 1 THEN x IN (1) END AND x IN (2)",
         ] {
-            let sql = format!("SELECT ({condition}) IS NULL FROM (VALUES (1), (CAST(NULL AS INT))) t(x)");
+            let sql =
+                format!("SELECT ({condition}) IS NULL FROM (VALUES (1, 1), (CAST(NULL AS INT), 1)) t(x, y)");
             let plan = session.state().create_logical_plan(&sql).await.unwrap();
             let found = collect(&session, plan, &caps).await.unwrap();
             let column = arrow::array::AsArray::as_boolean(found.column(0));

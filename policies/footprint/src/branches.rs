@@ -2,7 +2,7 @@
 //!
 //! A *cell* is one aggregate of one group. A row is behind a cell where it passes WHERE and FILTER, takes a branch that
 //! contributes, and none of that branch's columns is NULL. A result of NULL contributes nothing; neither does a result
-//! of 0 to a sum or an average (it counts as left out); to a count every result that is not NULL contributes.
+//! of 0 to a sum (it counts as left out); to a count or an average every result that is not NULL contributes.
 
 use std::collections::BTreeSet;
 
@@ -129,6 +129,9 @@ fn contribution(function: Function, result: &Expr) -> Result<Option<Vec<String>>
     }
     match (function, value) {
         (Function::Count, _) => Ok(Some(Vec::new())),
+        // An average divides by those with a 0 too.
+        (Function::Avg, ScalarValue::Int64(Some(0)) | ScalarValue::Int32(Some(0))) => Ok(Some(Vec::new())),
+        (Function::Avg, ScalarValue::Float64(Some(x))) if *x == 0.0 => Ok(Some(Vec::new())),
         (_, ScalarValue::Int64(Some(0)) | ScalarValue::Int32(Some(0))) => Ok(None),
         (_, ScalarValue::Int64(Some(1)) | ScalarValue::Int32(Some(1))) => Ok(Some(Vec::new())),
         (_, ScalarValue::Float64(Some(x))) if *x == 0.0 => Ok(None),

@@ -5,7 +5,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, ScalarValue};
-use datafusion_expr::expr::{BinaryExpr, Case, ScalarFunction};
+use datafusion_expr::expr::{Between, BinaryExpr, Case, ScalarFunction};
 use datafusion_expr::{Expr, Operator};
 
 use crate::error::PlanError;
@@ -19,6 +19,9 @@ const POSITION_MAX: i64 = 65_536;
 
 /// Decimal places.
 const PLACES_MAX: i64 = 15;
+
+/// The years 1 to 9999, in days since 1970.
+const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 
 /// Parts of a date that are whole numbers whatever the date.
 pub(crate) const DATE_PARTS: [&str; 9] =
@@ -127,15 +130,50 @@ fn whole_between(name: &str, argument: &Typed, low: i64, high: i64) -> Result<()
     }
 }
 
+/// `-x`. Over whole numbers it is written as `0 - x`, which wraps: DataFusion's minus fails on the least one wherever a
+/// whole batch has one value.
+pub(crate) fn negated(x: Expr, data_type: &DataType) -> Result<Expr, PlanError> {
+    if *data_type == DataType::Float64 {
+        return Ok(Expr::Negative(Box::new(x)));
+    }
+    let zero = ScalarValue::new_zero(data_type).map_err(PlanError::bug)?;
+    Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(Expr::Literal(zero, None)), Operator::Minus, Box::new(x))))
+}
+
 /// `abs` of whole numbers fails on the least one, so it is written out with operators that cannot.
 fn absolute(x: &Typed) -> Result<Typed, PlanError> {
     size(&x.expr).times(20).with(Size { nodes: 0, depth: 3 }).bounded()?;
     let zero = ScalarValue::new_zero(&x.data_type).map_err(PlanError::bug)?;
     let zero = Box::new(Expr::Literal(zero, None));
     let negative = Expr::BinaryExpr(BinaryExpr::new(Box::new(x.expr.clone()), Operator::Lt, zero));
-    let minus = Box::new(Expr::Negative(Box::new(x.expr.clone())));
+    let minus = Box::new(negated(x.expr.clone(), &x.data_type)?);
     let case = Case::new(None, vec![(Box::new(negative), minus)], Some(Box::new(x.expr.clone())));
     Ok(Typed::new(Expr::Case(case), x.data_type.clone()))
+}
+
+/// A date, NULL outside the years 1 to 9999. Far dates have no parts, and where DataFusion has planned that a part is never
+/// NULL, a row with one would make the question fail.
+fn within_calendar(x: &Expr) -> Result<Expr, PlanError> {
+    if let Expr::Literal(ScalarValue::Date32(day), _) = x {
+        let day = day.filter(|day| CALENDAR.contains(day));
+        return Ok(Expr::Literal(ScalarValue::Date32(day), None));
+    }
+    // A printed question is read again, and must come out the same.
+    if let Expr::Case(case) = x
+        && let [(_, then)] = case.when_then_expr.as_slice()
+        && within(then) == *x
+    {
+        return Ok(x.clone());
+    }
+    size(x).times(2).with(Size { nodes: 4, depth: 2 }).bounded()?;
+    Ok(within(x))
+}
+
+fn within(x: &Expr) -> Expr {
+    let day = |day: &i32| Box::new(Expr::Literal(ScalarValue::Date32(Some(*day)), None));
+    let (first, last) = (day(CALENDAR.start()), day(CALENDAR.end()));
+    let between = Expr::Between(Between::new(Box::new(x.clone()), false, first, last));
+    Expr::Case(Case::new(None, vec![(Box::new(between), Box::new(x.clone()))], None))
 }
 
 fn part_of_date(function: &ScalarFunction, part: &Typed, x: &Typed) -> Result<Typed, PlanError> {
@@ -147,6 +185,6 @@ fn part_of_date(function: &ScalarFunction, part: &Typed, x: &Typed) -> Result<Ty
         return Err(arguments("date_part", &format!("take one of {} of a date", DATE_PARTS.join(", "))));
     }
     let word = Expr::Literal(ScalarValue::Utf8(Some(word)), None);
-    let call = ScalarFunction::new_udf(function.func.clone(), vec![word, x.expr.clone()]);
+    let call = ScalarFunction::new_udf(function.func.clone(), vec![word, within_calendar(&x.expr)?]);
     Ok(Typed::new(Expr::ScalarFunction(call), DataType::Int32))
 }

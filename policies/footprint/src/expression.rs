@@ -97,7 +97,7 @@ fn rebuild(expr: &Expr, table: &DFSchema) -> Result<Typed, PlanError> {
         Expr::Negative(inner) => {
             let inner = admit(inner, table)?;
             numeric("unary minus", &inner.data_type)?;
-            Ok(Typed::new(Expr::Negative(Box::new(inner.expr)), inner.data_type))
+            Ok(Typed::new(call::negated(inner.expr, &inner.data_type)?, inner.data_type))
         }
         Expr::Between(between) => range(between, table),
         Expr::Case(case) => branches(case, table),

@@ -104,7 +104,13 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
     for aggregate in &footprint.aggregates {
         judge.aggregate(aggregate)?;
     }
-    Ok(agreement.obligations(table))
+    let obligations = agreement.obligations(table);
+    if obligations.minimum.is_some() {
+        for aggregate in &footprint.aggregates {
+            judge.choice(footprint, aggregate)?;
+        }
+    }
+    Ok(obligations)
 }
 
 struct Judge<'a> {
@@ -156,6 +162,32 @@ impl Judge<'_> {
                 }
                 branches.iter().try_for_each(|term| self.term(aggregate.function, term))
             }
+        }
+    }
+
+    /// A sum or an average may not choose its rows by the very column that it adds up: a crowd that all have one known value
+    /// would hide a single person's, and `(sum - crowd * value)` be it.
+    fn choice(&self, footprint: &Footprint, aggregate: &Aggregate) -> Result<(), Refusal> {
+        if !matches!(aggregate.function, Function::Sum | Function::Avg) {
+            return Ok(());
+        }
+        let (conditions, terms): (&[ColumnName], &[Term]) = match &aggregate.argument {
+            Argument::Rows => (&[], &[]),
+            Argument::Term(term) => (&[], std::slice::from_ref(term)),
+            Argument::Case { conditions, branches } => (conditions, branches),
+        };
+        let keys = footprint.groups.iter().flat_map(|key| &key.columns);
+        let mut chosen = footprint.filter.iter().chain(&aggregate.filter).chain(conditions).chain(keys);
+        match chosen.find(|column| terms.iter().any(|term| term.columns.contains(column))) {
+            None => Ok(()),
+            Some(column) => Err(self.refuse(
+                Code::ColumnUse,
+                column,
+                format!(
+                    "column `{column}` may not be added up or averaged under a condition or key that reads it"
+                ),
+                "choose rows by other columns, or count them instead".to_owned(),
+            )),
         }
     }
 

@@ -19,11 +19,19 @@ async fn no_released_cell_has_few_patients_in_it_or_left_out_of_it() {
     let federation = federation(10).await;
     let mut client = federation.client(None).unwrap();
     client.set("liquid.marks", "columns").unwrap();
-    let (mut released, mut withheld) = (0, 0);
+    let (mut released, mut withheld, mut refused) = (0, 0, 0);
     for seed in 0..QUESTIONS {
         let question = question(&mut Draw::new(1_000_000 + seed), Grammar { site: true, above: false });
         let sql = question.to_string();
-        let answer = client.ask(&sql).await.unwrap_or_else(|e| panic!("question {seed}: {sql}\n{e}"));
+        let answer = match client.ask(&sql).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                assert!(chooses_by_measure(&question), "question {seed}: {sql}\n{error}");
+                assert!(error.to_string().contains("condition or key that reads it"), "{error}");
+                refused += 1;
+                continue;
+            }
+        };
         for row in rows(&answer) {
             let keys: Vec<Option<Value>> =
                 row.iter().take(question.keys.len()).map(|(value, _)| value.clone()).collect();
@@ -41,8 +49,17 @@ async fn no_released_cell_has_few_patients_in_it_or_left_out_of_it() {
             }
         }
     }
+    assert!((10..500).contains(&refused), "{refused} questions refused");
     assert!(released > 500, "only {released} cells released: the oracle saw too little");
     assert!(withheld > 500, "only {withheld} cells withheld: the oracle saw too little");
+}
+
+/// A sum or an average that chooses its rows by what it adds up is refused.
+fn chooses_by_measure(question: &Question) -> bool {
+    question.aggregates.iter().any(|aggregate| {
+        let conditions = question.condition_columns(aggregate);
+        aggregate.function != Function::Count && measures(aggregate).iter().any(|m| conditions.contains(m))
+    })
 }
 
 /// The sites that have a part in a cell: a condition on `site` alone, or a key, can leave a site out in public.

@@ -418,6 +418,41 @@ async fn conditions_within_conditions_are_answered() {
     }
 }
 
+/// Whether a question fails must not depend on one row: everybody but one, and nobody but one, takes the far value.
+#[tokio::test]
+async fn far_values_make_no_question_fail() {
+    let least = "(-9223372036854775807 - 1)";
+    let far = "CAST(CAST(-2147483648 AS INT) AS DATE)";
+    let day = |day: &str| format!("CASE WHEN # THEN {day} ELSE DATE '2020-01-01' END");
+    let number = |number: &str| format!("CASE WHEN # THEN {number} ELSE patient END");
+    let expressions = [
+        format!("date_part('week', {}) <> 5", day(far)),
+        format!("date_part('doy', {}) <> 5", day("CAST(2147483647 AS DATE)")),
+        format!("date_part('year', {}) IS NULL", day(far)),
+        format!("-({}) <> 5", number(least)),
+        format!("-({} + 1) <> 5", number("9223372036854775807")),
+        format!("abs({}) <> 5", number(least)),
+    ];
+    for only in ["patient = 1", "patient <> 1", "patient < 100", "patient > 100"] {
+        let (_site, mut front) = site(VISITS).await;
+        for expression in &expressions {
+            let condition = expression.replace('#', only);
+            for sql in [
+                format!("SELECT count(*) FROM visits WHERE {condition}"),
+                format!(
+                    "SELECT {condition} AS k, count(*) FILTER (WHERE {condition}) FROM visits GROUP BY 1"
+                ),
+            ] {
+                let planned = front.plan(&sql, "visits").await;
+                for obligations in [guarded(2), obligations("visits", "patient", None)] {
+                    let (told, _) = front.try_run(planned.plan, 0, &obligations, caps()).await;
+                    assert!(matches!(told, Told::Ran { .. }), "{sql}: {told:?}");
+                }
+            }
+        }
+    }
+}
+
 /// Two keys that DataFusion calls by one name.
 #[tokio::test]
 async fn keys_are_told_apart_whatever_they_are_called() {

@@ -126,7 +126,7 @@ pub(crate) struct Meaning<'a> {
 
 impl<'a> Meaning<'a> {
     pub(crate) fn of(question: &'a Question, agg: &'a Agg) -> Self {
-        let counts = agg.function == "count";
+        let counts = matches!(agg.function, "count" | "avg");
         let contributes = |term: &Term| counts || *term != Term::Literal(0);
         let arms: Vec<(usize, Term)> = match &agg.arg {
             Arg::Rows | Arg::Entity => vec![(0, Term::Literal(1))],
