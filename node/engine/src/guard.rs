@@ -5,7 +5,8 @@
 //! asking again without it:
 //!
 //! - by the question: the term has a value, and WHERE, FILTER or CASE does not let the row in;
-//! - by a missing value: the row is let in, and a column of the term is NULL. Required columns have no such rows. Where
+//! - by a missing value: the row is let in, and a column of the term is NULL, the others not: each branch and column by
+//!   itself, since the gaps of one would pad those of another. Required columns have no such rows. Where
 //!   missing values are public (`missing = "public"`), they do not count in a cell of everybody. In any other cell they do:
 //!   that Ann has no value may be known to all, but not that she is in the group where one value is missing.
 //!
@@ -20,6 +21,8 @@ use liquid_policy::footprint::Function;
 use liquid_policy::id::ColumnName;
 use liquid_policy::table::{ColumnRule, Domain, Obligations};
 
+use crate::nulls::never_true_without;
+
 /// The conditions to count under, for one aggregate. None is the condition that every row meets.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -29,8 +32,8 @@ pub(crate) struct Guard {
     pub(crate) condition: Option<Expr>,
     /// For each distinct term, when a row with a value is left out by the question.
     pub(crate) by_condition: Vec<Expr>,
-    /// When a row is left out by a missing value; none where none can be.
-    pub(crate) by_missing: Option<Expr>,
+    /// For each branch and column, when a row is left out by a missing value there alone.
+    pub(crate) by_missing: Vec<Expr>,
     /// How a row can come to be left out by a missing value.
     pub(crate) gaps: Vec<Gap>,
     /// It counts distinct entities: its elements are not rows but entities.
@@ -70,7 +73,7 @@ pub(crate) fn guard(
         contributing: contributing.collect(),
         condition,
         by_condition: Vec::new(),
-        by_missing: None,
+        by_missing: Vec::new(),
         gaps: Vec::new(),
         entities,
     };
@@ -84,18 +87,21 @@ pub(crate) fn guard(
             guard.by_condition.extend(filter.filter(|filter| !guard.by_condition.contains(filter)));
         }
     }
-    let mut by_missing = Vec::new();
     for branch in &branches {
         let public = |column: &String| everybody && rule(obligations, column).missing_public;
         let (public, private): (Vec<_>, Vec<_>) = branch.columns.iter().cloned().partition(public);
-        let absent = any_absent(&private, obligations);
-        let Some(absent) = absent else { continue };
-        by_missing.extend(all([path(branch), present(&public, obligations), Some(absent)]));
         for column in private.into_iter().filter(|column| !rule(obligations, column).required) {
-            guard.gaps.push(Gap { path: path(branch), column, public: public.clone() });
+            let path = path(branch);
+            if !path.as_ref().is_some_and(|path| never_true_without(path, &column)) {
+                let others: Vec<_> =
+                    branch.columns.iter().filter(|other| **other != column).cloned().collect();
+                let absent = base_column(&column).is_null();
+                let filter = all([path.clone(), present(&others, obligations), Some(absent)]);
+                guard.by_missing.extend(filter.filter(|filter| !guard.by_missing.contains(filter)));
+            }
+            guard.gaps.push(Gap { path, column, public: public.clone() });
         }
     }
-    guard.by_missing = disjunction(by_missing);
     Ok(guard)
 }
 
@@ -142,12 +148,6 @@ fn can_be_zero(rule: &ColumnRule) -> bool {
 fn present(columns: &[String], obligations: &Obligations) -> Option<Expr> {
     let nullable = columns.iter().filter(|column| !rule(obligations, column).required);
     conjunction(nullable.map(|column| base_column(column).is_not_null()))
-}
-
-/// Some column is NULL; none where none can be.
-fn any_absent(columns: &[String], obligations: &Obligations) -> Option<Expr> {
-    let nullable = columns.iter().filter(|column| !rule(obligations, column).required);
-    disjunction(nullable.map(|column| base_column(column).is_null()))
 }
 
 fn rule(obligations: &Obligations, column: &str) -> ColumnRule {

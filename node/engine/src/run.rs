@@ -168,9 +168,11 @@ fn left_out_of(at: usize, guard: &Guard, cell: &Cell, k: u32, hidden: &mut Hidde
             kinds.push(when(cell.always.clone(), lit(k)).otherwise(count)?);
         }
     }
-    if let Some(filter) = guard.by_missing.as_ref().filter(|_| cell.gap != lit(false)) {
-        let count = or_zero(hidden.contributors(Some(filter.clone())));
-        kinds.push(when(cell.gap.clone(), count).otherwise(lit(k))?);
+    if cell.gap != lit(false) {
+        for filter in &guard.by_missing {
+            let count = or_zero(hidden.contributors(Some(filter.clone())));
+            kinds.push(when(cell.gap.clone(), count).otherwise(lit(k))?);
+        }
     }
     if kinds.is_empty() {
         return Ok(zero());

@@ -231,9 +231,34 @@ impl<'a> Meaning<'a> {
             }
         }
         if gap {
-            kind(entities(rows.iter().copied().filter(|row| self.gap(seen, row)), k));
+            for (at, term) in &self.arms {
+                for col in term.cols().iter().filter(|col| !seen.rule(**col).required) {
+                    if self.everybody() && seen.rule(*col).missing_public {
+                        continue;
+                    }
+                    let others = |row: &Row| term.cols().iter().all(|o| o == col || row.get(*o) != Val::Null);
+                    let out =
+                        |row: &&Row| self.arm(row) == Some(*at) && row.get(*col) == Val::Null && others(row);
+                    if self.possible_gap(seen, *at, *col) {
+                        kind(entities(rows.iter().copied().filter(out), k));
+                    }
+                }
+            }
         }
         least.unwrap_or(0)
+    }
+
+    /// Some row that could be takes this arm without a value in this column.
+    fn possible_gap(&self, seen: &Seen, at: usize, col: Col) -> bool {
+        let mut cols: BTreeSet<Col> = self.read().into_iter().collect();
+        cols.insert(col);
+        seen.possible(&cols).iter().any(|row| self.arm(row) == Some(at) && row.get(col) == Val::Null)
+    }
+
+    /// One column can be missing, by one way: then the engine judges that column exactly.
+    pub(crate) fn plain(&self) -> bool {
+        matches!(&self.agg.arg, Arg::Rows | Arg::Entity)
+            || matches!(&self.agg.arg, Arg::Term(cols) if cols.len() == 1)
     }
 
     /// Whom the cell leaves out, by all conditions together: never fewer than any kind alone.

@@ -195,7 +195,8 @@ async fn check(
             if seen.declared(&meaning.read()) {
                 prop_assert_eq!(safe, nobody, "{}", place);
                 let count = if nobody { 0 } else { meaning.left_out(seen, rows, always, gap, k) };
-                prop_assert_eq!(left_out, count, "{}", place);
+                // Where several columns can be missing, one that cannot after all may be taken for one that nobody lacks.
+                prop_assert!(left_out == count || (!meaning.plain() && left_out < count), "{}", place);
             } else {
                 // What is not declared cannot be judged exactly, and errs to withholding.
                 prop_assert!(!safe || nobody, "{}", place);
