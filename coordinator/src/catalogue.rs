@@ -43,7 +43,7 @@ impl Cached {
     fn again(&self, now: Instant) -> Said {
         match &self.said {
             Err(Outcome::Late) => {
-                let seconds = self.until.saturating_duration_since(now).as_secs() + 1;
+                let seconds = self.until.saturating_duration_since(now).as_millis().div_ceil(1000);
                 Err(Outcome::Failed(format!(
                     "it did not answer a moment ago and is asked again in {seconds} s"
                 )))

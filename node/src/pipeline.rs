@@ -214,7 +214,7 @@ async fn on_disk<T: Send + 'static>(
     }
 }
 
-/// Without a record there is no answer. Only a full volume has a cure that can be named from here.
+/// Without a record there is no answer. The cure is named where the log's own error tells it.
 fn unrecorded(error: &LogError, request: &RequestId) -> Error {
     tracing::error!(%error, %request, "audit log not written");
     let (retry, fix) = match error {

@@ -166,7 +166,7 @@ mod tests {
         tokens.add("a/b".into(), "u".into());
         let connection = Connection {
             coordinator: "grpc+tls://127.0.0.1:7433".into(),
-            ca: "/tmp/ca.pem".into(),
+            ca: "ca.pem".into(),
             tokens,
             sites: vec![SiteConnection { name: "x".into(), url: "y".into(), agreements: vec!["z".into()] }],
         };

@@ -15,6 +15,7 @@
 
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Expr, lit};
+use liquid_footprint::branches::uncast;
 use liquid_footprint::site_query::base_column;
 use liquid_footprint::{Branch, PlanError, SiteAggregate, SiteQuery, branches};
 use liquid_policy::footprint::Function;
@@ -107,11 +108,7 @@ pub(crate) fn guard(
 
 /// Whether every arm of the argument contributes, so that a row that passes is in whatever its columns say.
 fn total(aggregate: &SiteAggregate, branches: &[Branch]) -> bool {
-    let mut argument = aggregate.argument.as_ref();
-    while let Some(Expr::Cast(cast)) = argument {
-        argument = Some(&cast.expr);
-    }
-    match argument {
+    match aggregate.argument.as_ref().map(uncast) {
         Some(Expr::Case(case)) => case.else_expr.is_some() && branches.len() == case.when_then_expr.len() + 1,
         _ => branches.iter().any(|branch| branch.condition.is_none()),
     }

