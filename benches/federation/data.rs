@@ -69,6 +69,8 @@ pub(crate) fn blueprint(sites: &[SiteRows]) -> Blueprint {
     let plan = |site: &SiteRows| SitePlan {
         site: SiteName::new(site.name),
         organisation: OrganisationName::new(site.name),
+        model: include_str!("model.toml").to_owned(),
+        agreements: vec![include_str!("agreement.toml").to_owned()],
         sources: vec![Source {
             name: "rows".to_owned(),
             file: "rows.parquet".to_owned(),
@@ -77,11 +79,7 @@ pub(crate) fn blueprint(sites: &[SiteRows]) -> Blueprint {
             content: Content::File(site.file.clone()),
         }],
         views: "CREATE VIEW visits AS SELECT person, ward, sex, cost FROM rows;\n".to_owned(),
+        tables: None,
     };
-    Blueprint {
-        name: "bench".to_owned(),
-        model: include_str!("model.toml").to_owned(),
-        agreements: vec![include_str!("agreement.toml").to_owned()],
-        sites: sites.iter().map(plan).collect(),
-    }
+    Blueprint { name: "bench".to_owned(), sites: sites.iter().map(plan).collect() }
 }

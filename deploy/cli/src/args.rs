@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use liquid_local::tpch::SITES_MAX;
 use liquid_node_api::sql::SessionOptions;
 
 /// Organisations analyse their data together without handing it over.
@@ -34,7 +35,7 @@ fn shielded(argument: OsString) -> OsString {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// A whole federation on this machine: four hospitals, one coordinator, signed agreements
+    /// A whole federation on this machine, with our data or yours: sites, a coordinator, signed agreements
     Demo(Demo),
     /// Run a site's node
     Node(Serve),
@@ -72,14 +73,14 @@ pub(crate) struct Demo {
     /// Which data the sites hold
     #[arg(long, value_enum, default_value_t = Data::Heart)]
     pub(crate) data: Data,
-    /// How much of it, where the data is generated
-    #[arg(long, value_name = "N", hide = true)]
-    pub(crate) scale: Option<u32>,
-    /// How many sites, where the data is generated
-    #[arg(long, value_name = "N", hide = true)]
-    pub(crate) sites: Option<u32>,
-    /// A folder with data of your own
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// How much of it, for `--data tpch`: its scale factor; 1 is about 8.7 million rows
+    #[arg(long, value_name = "N", default_value_t = 0.01, value_parser = scale)]
+    pub(crate) scale: f64,
+    /// Over how many sites it is split, for `--data tpch`
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = sites)]
+    pub(crate) sites: usize,
+    /// Data and agreements of your own: a folder for each site, with `agreement.toml` and a folder `data`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "scale", "sites"])]
     pub(crate) from: Option<PathBuf>,
     /// All nodes and the coordinator in this one process
     #[arg(long)]
@@ -90,12 +91,11 @@ pub(crate) struct Demo {
 pub(crate) enum Data {
     /// 920 patients of four hospitals, from the UCI heart-disease data
     Heart,
+    /// Generated trade data in TPC-H's tables, split by customer
+    Tpch,
     /// Not in this version
     #[value(hide = true)]
     Wellbeing,
-    /// Not in this version
-    #[value(hide = true)]
-    Tpch,
 }
 
 #[derive(Debug, Args)]
@@ -260,6 +260,22 @@ fn option(text: &str) -> Result<(String, String), String> {
         text.split_once('=').ok_or("write it as KEY=VALUE, for example `liquid.min_sites=3`")?;
     SessionOptions::default().set(key, value).map_err(|error| error.to_string())?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads a scale factor.
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if (0.001..=1_000.0).contains(&scale) => Ok(scale),
+        _ => Err("write a number from 0.001 to 1000, for example `0.1`".to_owned()),
+    }
+}
+
+/// Reads a number of sites.
+fn sites(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(sites) if (1..=SITES_MAX).contains(&sites) => Ok(sites),
+        _ => Err(format!("write a number from 1 to {SITES_MAX}")),
+    }
 }
 
 /// Reads `ORGANISATION/ROLE`.

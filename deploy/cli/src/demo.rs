@@ -4,27 +4,32 @@ use std::fmt::Write as _;
 
 use liquid_local::connection::Beacon;
 use liquid_local::process::this_binary;
-use liquid_local::{Federation, Run, heart};
+use liquid_local::{Blueprint, Federation, Run, heart, own, tpch};
+use tempfile::TempDir;
 
 use crate::args::{Data, Demo};
 use crate::failure::Failure;
+use crate::start;
+use crate::teller::{self, Tale};
 use crate::terminal::{Paint, Progress, note, say};
-use crate::{start, teller};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Where the federation does not start, or the story does not go as it should.
 pub(crate) async fn run(demo: Demo) -> Result<(), Failure> {
-    only_what_is_there(&demo)?;
     let run = match demo.in_process {
         true => Run::InProcess,
         false => Run::Processes(this_binary()?),
     };
-    let blueprint = heart::blueprint();
-    let progress = Progress::start("starting four hospitals and a coordinator");
+    let prepared = tokio::select! {
+        prepared = prepare(&demo) => prepared?,
+        () = start::ended() => return Err(Failure::Said),
+    };
+    let progress =
+        Progress::start(&format!("starting {} sites and a coordinator", prepared.blueprint.sites.len()));
     let federation = tokio::select! {
-        started = Federation::start(&blueprint, run) => started?,
+        started = Federation::start(&prepared.blueprint, run) => started?,
         () = start::ended() => return Err(Failure::Said),
     };
     progress.end();
@@ -34,29 +39,45 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failure> {
     if demo.json {
         say(&federation.connection().line());
     }
-    teller::tell(federation, demo.json, &program()).await
+    teller::tell(federation, prepared.tale, demo.json, &staying_up()).await
 }
 
-/// What the command line has room for and this version does not do is a usage error, never ignored.
-fn only_what_is_there(demo: &Demo) -> Result<(), Failure> {
-    let later = |what: &str| {
-        Err(Failure::Usage(format!(
-            "`{what}` comes later; this version has the heart data of four hospitals"
-        )))
-    };
-    match demo.data {
-        Data::Heart => {}
-        Data::Wellbeing => return later("--data wellbeing"),
-        Data::Tpch => return later("--data tpch"),
+/// What is to be started.
+struct Prepared {
+    blueprint: Blueprint,
+    tale: Tale,
+    /// Where generated data lies as long as the demo runs.
+    _data: Option<TempDir>,
+}
+
+async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
+    if let Some(folder) = &demo.from {
+        let blueprint = own::blueprint(folder).await?;
+        return Ok(Prepared { blueprint, tale: Tale::Tour, _data: None });
     }
-    let options = [
-        ("--scale", demo.scale.is_some()),
-        ("--sites", demo.sites.is_some()),
-        ("--from", demo.from.is_some()),
-    ];
-    match options.iter().find(|(_, given)| *given) {
-        Some((option, _)) => later(option),
-        None => Ok(()),
+    match demo.data {
+        Data::Heart => Ok(Prepared { blueprint: heart::blueprint(), tale: Tale::Hearts, _data: None }),
+        Data::Wellbeing => Err(Failure::Usage(
+            "`--data wellbeing` comes later; this version has `heart` and `tpch`, and `--from` for your own"
+                .to_owned(),
+        )),
+        Data::Tpch => {
+            let data = tempfile::Builder::new().prefix("liquid-data-").tempdir().map_err(|error| {
+                Failure::here(
+                    format!("no folder can be made in `{}`: {error}", std::env::temp_dir().display()),
+                    "set TMPDIR to a folder that you may write to",
+                )
+            })?;
+            let progress = Progress::start("generating the data");
+            let (folder, scale, sites) = (data.path().to_owned(), demo.scale, demo.sites);
+            let generated = tokio::task::spawn_blocking(move || tpch::generate(&folder, scale, sites)).await;
+            generated.map_err(|error| {
+                Failure::here(format!("the data cannot be generated: {error}"), "try again")
+            })??;
+            progress.end();
+            let blueprint = tpch::blueprint(data.path(), demo.sites, &[]);
+            Ok(Prepared { blueprint, tale: Tale::Tour, _data: Some(data) })
+        }
     }
 }
 
@@ -101,7 +122,13 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
             federation.folder().token_file(role).display()
         ),
     };
-    let question = "SELECT site, count(*) AS patients FROM cardiac GROUP BY site";
+    let table = federation
+        .folder()
+        .agreements()
+        .next()
+        .and_then(|agreement| agreement.tables().keys().next().cloned());
+    let table = table.map_or_else(|| "a_table".to_owned(), |table| table.to_string());
+    let question = format!("SELECT site, count(*) FROM {table} GROUP BY site");
     let _ = writeln!(
         text,
         "\nIn another terminal:\n  {}",
@@ -111,7 +138,7 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
         let (log, folder) = (log.path.display(), log.path.parent().unwrap_or(&log.path).display());
         let _ = writeln!(
             text,
-            "\nThe folders beside {folder} hold each hospital's signed agreement and its audit log. Check one:\n  {}",
+            "\nThe folders beside {folder} hold each site's signed agreement and its audit log. Check one:\n  {}",
             paint.code(&format!("{program} audit verify {log} --key {folder}/audit.pub"))
         );
     }
@@ -127,4 +154,10 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
 /// How this program was called, so that what is printed can be typed.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "liquid".to_owned())
+}
+
+/// This very demo, to stay up.
+fn staying_up() -> String {
+    let arguments: Vec<String> = std::env::args().collect();
+    format!("{} --serve", arguments.join(" "))
 }

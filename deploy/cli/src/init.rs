@@ -62,11 +62,11 @@ fn write(root: &Path) -> Result<String, liquid_local::Error> {
     let mut sites = Vec::new();
     for (plan, port) in blueprint.sites.iter().zip(SITE_PORT..) {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        folder.site(&blueprint, plan, listen)?;
-        sites.push((plan.site.clone(), listen));
+        folder.site(plan, listen)?;
+        sites.push((plan, listen));
     }
     folder.coordinator(SocketAddr::from((Ipv4Addr::LOCALHOST, COORDINATOR_PORT)), &sites)?;
-    Ok(sites.first().map(|(site, _)| site.to_string()).unwrap_or_default())
+    Ok(sites.first().map(|(plan, _)| plan.site.to_string()).unwrap_or_default())
 }
 
 /// What to do next, in the order in which it makes sense.

@@ -2,19 +2,24 @@
 
 use std::path::PathBuf;
 
-use liquid_policy::id::{OrganisationName, SiteName};
+use liquid_policy::id::{OrganisationName, SiteName, TableName};
 
 /// A whole federation.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
     /// Its name.
     pub name: String,
-    /// The shared schema, as `model.toml`.
-    pub model: String,
-    /// The agreements, each as a file's text. All parties sign each of them.
-    pub agreements: Vec<String>,
     /// The sites.
     pub sites: Vec<SitePlan>,
+}
+
+impl Blueprint {
+    /// Puts another text in the place of each agreement, at every site.
+    pub fn edit_agreements(&mut self, edit: impl Fn(&str) -> String) {
+        for agreement in self.sites.iter_mut().flat_map(|site| &mut site.agreements) {
+            *agreement = edit(agreement);
+        }
+    }
 }
 
 /// One site.
@@ -24,10 +29,16 @@ pub struct SitePlan {
     pub site: SiteName,
     /// The organisation that runs it.
     pub organisation: OrganisationName,
+    /// The shared schema, as `model.toml`: the same text wherever the same tables are.
+    pub model: String,
+    /// The agreements that it holds, each as a file's text. All controllers sign each of them.
+    pub agreements: Vec<String>,
     /// Its own tables.
     pub sources: Vec<Source>,
     /// The views that make shared tables of them.
     pub views: String,
+    /// The tables that the others expect to find here; every table where nothing is said.
+    pub tables: Option<Vec<TableName>>,
 }
 
 /// One of a site's own tables.
@@ -37,7 +48,7 @@ pub struct Source {
     pub name: String,
     /// Its file's name.
     pub file: String,
-    /// `parquet`, `csv` or `ndjson`.
+    /// `parquet`, `csv`, `ndjson` or `arrow`.
     pub format: String,
     /// CSV only: the text that stands for a missing value.
     pub null: Option<String>,

@@ -53,6 +53,14 @@ pub enum Error {
     /// A file holds no key of the kind that is wanted.
     #[error("`{}` holds no Ed25519 private key", .0.display())]
     NoKey(PathBuf),
+    /// Folders that somebody has prepared are not ready to run.
+    #[error("{} to mend in `{}`:\n  {}", things(problems.len()), folder.display(), problems.join("\n  "))]
+    Own {
+        /// The folder.
+        folder: PathBuf,
+        /// What is to be mended, each with file, line and cure.
+        problems: Vec<String>,
+    },
     /// An agreement is not usable.
     #[error("the agreement cannot be used: {0}")]
     Agreement(String),
@@ -97,11 +105,16 @@ impl Error {
             Self::Certificate { .. } => "name it with plain letters, digits, `-`, `_` and `.`",
             Self::Token { .. } => "use the issuer's key as `liquid init` or `liquid key new` wrote it",
             Self::NoKey(_) => "name the file of a private key, as `liquid key new` writes it",
+            Self::Own { .. } => "mend these, then run the same command again",
             Self::Agreement(_) => "correct the agreement",
             Self::Part(_) => "",
             Self::NoSuchSite(_) => "name one of the federation's sites",
         }
     }
+}
+
+fn things(count: usize) -> String {
+    if count == 1 { "there is one thing".to_owned() } else { format!("there are {count} things") }
 }
 
 #[cfg(test)]

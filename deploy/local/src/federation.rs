@@ -7,7 +7,7 @@ use liquid_policy::id::SiteName;
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, SitePlan};
 use crate::client::Client;
 use crate::connection::{Connection, SiteConnection};
 use crate::folder::{Folder, SiteFolder};
@@ -199,11 +199,8 @@ struct Started {
 impl Started {
     async fn start(root: &Path, blueprint: &Blueprint, run: &Run) -> Result<Self, Error> {
         let folder = Folder::begin(root, blueprint)?;
-        let written = blueprint
-            .sites
-            .iter()
-            .map(|plan| folder.site(blueprint, plan, ANY_PORT))
-            .collect::<Result<Vec<_>, _>>()?;
+        let written =
+            blueprint.sites.iter().map(|plan| folder.site(plan, ANY_PORT)).collect::<Result<Vec<_>, _>>()?;
         let starts =
             written.iter().map(|site| Part::start(run, Kind::Node, site.site.as_str(), &site.config));
         let parts = futures::future::try_join_all(starts).await?;
@@ -215,15 +212,14 @@ impl Started {
         for site in &sites {
             keep_port(&site.folder.config, site.listen)?;
         }
-        let addresses: Vec<_> = sites.iter().map(|site| (site.folder.site.clone(), site.listen)).collect();
+        let addresses: Vec<_> = blueprint.sites.iter().zip(sites.iter().map(|site| site.listen)).collect();
         let coordinator_config = folder.coordinator(ANY_PORT, &addresses)?;
         let coordinator = Part::start(run, Kind::Coordinator, "coordinator", &coordinator_config).await?;
         keep_port(&coordinator_config, coordinator.listen())?;
-        let agreements: Vec<String> = folder.agreements().iter().map(|a| a.id().to_string()).collect();
-        let site = |(site, address): &(SiteName, SocketAddr)| SiteConnection {
-            name: site.to_string(),
+        let site = |(plan, address): &(&SitePlan, SocketAddr)| SiteConnection {
+            name: plan.site.to_string(),
             url: url(*address),
-            agreements: agreements.clone(),
+            agreements: folder.held_by(plan).map(|agreement| agreement.id().to_string()).collect(),
         };
         let connection = Connection {
             coordinator: url(coordinator.listen()),

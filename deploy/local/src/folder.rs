@@ -39,7 +39,8 @@ pub struct Folder {
     root: PathBuf,
     authority: Authority,
     issuer: Issuer,
-    agreements: Vec<Agreement>,
+    /// Each once, with its text, in the order in which the sites name them.
+    agreements: Vec<(String, Agreement)>,
     signers: BTreeMap<OrganisationName, Key>,
 }
 
@@ -64,15 +65,18 @@ impl Folder {
     /// # Errors
     /// Where an agreement is none, or something cannot be written.
     pub fn begin(root: &Path, blueprint: &Blueprint) -> Result<Self, Error> {
-        let read = |text: &String| {
-            parse(text, "agreement.toml").map_err(|error| {
-                let problems: Vec<String> = error.problems().map(ToString::to_string).collect();
-                Error::Agreement(problems.join("; "))
-            })
-        };
-        let agreements: Vec<Agreement> = blueprint.agreements.iter().map(read).collect::<Result<_, _>>()?;
+        let mut agreements: Vec<(String, Agreement)> = Vec::new();
+        for text in blueprint.sites.iter().flat_map(|site| &site.agreements) {
+            if agreements.iter().all(|(known, _)| known != text) {
+                let agreement = parse(text, "agreement.toml").map_err(|error| {
+                    let problems: Vec<String> = error.problems().map(ToString::to_string).collect();
+                    Error::Agreement(problems.join("; "))
+                })?;
+                agreements.push((text.clone(), agreement));
+            }
+        }
         let mut signers = BTreeMap::new();
-        for controller in agreements.iter().flat_map(Agreement::controllers) {
+        for controller in agreements.iter().flat_map(|(_, agreement)| agreement.controllers()) {
             signers.insert(controller.clone(), Key::generate()?);
         }
         let authority = Authority::new(&authority_name(&blueprint.name))?;
@@ -117,8 +121,14 @@ impl Folder {
     }
 
     /// The agreements.
-    pub fn agreements(&self) -> &[Agreement] {
-        &self.agreements
+    pub fn agreements(&self) -> impl Iterator<Item = &Agreement> {
+        self.agreements.iter().map(|(_, agreement)| agreement)
+    }
+
+    /// The agreements that a site holds.
+    pub fn held_by(&self, plan: &SitePlan) -> impl Iterator<Item = &Agreement> {
+        let held = self.agreements.iter().filter(|(text, _)| plan.agreements.contains(text));
+        held.map(|(_, agreement)| agreement)
     }
 
     /// A token for each recipient role.
@@ -127,7 +137,7 @@ impl Folder {
     /// Where one cannot be made.
     pub fn tokens(&self) -> Result<Tokens, Error> {
         let mut purposes: Vec<((String, String), Vec<String>)> = Vec::new();
-        for recipient in self.agreements.iter().flat_map(Agreement::recipients) {
+        for recipient in self.agreements().flat_map(Agreement::recipients) {
             for role in &recipient.roles {
                 let who = (recipient.organisation.to_string(), role.to_string());
                 let named = recipient.purposes.iter().map(ToString::to_string);
@@ -153,26 +163,21 @@ impl Folder {
     ///
     /// # Errors
     /// Where something cannot be written.
-    pub fn site(
-        &self,
-        blueprint: &Blueprint,
-        plan: &SitePlan,
-        listen: SocketAddr,
-    ) -> Result<SiteFolder, Error> {
+    pub fn site(&self, plan: &SitePlan, listen: SocketAddr) -> Result<SiteFolder, Error> {
         let folder = self.root.join(format!("sites/{}", plan.site));
         let identity = self.authority.issue(plan.site.as_str(), &format!("liquid://site/{}", plan.site))?;
         self.identity(&folder, &identity)?;
         let audit = Key::generate()?;
         write_secret(&folder.join("audit.key"), &audit.private)?;
         write(&folder.join("audit.pub"), format!("{}\n", audit.public).as_bytes())?;
-        write(&folder.join("model.toml"), blueprint.model.as_bytes())?;
+        write(&folder.join("model.toml"), plan.model.as_bytes())?;
         write(&folder.join("views.sql"), plan.views.as_bytes())?;
         for source in &plan.sources {
             if let Content::Bytes(bytes) = source.content {
                 write(&folder.join("data").join(&source.file), bytes)?;
             }
         }
-        for (agreement, text) in self.agreements.iter().zip(&blueprint.agreements) {
+        for (text, agreement) in self.agreements.iter().filter(|(text, _)| plan.agreements.contains(text)) {
             self.agreement(&folder.join("agreements"), agreement, text)?;
         }
         let config = folder.join("node.toml");
@@ -188,7 +193,7 @@ impl Folder {
     pub fn coordinator(
         &self,
         listen: SocketAddr,
-        sites: &[(SiteName, SocketAddr)],
+        sites: &[(&SitePlan, SocketAddr)],
     ) -> Result<PathBuf, Error> {
         let folder = self.root.join("coordinator");
         let identity = self.authority.issue("coordinator", &format!("liquid://coordinator/{COORDINATOR}"))?;
@@ -254,21 +259,18 @@ impl Folder {
                 Content::Bytes(_) => Path::new("data").join(&source.file),
                 Content::File(path) => path.clone(),
             };
-            let _ = write!(
-                text,
-                "\n[[engine.source]]\nname = \"{}\"\npath = \"{}\"\nformat = \"{}\"\n",
-                source.name,
-                path.display(),
-                source.format
-            );
+            let path = toml::Value::from(path.to_string_lossy().into_owned());
+            let (name, format) = (toml::Value::from(source.name.as_str()), &source.format);
+            let _ =
+                write!(text, "\n[[engine.source]]\nname = {name}\npath = {path}\nformat = \"{format}\"\n");
             if let Some(null) = &source.null {
-                let _ = writeln!(text, "null = \"{null}\"");
+                let _ = writeln!(text, "null = {}", toml::Value::from(null.as_str()));
             }
         }
         text
     }
 
-    fn coordinator_toml(&self, listen: SocketAddr, sites: &[(SiteName, SocketAddr)]) -> String {
+    fn coordinator_toml(&self, listen: SocketAddr, sites: &[(&SitePlan, SocketAddr)]) -> String {
         let mut text = format!(
             "# The coordinator. Paths are relative to this file.\n\
              [coordinator]\nlisten = \"{listen}\"\n\n\
@@ -276,8 +278,13 @@ impl Folder {
             self.issuer_toml()
         );
         text.push_str("\n# The sites, in the order in which answers name them.\n");
-        for (site, address) in sites {
-            let _ = write!(text, "[[site]]\nname = \"{site}\"\nurl = \"https://{address}\"\n\n");
+        for (plan, address) in sites {
+            let _ = writeln!(text, "[[site]]\nname = \"{}\"\nurl = \"https://{address}\"", plan.site);
+            if let Some(tables) = &plan.tables {
+                let tables: Vec<_> = tables.iter().map(|table| format!("\"{table}\"")).collect();
+                let _ = writeln!(text, "tables = [{}]", tables.join(", "));
+            }
+            text.push('\n');
         }
         text
     }

@@ -13,12 +13,7 @@ pub const AGREEMENT: &str = include_str!("../../../policies/examples/heart/agree
 
 /// The federation.
 pub fn blueprint() -> Blueprint {
-    Blueprint {
-        name: "heart".to_owned(),
-        model: MODEL.to_owned(),
-        agreements: vec![AGREEMENT.to_owned()],
-        sites: HOSPITALS.iter().map(Hospital::plan).collect(),
-    }
+    Blueprint { name: "heart".to_owned(), sites: HOSPITALS.iter().map(Hospital::plan).collect() }
 }
 
 struct Hospital {
@@ -80,6 +75,8 @@ impl Hospital {
         SitePlan {
             site: SiteName::new(self.site),
             organisation: OrganisationName::new(self.organisation),
+            model: MODEL.to_owned(),
+            agreements: vec![AGREEMENT.to_owned()],
             sources: vec![Source {
                 name: self.table.to_owned(),
                 file: self.file.to_owned(),
@@ -88,6 +85,7 @@ impl Hospital {
                 content: Content::Bytes(self.data),
             }],
             views: self.views.to_owned(),
+            tables: None,
         }
     }
 }

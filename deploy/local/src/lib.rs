@@ -1,6 +1,7 @@
 //! A whole federation on one machine: for the demo, for tests, for a first try with one's own data.
 //!
-//! 1. [`blueprint`]: what it is to be, as data; [`heart`] and [`starter`] are two.
+//! 1. [`blueprint`]: what it is to be, as data; [`heart`], [`tpch`] and [`starter`] are three, [`own`] makes one of folders
+//!    that somebody else has prepared.
 //! 2. [`authority`], [`keys`], [`issuer`]: certificates, signing keys and tokens, made anew each time.
 //! 3. [`folder`]: writes what each part needs, laid out as an operator would; [`join`] adds a site to it later.
 //! 4. [`serve`]: opens one part from its configuration and serves it.
@@ -20,11 +21,13 @@ pub mod heart;
 pub mod issuer;
 pub mod join;
 pub mod keys;
+pub mod own;
 mod part;
 pub mod process;
 pub mod serve;
 pub mod starter;
 mod task;
+pub mod tpch;
 
 pub use blueprint::Blueprint;
 pub use error::Error;

@@ -11,11 +11,11 @@ pub const NAME: &str = "starter";
 pub fn blueprint() -> Blueprint {
     Blueprint {
         name: NAME.to_owned(),
-        model: include_str!("../data/starter/model.toml").to_owned(),
-        agreements: vec![include_str!("../data/starter/agreement.toml").to_owned()],
         sites: vec![SitePlan {
             site: SiteName::new("first"),
             organisation: OrganisationName::new("own"),
+            model: include_str!("../data/starter/model.toml").to_owned(),
+            agreements: vec![include_str!("../data/starter/agreement.toml").to_owned()],
             sources: vec![Source {
                 name: "raw_visits".to_owned(),
                 file: "visits.csv".to_owned(),
@@ -24,6 +24,7 @@ pub fn blueprint() -> Blueprint {
                 content: Content::Bytes(include_bytes!("../data/starter/visits.csv")),
             }],
             views: include_str!("../data/starter/views.sql").to_owned(),
+            tables: None,
         }],
     }
 }

@@ -62,6 +62,8 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// Apache Arrow's IPC file format.
+    Arrow,
 }
 
 impl EngineConfig {

@@ -8,7 +8,8 @@
 //! 3. `runtime`, `session`, `three_valued`: threads with big stacks, sessions with bounded memory and without one
 //!    wrong simplification.
 //! 4. `sources`, `views`: raw files, and the statements that map them onto the shared tables.
-//! 5. `tables`, `opened`: the tables held against the model, and the files that they were read from.
+//! 5. `tables`, `opened`: the tables held against the model, and the files that they were read from; [`discover`] looks at
+//!    files for which there is no model yet.
 //! 6. `domain`, `base`, `checks`: values outside declared domains are NULL; entities and required values are there.
 //! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
 //! 8. `product`, `statics`: what is public before any data is read.
@@ -41,11 +42,13 @@ mod tables;
 mod three_valued;
 mod views;
 
+pub mod discover;
 pub mod finish;
 pub mod local;
 pub mod parameters;
 
 pub use config::{EngineConfig, Format, SourceConfig};
+pub use discover::{Discovered, discover};
 pub use error::{Cause, Failure, OpenError};
 pub use finish::{Finished, finish};
 pub use local::LocalEngine;

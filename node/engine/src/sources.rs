@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::Column;
-use datafusion::datasource::file_format::options::ReadOptions;
+use datafusion::datasource::file_format::options::{ArrowReadOptions, ReadOptions};
 use datafusion::datasource::listing::ListingTableUrl;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionContext;
@@ -58,6 +58,10 @@ pub(crate) async fn register(session: &SessionContext, source: &SourceConfig) ->
         Format::Ndjson => {
             let options = JsonReadOptions::default().file_extension(&end).schema_infer_max_records(TYPED_BY);
             session.register_json(source.name.as_str(), text, options).await
+        }
+        Format::Arrow => {
+            let options = ArrowReadOptions { file_extension: &end, ..ArrowReadOptions::default() };
+            session.register_arrow(source.name.as_str(), text, options).await
         }
     };
     done.map_err(|error| {

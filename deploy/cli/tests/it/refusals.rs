@@ -11,9 +11,10 @@ const COUNT: &str = "SELECT count(*) AS patients FROM cardiac";
 /// A federation whose agreement says something else, signed as it stands.
 async fn federation(from: &str, to: &str) -> Federation {
     let mut blueprint = heart::blueprint();
-    let changed = blueprint.agreements[0].replacen(from, to, 1);
-    assert!(changed != blueprint.agreements[0], "`{from}` is not in the agreement");
-    blueprint.agreements[0] = changed;
+    blueprint.edit_agreements(|text| {
+        assert!(text.contains(from), "`{from}` is not in the agreement");
+        text.replacen(from, to, 1)
+    });
     Federation::start(&blueprint, Run::InProcess).await.unwrap()
 }
 

@@ -41,19 +41,24 @@ fn with_json_standard_output_holds_the_connection_line_alone() {
 }
 
 #[test]
-fn what_comes_later_is_a_usage_error() {
-    for arguments in [["--data", "tpch"], ["--sites", "3"], ["--scale", "1"], ["--from", "x"]] {
+fn what_is_not_there_is_a_usage_error() {
+    for (arguments, said) in [
+        (&["--data", "wellbeing"][..], "comes later"),
+        (&["--scale", "0"], "from 0.001 to 1000"),
+        (&["--sites", "0"], "from 1 to"),
+        (&["--from", "x", "--scale", "1"], "cannot be used with"),
+    ] {
         let ended: Ended = liquid().arg("demo").args(arguments).output().unwrap().into();
         assert_eq!(ended.code, 2, "{arguments:?}");
-        assert!(ended.err.contains("comes later"), "{}", ended.err);
+        assert!(ended.err.contains(said), "{}", ended.err);
     }
 }
 
 #[test]
 fn help_offers_nothing_that_comes_later() {
     let ended: Ended = liquid().args(["demo", "--help"]).output().unwrap().into();
-    assert!(ended.out.contains("--in-process"), "{}", ended.out);
-    for later in ["--scale", "--from", "wellbeing", "tpch"] {
-        assert!(!ended.out.contains(later), "`{later}` is in the help:\n{}", ended.out);
+    for there in ["--in-process", "--from", "--scale", "--sites", "tpch"] {
+        assert!(ended.out.contains(there), "`{there}` is not in the help:\n{}", ended.out);
     }
+    assert!(!ended.out.contains("wellbeing"), "{}", ended.out);
 }

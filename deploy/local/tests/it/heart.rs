@@ -9,12 +9,10 @@ use crate::question::Value;
 /// Starts the four hospitals under an agreement with this minimum.
 pub(crate) async fn federation(minimum: u32) -> Federation {
     let mut blueprint = heart::blueprint();
-    for agreement in &mut blueprint.agreements {
-        let changed =
-            agreement.replace("minimum_contributors = 10", &format!("minimum_contributors = {minimum}"));
-        assert!(minimum == 10 || changed != *agreement, "the agreement has no minimum of 10 to change");
-        *agreement = changed;
-    }
+    blueprint.edit_agreements(|text| {
+        assert!(text.contains("minimum_contributors = 10"), "the agreement has no minimum of 10 to change");
+        text.replace("minimum_contributors = 10", &format!("minimum_contributors = {minimum}"))
+    });
     Federation::start(&blueprint, Run::InProcess).await.unwrap()
 }
 

@@ -1,0 +1,271 @@
+//! One site's folder: what its agreement says, which files it has, and what they hold.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::SchemaRef;
+use liquid_engine::{Format, SourceConfig};
+use liquid_node_api::catalogue::Model;
+use liquid_node_api::tls::Identity;
+use liquid_policy::document::Agreement;
+use liquid_policy::id::{OrganisationName, SiteName};
+use liquid_policy::parse::parse;
+
+use crate::Error;
+use crate::blueprint::{Content, Source};
+
+/// What a site's folder holds.
+pub(super) struct Draft {
+    pub(super) site: SiteName,
+    pub(super) organisation: OrganisationName,
+    pub(super) folder: PathBuf,
+    pub(super) agreement_file: PathBuf,
+    pub(super) text: String,
+    pub(super) agreement: Agreement,
+    /// The site's own views, where it has some.
+    pub(super) views: Option<String>,
+    /// The site's own model, where it has one.
+    pub(super) model: Option<Model>,
+    /// Its files, by table.
+    pub(super) files: BTreeMap<String, DataFile>,
+    /// What its files and views hold.
+    pub(super) tables: BTreeMap<String, SchemaRef>,
+}
+
+/// One file of `data/`.
+pub(super) struct DataFile {
+    pub(super) path: PathBuf,
+    pub(super) format: Format,
+}
+
+impl Draft {
+    /// How the engine names a file: as the site's views do, or apart from the view that we write for it.
+    pub(super) fn source_name(&self, table: &str) -> String {
+        match self.views {
+            Some(_) => table.to_owned(),
+            None => format!("raw_{table}"),
+        }
+    }
+
+    pub(super) fn sources(&self) -> Vec<Source> {
+        let source = |(table, file): (&String, &DataFile)| Source {
+            name: self.source_name(table),
+            file: file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            format: format!("{:?}", file.format).to_lowercase(),
+            null: None,
+            content: Content::File(file.path.clone()),
+        };
+        self.files.iter().map(source).collect()
+    }
+}
+
+/// The sites' folders, by name.
+pub(super) fn sites(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let folder = folder.canonicalize().map_err(Error::reading(folder))?;
+    let entries = fs::read_dir(&folder).map_err(Error::reading(&folder))?;
+    let mut sites: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !hidden(path)).collect();
+    sites.sort();
+    Ok(sites)
+}
+
+/// Reads a site's folder; nothing where something in it is to be mended.
+pub(super) async fn draft(folder: &Path, problems: &mut Vec<String>) -> Option<Draft> {
+    let before = problems.len();
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if format!("liquid://site/{name}").parse::<Identity>().is_err() {
+        problems.push(format!(
+            "{}: a site is named like its folder, with letters, digits, `-`, `_` and `.`; rename the folder",
+            folder.display()
+        ));
+    }
+    let agreement_file = folder.join("agreement.toml");
+    let agreement = agreement(&agreement_file, problems);
+    let organisation =
+        agreement.as_ref().and_then(|(_, a)| organisation(&name, a, &agreement_file, problems));
+    let model = model(&folder.join("model.toml"), problems);
+    let views_file = folder.join("views.sql");
+    let views = optional(&views_file, problems);
+    let files = files(&folder.join("data"), problems);
+    let sources = files.iter().map(|(table, file)| SourceConfig {
+        name: table.clone(),
+        path: file.path.clone(),
+        format: file.format,
+        null: None,
+    });
+    let found = liquid_engine::discover(
+        sources.collect(),
+        views.as_ref().map(|text| (views_file.clone(), text.clone())),
+    )
+    .await;
+    let tables = match found {
+        Ok(found) => {
+            problems.extend(found.problems.iter().map(ToString::to_string));
+            found.tables
+        }
+        Err(error) => {
+            problems.push(error.to_string());
+            BTreeMap::new()
+        }
+    };
+    let (Some((text, agreement)), Some(organisation)) = (agreement, organisation) else { return None };
+    let draft = Draft {
+        site: SiteName::new(name),
+        organisation,
+        folder: folder.to_owned(),
+        agreement_file,
+        text,
+        agreement,
+        views,
+        model,
+        files,
+        tables,
+    };
+    (problems.len() == before).then_some(draft)
+}
+
+fn agreement(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreement)> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.push(match error.kind() {
+                std::io::ErrorKind::NotFound => format!(
+                    "{}: there is no such file; write the agreement under which this site's data may be asked",
+                    file.display()
+                ),
+                _ => unreadable(file, &error),
+            });
+            return None;
+        }
+    };
+    match parse(&text, &file.display().to_string()) {
+        Ok(agreement) => Some((text, agreement)),
+        Err(error) => {
+            problems.extend(error.problems().map(|problem| {
+                let line = 1 + text.bytes().take(problem.span().start).filter(|byte| *byte == b'\n').count();
+                format!("{}:{line}: {}; {}", file.display(), problem.message(), problem.help())
+            }));
+            None
+        }
+    }
+}
+
+/// The controller whose place this is: the one that the folder is named after, or the only one.
+fn organisation(
+    site: &str,
+    agreement: &Agreement,
+    file: &Path,
+    problems: &mut Vec<String>,
+) -> Option<OrganisationName> {
+    let mut controllers: Vec<_> = agreement.controllers().cloned().collect();
+    if let Some(named) = controllers.iter().find(|controller| controller.as_str() == site) {
+        return Some(named.clone());
+    }
+    if controllers.len() == 1 {
+        return controllers.pop();
+    }
+    let names: Vec<_> = controllers.iter().map(|controller| format!("`{controller}`")).collect();
+    problems.push(format!(
+        "{}: no controller is called `{site}`, so it is not known whose site this is; name the folder after one of {}, \
+         or add the [[party]]",
+        file.display(),
+        names.join(", ")
+    ));
+    None
+}
+
+fn model(file: &Path, problems: &mut Vec<String>) -> Option<Model> {
+    let text = optional(file, problems)?;
+    match toml::from_str(&text) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+            problems.push(format!(
+                "{}:{line}: {}; correct it, or remove the file and let the tables be found out",
+                file.display(),
+                error.message()
+            ));
+            None
+        }
+    }
+}
+
+fn optional(file: &Path, problems: &mut Vec<String>) -> Option<String> {
+    match fs::read_to_string(file) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            problems.push(unreadable(file, &error));
+            None
+        }
+    }
+}
+
+/// The data files, by the table that each is named after.
+fn files(folder: &Path, problems: &mut Vec<String>) -> BTreeMap<String, DataFile> {
+    let mut files: BTreeMap<String, DataFile> = BTreeMap::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            problems.push(match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    format!(
+                        "{}: there is no such folder; put the site's data files into it",
+                        folder.display()
+                    )
+                }
+                _ => unreadable(folder, &error),
+            });
+            return files;
+        }
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|it| !hidden(it)).collect();
+    paths.sort();
+    for path in paths {
+        let Some(format) = path.is_file().then(|| format(&path)).flatten() else {
+            problems.push(format!(
+                "{}: this is no .parquet, .csv, .ndjson, .json or .arrow file; convert it, or take it out of `data`",
+                path.display()
+            ));
+            continue;
+        };
+        let Some(table) = path.file_stem().and_then(|stem| stem.to_str()) else {
+            problems.push(format!("{}: its name is no plain text; rename it", path.display()));
+            continue;
+        };
+        if let Some(other) = files.get(table) {
+            problems.push(format!(
+                "{}: {} is the table `{table}` already; rename one of the two, or join them in one file",
+                path.display(),
+                other.path.display()
+            ));
+            continue;
+        }
+        files.insert(table.to_owned(), DataFile { path, format });
+    }
+    if files.is_empty() && problems.is_empty() {
+        problems.push(format!("{}: there is no data file in it", folder.display()));
+    }
+    files
+}
+
+fn format(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "parquet" => Some(Format::Parquet),
+        "csv" => Some(Format::Csv),
+        "ndjson" | "json" => Some(Format::Ndjson),
+        "arrow" => Some(Format::Arrow),
+        _ => None,
+    }
+}
+
+fn hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: it cannot be read ({error}); make it a readable UTF-8 text", path.display())
+}

@@ -1,0 +1,55 @@
+//! What a site's files and views hold, before there is a model: for whoever writes one.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::TableReference;
+use liquid_node_api::engine::Caps;
+
+use crate::config::SourceConfig;
+use crate::error::OpenError;
+use crate::runtime::Threads;
+use crate::{session, sources, views};
+
+/// What was found, and what could not be read.
+#[derive(Debug, Default)]
+pub struct Discovered {
+    /// Each source and view that can be read, with its columns.
+    pub tables: BTreeMap<String, SchemaRef>,
+    /// What is in the way of the others, each with its cure.
+    pub problems: Vec<OpenError>,
+}
+
+/// Looks at sources and views (a file's name and its text), and finds every problem rather than the first.
+///
+/// # Errors
+/// Where the engine's threads cannot be started.
+pub async fn discover(
+    given: Vec<SourceConfig>,
+    views: Option<(std::path::PathBuf, String)>,
+) -> Result<Discovered, OpenError> {
+    const CAPS: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
+    let threads = Threads::start(1).map_err(|error| OpenError::Start(error.to_string()))?;
+    let work = async move {
+        let session = session::session(1, &CAPS).map_err(|error| OpenError::Start(error.to_string()))?;
+        let mut found = Discovered::default();
+        for source in &given {
+            if let Err(problem) = sources::register(&session, source).await {
+                found.problems.push(problem);
+            }
+        }
+        // A view over a source that cannot be read would only say so again.
+        if let (Some((path, text)), true) = (&views, found.problems.is_empty()) {
+            found.problems.extend(views::create(&session, text, path).await.err());
+        }
+        let schema = session.state().schema_for_ref(TableReference::bare("t"));
+        let names = schema.map(|schema| schema.table_names()).unwrap_or_default();
+        for name in names {
+            if let Ok(table) = session.table_provider(TableReference::bare(name.as_str())).await {
+                found.tables.insert(name, table.schema());
+            }
+        }
+        Ok(found)
+    };
+    threads.run(work).await.map_err(OpenError::Start)?
+}
