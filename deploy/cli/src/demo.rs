@@ -52,7 +52,8 @@ struct Prepared {
 
 async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
     if let Some(folder) = &demo.from {
-        let blueprint = own::blueprint(folder).await?;
+        let (blueprint, notes) = own::blueprint(folder).await?;
+        notes.iter().for_each(|line| note(line));
         return Ok(Prepared { blueprint, tale: Tale::Tour, _data: None });
     }
     match demo.data {

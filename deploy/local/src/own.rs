@@ -9,26 +9,29 @@
 //!
 //! Nothing in these folders is changed. All that has to be mended is found in one go, with file and line.
 //!
-//! 1. `read`: one site's folder becomes a draft: agreement, sources, what they hold.
+//! 1. `read`: one site's folder becomes a draft: agreement, sources, what they hold; `missing`: texts like `NA` in them.
 //! 2. `model`: the shared tables, the same at every site.
-//! 3. Here: sites become a [`Blueprint`].
+//! 3. Here: each site's data is held against its agreement, and sites become a [`Blueprint`].
 
+mod missing;
 mod model;
 mod read;
 
 use std::path::Path;
 
+use liquid_engine::{EngineConfig, LocalEngine};
 use liquid_policy::id::TableName;
 
 use crate::Error;
 use crate::blueprint::{Blueprint, SitePlan};
+use crate::folder::write;
 use read::Draft;
 
-/// Reads the folders.
+/// Reads the folders. Beside the federation, what was taken for granted and should be known, a line each.
 ///
 /// # Errors
 /// Everything that is to be mended before this federation can run.
-pub async fn blueprint(folder: &Path) -> Result<Blueprint, Error> {
+pub async fn blueprint(folder: &Path) -> Result<(Blueprint, Vec<String>), Error> {
     let mut problems = Vec::new();
     let mut drafts = Vec::new();
     for site in read::sites(folder)? {
@@ -40,6 +43,7 @@ pub async fn blueprint(folder: &Path) -> Result<Blueprint, Error> {
             folder.display()
         ));
     }
+    read::share_missing(&mut drafts, &mut problems).await;
     one_text_for_each_agreement(&drafts, &mut problems);
     let mut sites = Vec::new();
     if problems.is_empty() {
@@ -47,7 +51,13 @@ pub async fn blueprint(folder: &Path) -> Result<Blueprint, Error> {
         sites = drafts.iter().map(|draft| plan(draft, &shared, &drafts)).collect();
     }
     if problems.is_empty() {
-        return Ok(Blueprint { name: "own".to_owned(), sites });
+        for (draft, plan) in drafts.iter().zip(&sites) {
+            problems.extend(hold_against(draft, plan).await?);
+        }
+    }
+    if problems.is_empty() {
+        let notes = drafts.iter().flat_map(Draft::notes).collect();
+        return Ok((Blueprint { name: "own".to_owned(), sites }, notes));
     }
     Err(Error::Own { folder: folder.to_owned(), problems })
 }
@@ -70,6 +80,27 @@ fn one_text_for_each_agreement(drafts: &[Draft], problems: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// Opens a site's data as its node will, and holds it against its agreement.
+async fn hold_against(draft: &Draft, plan: &SitePlan) -> Result<Vec<String>, Error> {
+    let here = |problem: String| format!("{}: {problem}", draft.folder.display());
+    let folder = tempfile::tempdir().map_err(Error::writing(&std::env::temp_dir()))?;
+    let (model, views) = (folder.path().join("model.toml"), folder.path().join("views.sql"));
+    write(&model, plan.model.as_bytes())?;
+    write(&views, plan.views.as_bytes())?;
+    let sources = draft.configured();
+    let engine =
+        match LocalEngine::open(EngineConfig { model, views: Some(views), sources, threads: 2 }).await {
+            Ok(engine) => engine,
+            Err(error) => return Ok(vec![here(error.to_string())]),
+        };
+    let mut problems = Vec::new();
+    for table in draft.agreement.tables().values() {
+        let checked = engine.check(draft.agreement.obligations(table)).await;
+        problems.extend(checked.err().map(here));
+    }
+    Ok(problems)
 }
 
 fn plan(draft: &Draft, shared: &model::Shared, drafts: &[Draft]) -> SitePlan {

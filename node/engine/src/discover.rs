@@ -1,6 +1,6 @@
 //! What a site's files and views hold, before there is a model: for whoever writes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
@@ -16,6 +16,8 @@ use crate::{session, sources, views};
 pub struct Discovered {
     /// Each source and view that can be read, with its columns.
     pub tables: BTreeMap<String, SchemaRef>,
+    /// Those that a view makes.
+    pub made: BTreeSet<String>,
     /// What is in the way of the others, each with its cure.
     pub problems: Vec<OpenError>,
 }
@@ -40,7 +42,10 @@ pub async fn discover(
         }
         // A view over a source that cannot be read would only say so again.
         if let (Some((path, text)), true) = (&views, found.problems.is_empty()) {
-            found.problems.extend(views::create(&session, text, path).await.err());
+            match views::create(&session, text, path).await {
+                Ok(made) => found.made.extend(made),
+                Err(problem) => found.problems.push(problem),
+            }
         }
         let schema = session.state().schema_for_ref(TableReference::bare("t"));
         let names = schema.map(|schema| schema.table_names()).unwrap_or_default();

@@ -92,6 +92,11 @@ impl Failure {
         Self { cause: Cause::Fault, error: Error::fault(message, retry, fix), detail: detail.into() }
     }
 
+    /// What happened, for the operator alone.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The question is wrong.
     fn question(error: Error, detail: String) -> Self {
         Self { cause: Cause::Question, error, detail }

@@ -17,11 +17,11 @@ use liquid_policy::table::Obligations;
 use crate::config::EngineConfig;
 use crate::error::{Failure, OpenError};
 use crate::finish::finish_here;
-use crate::opened::{self, Opened};
+use crate::opened::{self, OPENING, Opened};
 use crate::parameters::to_scalar;
 use crate::runtime::Threads;
 use crate::session::session;
-use crate::{ipc, run, sources};
+use crate::{checks, ipc, run, sources};
 
 /// An engine over one site's data. It keeps one plan, the last.
 #[derive(Debug)]
@@ -45,6 +45,20 @@ impl LocalEngine {
         let opened =
             threads.run(async move { opened::open(&given).await }).await.map_err(OpenError::Start)??;
         Ok(Self { config, threads, opened: Arc::new(opened), plan: None, plans: 0 })
+    }
+
+    /// Holds a table against what an agreement says of it, before anybody asks.
+    ///
+    /// # Errors
+    /// What is not so, for the operator, with the cure.
+    pub async fn check(&self, obligations: Obligations) -> Result<(), String> {
+        let (opened, threads) = (Arc::clone(&self.opened), self.config.threads);
+        let work = async move {
+            let Some(table) = opened.tables.get(&obligations.table) else { return Ok(()) };
+            let session = session(threads, &OPENING)?;
+            checks::check(&session, table, &obligations, &opened.checked, &OPENING).await.map(drop)
+        };
+        self.threads.run(work).await?.map_err(|failure| failure.detail().to_owned())
     }
 
     async fn answer(&mut self, ask: Ask, attached: Vec<Bytes>) -> Result<(Told, Vec<Bytes>), Failure> {

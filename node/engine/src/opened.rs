@@ -32,7 +32,7 @@ pub(crate) struct Opened {
 }
 
 /// What opening a site's files may take; questions bring caps of their own.
-const OPENING: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
+pub(crate) const OPENING: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
 
 /// Reads model and views, registers the sources, and holds all of them against each other.
 pub(crate) async fn open(config: &EngineConfig) -> Result<Opened, OpenError> {

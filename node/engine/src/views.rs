@@ -8,16 +8,21 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use crate::error::OpenError;
 
-/// Creates the views of one file, in order; a later one may read an earlier one.
-pub(crate) async fn create(session: &SessionContext, text: &str, path: &Path) -> Result<(), OpenError> {
+/// Creates the views of one file, in order; a later one may read an earlier one. Returns their names.
+pub(crate) async fn create(
+    session: &SessionContext,
+    text: &str,
+    path: &Path,
+) -> Result<Vec<String>, OpenError> {
     let wrong =
         |reason: String, fix: &str| OpenError::Views { path: path.to_owned(), reason, fix: fix.to_owned() };
     let statements =
         DFParser::parse_sql(text).map_err(|error| wrong(error.to_string(), "correct the statement"))?;
+    let mut made = Vec::new();
     for statement in statements {
         let view = match &statement {
             Statement::Statement(sql) => match sql.as_ref() {
-                SqlStatement::CreateView(view) => view.name.to_string(),
+                SqlStatement::CreateView(view) => view.name.clone(),
                 _ => return Err(wrong(not_a_view(&statement), ONLY_VIEWS)),
             },
             _ => return Err(wrong(not_a_view(&statement), ONLY_VIEWS)),
@@ -28,8 +33,12 @@ pub(crate) async fn create(session: &SessionContext, text: &str, path: &Path) ->
         };
         let plan = session.state().statement_to_plan(statement).await.map_err(failed)?;
         session.execute_logical_plan(plan).await.map_err(failed)?;
+        made.extend(view.0.last().and_then(|part| part.as_ident()).map(|ident| match ident.quote_style {
+            Some(_) => ident.value.clone(),
+            None => ident.value.to_lowercase(),
+        }));
     }
-    Ok(())
+    Ok(made)
 }
 
 const ONLY_VIEWS: &str = "keep only `CREATE VIEW name AS SELECT …;` statements in this file";

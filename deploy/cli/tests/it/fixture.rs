@@ -51,14 +51,24 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn serve() -> Self {
-        Self::serve_with(Path::new(env!("CARGO_BIN_EXE_liquid")))
+        Self::serve_more(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn serve_more(arguments: &[&str]) -> Self {
+        Self::start(Path::new(env!("CARGO_BIN_EXE_liquid")), arguments)
     }
 
     /// The same by a copy of the binary.
     pub(crate) fn serve_with(binary: &Path) -> Self {
+        Self::start(binary, &[])
+    }
+
+    fn start(binary: &Path, arguments: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
         let mut child = liquid_at(binary)
             .args(["demo", "--serve", "--json"])
+            .args(arguments)
             .env("XDG_STATE_HOME", state.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

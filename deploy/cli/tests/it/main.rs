@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod from;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod own;

@@ -35,24 +35,18 @@ impl Shared {
         toml::to_string(&Model { tables }).unwrap_or_default()
     }
 
-    /// The site's own `views.sql`, or views of the same names as the files, with exactly the shared columns.
+    /// The site's own `views.sql`, and views that bring its files to exactly the shared columns.
     pub(super) fn views_of(&self, draft: &Draft) -> String {
-        if let Some(views) = &draft.views {
-            return views.clone();
-        }
-        let mut text = String::new();
-        for table in self.tables_of(draft) {
-            let (Some(shared), Some(found)) = (self.tables.get(&table), draft.tables.get(table.as_str()))
+        let mut text = draft.views.clone().unwrap_or_default();
+        for table in self.tables_of(draft).iter().filter(|table| draft.is_file(table.as_str())) {
+            let (Some(shared), Some(found)) = (self.tables.get(table), draft.tables.get(table.as_str()))
             else {
                 continue;
             };
             let columns: Vec<String> = shared.columns.iter().map(|column| select(column, found)).collect();
-            text.push_str(&format!(
-                "CREATE VIEW {} AS SELECT {} FROM {};\n",
-                quoted(table.as_str()),
-                columns.join(", "),
-                quoted(&draft.source_name(table.as_str()))
-            ));
+            let table = quoted(table.as_str());
+            let columns = columns.join(", ");
+            text.push_str(&format!("\nCREATE OR REPLACE VIEW {table} AS SELECT {columns} FROM {table};\n"));
         }
         text
     }
@@ -66,7 +60,7 @@ fn select(column: &ModelColumn, found: &Schema) -> String {
     if as_it_is { name } else { format!("CAST({name} AS {}) AS {name}", column.kind.sql_name()) }
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -145,12 +139,16 @@ fn the_column(
         if *field.data_type() == DataType::Null {
             continue; // nothing but missing values: it fits whatever the others have
         }
-        let Some(kind) = kind(field.data_type()) else {
+        // What only says who somebody is can be any text, as long as different values stay different.
+        let rules = draft.agreement.tables().get(table).and_then(|table| table.columns().get(column));
+        let names_only = rules.is_some_and(|rules| rules.uses.is_empty());
+        let as_text = names_only && draft.is_file(table.as_str());
+        let Some(kind) = kind(field.data_type()).or(as_text.then_some(Kind::Text)) else {
             problems.push(format!(
                 "{place}: column `{column}` of table `{table}` is {}, which shared tables do not have; in {} write `{}`",
                 field.data_type(),
                 draft.folder.join("views.sql").display(),
-                view(table, column, nearest_kind(field.data_type())),
+                view(table, column, if names_only { Kind::Text } else { nearest_kind(field.data_type()) }),
             ));
             continue;
         };
@@ -186,7 +184,7 @@ fn the_column(
 
 /// The file that a table is read from, or the views that make it.
 fn place(draft: &Draft, table: &TableName) -> String {
-    let file = draft.files.get(table.as_str()).filter(|_| draft.views.is_none());
+    let file = draft.files.get(table.as_str()).filter(|_| draft.is_file(table.as_str()));
     let Some(file) = file else { return draft.folder.join("views.sql").display().to_string() };
     // Where a file says what its columns are, it does so in its first line.
     format!("{}{}", file.path.display(), if file.format == Format::Csv { ":1" } else { "" })

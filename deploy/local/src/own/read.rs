@@ -1,19 +1,31 @@
 //! One site's folder: what its agreement says, which files it has, and what they hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
-use liquid_engine::{Format, SourceConfig};
+use liquid_engine::{Discovered, Format, SourceConfig};
 use liquid_node_api::catalogue::Model;
 use liquid_node_api::tls::Identity;
-use liquid_policy::document::Agreement;
+use liquid_policy::document::{Aggregate, Agreement, Column};
 use liquid_policy::id::{OrganisationName, SiteName};
 use liquid_policy::parse::parse;
 
+use super::missing::{self, Texts};
+use super::model;
 use crate::Error;
 use crate::blueprint::{Content, Source};
+
+fn configured(files: &BTreeMap<String, DataFile>) -> Vec<SourceConfig> {
+    let source = |(table, file): (&String, &DataFile)| SourceConfig {
+        name: table.clone(),
+        path: file.path.clone(),
+        format: file.format,
+        null: file.null.clone(),
+    };
+    files.iter().map(source).collect()
+}
 
 /// What a site's folder holds.
 pub(super) struct Draft {
@@ -31,29 +43,44 @@ pub(super) struct Draft {
     pub(super) files: BTreeMap<String, DataFile>,
     /// What its files and views hold.
     pub(super) tables: BTreeMap<String, SchemaRef>,
+    /// Which of these its own views make.
+    made: BTreeSet<String>,
 }
 
 /// One file of `data/`.
 pub(super) struct DataFile {
     pub(super) path: PathBuf,
     pub(super) format: Format,
+    /// The text that stands for a missing value in it.
+    pub(super) null: Option<String>,
 }
 
 impl Draft {
-    /// How the engine names a file: as the site's views do, or apart from the view that we write for it.
-    pub(super) fn source_name(&self, table: &str) -> String {
-        match self.views {
-            Some(_) => table.to_owned(),
-            None => format!("raw_{table}"),
-        }
+    /// Whether a table is a file as it stands, and no view of the site's own.
+    pub(super) fn is_file(&self, table: &str) -> bool {
+        self.files.contains_key(table) && !self.made.contains(table)
+    }
+
+    /// What was taken for granted in reading it.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let note = |file: &DataFile| {
+            let null = file.null.as_ref()?;
+            Some(format!("{}: `{null}` is read as a missing value in all columns", file.path.display()))
+        };
+        self.files.values().filter_map(note).collect()
+    }
+
+    /// Its files as an engine takes them.
+    pub(super) fn configured(&self) -> Vec<SourceConfig> {
+        configured(&self.files)
     }
 
     pub(super) fn sources(&self) -> Vec<Source> {
         let source = |(table, file): (&String, &DataFile)| Source {
-            name: self.source_name(table),
+            name: table.clone(),
             file: file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             format: format!("{:?}", file.format).to_lowercase(),
-            null: None,
+            null: file.null.clone(),
             content: Content::File(file.path.clone()),
         };
         self.files.iter().map(source).collect()
@@ -85,30 +112,12 @@ pub(super) async fn draft(folder: &Path, problems: &mut Vec<String>) -> Option<D
     let organisation =
         agreement.as_ref().and_then(|(_, a)| organisation(&name, a, &agreement_file, problems));
     let model = model(&folder.join("model.toml"), problems);
-    let views_file = folder.join("views.sql");
-    let views = optional(&views_file, problems);
-    let files = files(&folder.join("data"), problems);
-    let sources = files.iter().map(|(table, file)| SourceConfig {
-        name: table.clone(),
-        path: file.path.clone(),
-        format: file.format,
-        null: None,
-    });
-    let found = liquid_engine::discover(
-        sources.collect(),
-        views.as_ref().map(|text| (views_file.clone(), text.clone())),
-    )
-    .await;
-    let tables = match found {
-        Ok(found) => {
-            problems.extend(found.problems.iter().map(ToString::to_string));
-            found.tables
-        }
-        Err(error) => {
-            problems.push(error.to_string());
-            BTreeMap::new()
-        }
-    };
+    let views = optional(&folder.join("views.sql"), problems);
+    let mut files = files(&folder.join("data"), problems);
+    if let Some((_, agreement)) = &agreement {
+        missing_values(agreement, &mut files, views.is_some(), problems);
+    }
+    let Discovered { tables, made, .. } = discover(&files, views_in(folder, views.as_ref()), problems).await;
     let (Some((text, agreement)), Some(organisation)) = (agreement, organisation) else { return None };
     let draft = Draft {
         site: SiteName::new(name),
@@ -121,8 +130,82 @@ pub(super) async fn draft(folder: &Path, problems: &mut Vec<String>) -> Option<D
         model,
         files,
         tables,
+        made,
     };
     (problems.len() == before).then_some(draft)
+}
+
+/// What stands for a missing value in one site's file of a table does so in the others' too: it must not become a group of
+/// its own where a site lacks no number.
+pub(super) async fn share_missing(drafts: &mut [Draft], problems: &mut Vec<String>) {
+    let nulls = drafts.iter().flat_map(|draft| &draft.files);
+    let nulls: Vec<(String, String)> =
+        nulls.filter_map(|(table, file)| Some((table.clone(), file.null.clone()?))).collect();
+    for draft in drafts {
+        let mut changed = false;
+        for (table, file) in &mut draft.files {
+            let null = nulls.iter().find(|(named, _)| named == table).map(|(_, null)| null.clone());
+            if file.null.is_none() && file.format == Format::Csv && null.is_some() {
+                (file.null, changed) = (null, true);
+            }
+        }
+        if changed {
+            let views = views_in(&draft.folder, draft.views.as_ref());
+            draft.tables = discover(&draft.files, views, problems).await.tables;
+        }
+    }
+}
+
+fn views_in(folder: &Path, text: Option<&String>) -> Option<(PathBuf, String)> {
+    text.map(|text| (folder.join("views.sql"), text.clone()))
+}
+
+/// What files and views hold.
+async fn discover(
+    files: &BTreeMap<String, DataFile>,
+    views: Option<(PathBuf, String)>,
+    problems: &mut Vec<String>,
+) -> Discovered {
+    let found = liquid_engine::discover(configured(files), views)
+        .await
+        .unwrap_or_else(|problem| Discovered { problems: vec![problem], ..Discovered::default() });
+    problems.extend(found.problems.iter().map(ToString::to_string));
+    found
+}
+
+/// Finds the texts that stand for missing values in columns that the agreement measures. What other texts in them mean is
+/// for the site's views to say.
+fn missing_values(
+    agreement: &Agreement,
+    files: &mut BTreeMap<String, DataFile>,
+    has_views: bool,
+    problems: &mut Vec<String>,
+) {
+    for (name, table) in agreement.tables() {
+        let Some(file) = files.get_mut(name.as_str()).filter(|file| file.format == Format::Csv) else {
+            continue;
+        };
+        let sums = |column: &&Column| {
+            column.aggregates.iter().any(|it| matches!(it, Aggregate::Sum | Aggregate::Avg))
+        };
+        let measured = table.columns().iter().filter(|(_, column)| sums(column));
+        let measured: Vec<&str> = measured.map(|(name, _)| name.as_str()).collect();
+        match missing::texts(&file.path, &measured) {
+            Texts::None => {}
+            Texts::Missing(text) => file.null = Some(text),
+            Texts::Other { .. } if has_views => {}
+            Texts::Other { line, column, texts } => {
+                let null = texts.first().map_or("NA", String::as_str);
+                let (table, quoted) = (model::quoted(name.as_str()), model::quoted(&column));
+                problems.push(format!(
+                    "{}:{line}: column `{column}` holds a text, and the agreement measures it as a number; correct the \
+                     file, or write in `views.sql` what the text means, for example `CREATE OR REPLACE VIEW {table} AS \
+                     SELECT * REPLACE (CAST(NULLIF({quoted}, '{null}') AS DOUBLE) AS {quoted}) FROM {table};`",
+                    file.path.display()
+                ));
+            }
+        }
+    }
 }
 
 fn agreement(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreement)> {
@@ -244,7 +327,7 @@ fn files(folder: &Path, problems: &mut Vec<String>) -> BTreeMap<String, DataFile
             ));
             continue;
         }
-        files.insert(table.to_owned(), DataFile { path, format });
+        files.insert(table.to_owned(), DataFile { path, format, null: None });
     }
     if files.is_empty() && problems.is_empty() {
         problems.push(format!("{}: there is no data file in it", folder.display()));
