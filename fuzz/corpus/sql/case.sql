@@ -1,0 +1,1 @@
+SELECT CASE WHEN age < 50 THEN 'young' ELSE 'old' END AS band, avg(cost) FROM person WHERE sex = 'F' GROUP BY 1 ORDER BY 2 DESC LIMIT 3

@@ -1,0 +1,1 @@
+SELECT sum(CAST(ward AS INT)), sum(cost / (age - 37)) FROM person

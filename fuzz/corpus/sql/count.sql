@@ -1,0 +1,1 @@
+SELECT ward, count(*) FROM person GROUP BY ward

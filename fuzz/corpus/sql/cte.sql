@@ -1,0 +1,1 @@
+WITH a AS (SELECT upi u, cost b FROM person) SELECT u, sum(b) FROM a GROUP BY u

@@ -1,0 +1,1 @@
+SELECT date_part('year', born), date_trunc('month', born), count(*) FROM person GROUP BY 1, 2

@@ -1,0 +1,1 @@
+SELECT DISTINCT ward, sex FROM person

@@ -1,0 +1,1 @@
+SELECT count(DISTINCT upi) FROM visit WHERE day >= DATE '2025-01-01'

@@ -1,0 +1,1 @@
+SELECT count(*) FROM (SELECT upi FROM person EXCEPT SELECT upi FROM visit) x

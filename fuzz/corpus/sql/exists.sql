@@ -1,0 +1,1 @@
+SELECT count(*) FROM person WHERE EXISTS (SELECT 1 FROM visit WHERE ward = 'W1')

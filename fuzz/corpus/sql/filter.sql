@@ -1,0 +1,1 @@
+SELECT count(*) FILTER (WHERE smokes), sum(cost) FROM person WHERE ward IN ('W1','W2') AND age BETWEEN 20 AND 30

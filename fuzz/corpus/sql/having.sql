@@ -1,0 +1,1 @@
+SELECT ward, count(*) n FROM person GROUP BY ward HAVING count(*) > 100

@@ -1,0 +1,1 @@
+SELECT p.ward, count(*) FROM person p JOIN visit v ON p.upi = v.upi GROUP BY p.ward

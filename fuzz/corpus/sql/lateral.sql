@@ -1,0 +1,1 @@
+SELECT count(*) FROM person p, LATERAL (SELECT * FROM visit v WHERE v.upi = p.upi) x

@@ -1,0 +1,1 @@
+SELECT count(*) FROM person WHERE ward LIKE 'W_%' ESCAPE '!' AND upper(sex) = 'F' OR NOT (age IS NOT NULL)

@@ -1,0 +1,1 @@
+SELECT a.ward, 1000.0 * n / a.people FROM (SELECT ward, count(*) n FROM person GROUP BY ward) p JOIN area a ON a.ward = p.ward

@@ -1,0 +1,1 @@
+SELECT ward, count(*) * 1.0 / (SELECT count(*) FROM person) FROM person GROUP BY ward

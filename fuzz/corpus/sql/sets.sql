@@ -1,0 +1,1 @@
+SELECT ward, sex, count(*) FROM person GROUP BY GROUPING SETS ((ward, sex), (ward), ())

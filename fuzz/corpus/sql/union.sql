@@ -1,0 +1,1 @@
+SELECT 'x', 1 UNION ALL SELECT ward, count(*) FROM person GROUP BY ward

@@ -1,0 +1,1 @@
+SELECT count(*) FROM person p JOIN (VALUES ('U1'),('U2')) v(upi) USING (upi)

@@ -1,0 +1,1 @@
+SELECT ward, sum(count(*)) OVER (ORDER BY ward) FROM person GROUP BY ward
