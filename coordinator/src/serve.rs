@@ -1,12 +1,15 @@
 //! The Flight SQL port for analysts.
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
-use liquid_node_api::sql::{Answer, Backend, PublishedTable, REMARKS, SessionOptions, Statement};
+use liquid_node_api::sql::{
+    Answer, Backend, Described, PublishedTable, REMARKS, SessionOptions, Statement, request_id,
+};
 use liquid_node_api::tls::PeerCertificate;
 use liquid_node_api::wire::Combined;
+use liquid_policy::id::AgreementHash;
 
 use crate::answer::{Coordinator, Session};
 use crate::plan::SITE;
@@ -52,12 +55,24 @@ impl Backend for Coordinator {
         Ok(tables.chain([queries_table()]).collect())
     }
 
-    async fn describe(&self, session: &Session, statement: &Statement) -> Result<SchemaRef, Error> {
-        Self::describe(self, session, statement).await
+    async fn describe(&self, session: &Session, statement: &Statement) -> Result<Described, Error> {
+        // Each site's version is pinned when the question is planned again.
+        Ok(Described { schema: Self::describe(self, session, statement).await?, pinned: None })
     }
 
-    async fn answer(&self, session: &Session, statement: Statement) -> Result<Answer<Combined>, Error> {
+    async fn answer(
+        &self,
+        session: &Session,
+        statement: Statement,
+        _pinned: Option<AgreementHash>,
+    ) -> Result<Answer<Combined>, Error> {
         Self::answer(self, session, statement).await
+    }
+
+    async fn turn_away(&self, session: &Session, error: Error) -> Error {
+        let id = request_id();
+        let now = (self.clock)();
+        self.queries.submit(id.clone(), session.owner.clone(), String::new(), now).fail(error.referenced(&id))
     }
 }
 

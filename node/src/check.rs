@@ -135,7 +135,8 @@ pub(crate) fn asked(
         purpose: admitted.map(|admitted| admitted.purpose().clone()),
         agreement: admitted.map(|admitted| admitted.agreement().id().clone()),
         hash: admitted.map(|admitted| admitted.agreement().hash().clone()),
-        sql: Some(shortened(without_literals(&question.sql), RECORDED_BYTES_MAX)),
+        sql: (!question.sql.is_empty())
+            .then(|| shortened(without_literals(&question.sql), RECORDED_BYTES_MAX)),
         question: key.keyed_hash(&[question.sql.as_bytes(), &spelled(&question.parameters)]),
     }
 }

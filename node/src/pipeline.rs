@@ -42,6 +42,22 @@ pub struct Question {
     pub marks: bool,
 }
 
+impl Question {
+    /// One that was turned away before anybody read it.
+    pub(crate) fn unread(id: &RequestId) -> Self {
+        Self {
+            id: id.clone(),
+            sql: String::new(),
+            parameters: Vec::new(),
+            purpose: None,
+            agreement: None,
+            pinned: None,
+            deadline: None,
+            marks: false,
+        }
+    }
+}
+
 /// Answers a question about this site's data:
 ///
 /// 1. admit: caller, purpose and dates against the agreements;
@@ -82,12 +98,16 @@ pub async fn answer(node: &Node, session: &Session, question: Question) -> Resul
     answer
 }
 
-/// Plans a question and decides it, without an answer: its columns. It touches no data, so only a refusal or another
-/// error is recorded.
+/// Plans a question and decides it, without an answer: its columns, and the version of the agreement that decided. It
+/// touches no data, so only a refusal or another error is recorded.
 ///
 /// # Errors
 /// As [`answer`].
-pub async fn describe(node: &Node, session: &Session, question: Question) -> Result<Vec<u8>, Error> {
+pub async fn describe(
+    node: &Node,
+    session: &Session,
+    question: Question,
+) -> Result<(Vec<u8>, AgreementHash), Error> {
     let request = request_id();
     let deadline = Instant::now() + node.config.limits.deadline(question.deadline);
     let mut cuts = Vec::new();
@@ -102,11 +122,12 @@ pub async fn describe(node: &Node, session: &Session, question: Question) -> Res
         },
         Err(refusal) => Err(refusal.clone().into()),
     };
-    match checked {
-        Ok(checked) => Ok(checked.schema),
-        Err(error) => {
+    match (checked, &admitted) {
+        (Ok(checked), Ok(admitted)) => Ok((checked.schema, admitted.agreement().hash().clone())),
+        (Err(error), _) => {
             Err(turn_away(node, session, &question, &request, admitted.as_ref().ok(), cuts, error).await)
         }
+        (Ok(_), Err(refusal)) => Err(refusal.clone().into()),
     }
 }
 

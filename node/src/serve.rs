@@ -3,19 +3,19 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::request::{DIALECT, SiteRequest};
 use liquid_node_api::sql::{
-    Answer, Backend, CATALOGUE_ACTION, PublishedTable, SessionOptions, Statement, request_id,
+    Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement, request_id,
 };
 use liquid_node_api::tls::{self, PeerCertificate};
 use liquid_node_api::wire::Encoded;
 use liquid_node_api::wire::gate::decode_schema;
 use liquid_policy::admit::Caller;
+use liquid_policy::id::AgreementHash;
 use tokio::net::TcpListener;
 
 use crate::check::broke_its_word;
@@ -97,7 +97,7 @@ impl Node {
     }
 }
 
-fn question(session: &Session, statement: &Statement) -> Question {
+fn question(session: &Session, statement: &Statement, pinned: Option<AgreementHash>) -> Question {
     let options = &session.options;
     Question {
         id: statement.id.clone(),
@@ -105,7 +105,7 @@ fn question(session: &Session, statement: &Statement) -> Question {
         parameters: statement.parameters.clone(),
         purpose: options.purpose.clone(),
         agreement: options.agreement.clone(),
-        pinned: None,
+        pinned,
         deadline: options.deadline(),
         marks: options.wants_marks(),
     }
@@ -138,13 +138,25 @@ impl Backend for Node {
         Ok(catalogue.tables.iter().map(|table| PublishedTable::of_model("public", table, vec![])).collect())
     }
 
-    async fn describe(&self, session: &Session, statement: &Statement) -> Result<SchemaRef, Error> {
-        let message = describe(self, session, question(session, statement)).await?;
-        decode_schema(&message).map_err(|unacceptable| broke_its_word(&unacceptable.to_string()))
+    async fn describe(&self, session: &Session, statement: &Statement) -> Result<Described, Error> {
+        let (message, hash) = describe(self, session, question(session, statement, None)).await?;
+        let schema =
+            decode_schema(&message).map_err(|unacceptable| broke_its_word(&unacceptable.to_string()))?;
+        Ok(Described { schema, pinned: Some(hash) })
     }
 
-    async fn answer(&self, session: &Session, statement: Statement) -> Result<Answer<Encoded>, Error> {
-        answer(self, session, question(session, &statement)).await
+    async fn answer(
+        &self,
+        session: &Session,
+        statement: Statement,
+        pinned: Option<AgreementHash>,
+    ) -> Result<Answer<Encoded>, Error> {
+        answer(self, session, question(session, &statement, pinned)).await
+    }
+
+    async fn turn_away(&self, session: &Session, error: Error) -> Error {
+        let request = request_id();
+        turn_away(self, session, &Question::unread(&request), &request, None, Vec::new(), error).await
     }
 
     async fn ask(&self, session: &Session, request: SiteRequest) -> Result<Answer<Encoded>, Error> {

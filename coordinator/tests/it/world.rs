@@ -329,8 +329,8 @@ impl World {
         let session = self.coordinator.authenticate(Some(token(who)), None, options).await?;
         let statement =
             Statement { id: RequestId::new("0199-test"), sql: sql.to_owned(), parameters: Vec::new() };
-        let columns = Backend::describe(&*self.coordinator, &session, &statement).await?;
-        let answer = Backend::answer(&*self.coordinator, &session, statement).await?;
+        let columns = Backend::describe(&*self.coordinator, &session, &statement).await?.schema;
+        let answer = Backend::answer(&*self.coordinator, &session, statement, None).await?;
         let encoded = answer.rows.into_wire(true, None)?;
         assert_eq!(*encoded.schema(), wire::schema(&columns, true), "what was described is what came");
         let rows = gate::decode(&encoded.ipc(), &Quota::default(), |_| Ok(())).unwrap();

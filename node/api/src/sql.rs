@@ -1,13 +1,14 @@
 //! Flight SQL for clients, written once for node and coordinator over a [`Backend`].
 //!
-//! Tickets and prepared handles carry the statement itself and give no rights: whatever they hold is checked anew when
-//! they are presented. Options come as gRPC metadata `x-liquid-<name>`, through `SetSessionOptions`, and as
+//! Tickets and prepared handles carry the statement itself, sealed for one caller and a few minutes, and give no rights:
+//! whatever they hold is checked anew when they are presented. Options come as gRPC metadata `x-liquid-<name>`, through `SetSessionOptions`, and as
 //! `SET liquid.<name> = '…'`; the latter two last as long as the connection.
 
 mod catalogue;
 mod front;
 mod info;
 mod options;
+mod seal;
 mod service;
 mod session;
 pub mod text;
@@ -21,7 +22,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow_flight::flight_service_server::FlightServiceServer;
 use async_trait::async_trait;
 use bytes::Bytes;
-use liquid_policy::id::RequestId;
+use liquid_policy::id::{AgreementHash, RequestId};
 use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -66,15 +67,19 @@ pub trait Backend: Send + Sync + 'static {
     /// The tables that this caller may see.
     async fn catalogue(&self, session: &Self::Session) -> Result<Vec<PublishedTable>, Error>;
 
-    /// The columns of a statement's answer, without mark columns. Touches no data.
-    async fn describe(&self, session: &Self::Session, statement: &Statement) -> Result<SchemaRef, Error>;
+    /// The columns of a statement's answer. Touches no data.
+    async fn describe(&self, session: &Self::Session, statement: &Statement) -> Result<Described, Error>;
 
-    /// Answers a statement.
+    /// Answers a statement; `pinned` is what its description said.
     async fn answer(
         &self,
         session: &Self::Session,
         statement: Statement,
+        pinned: Option<AgreementHash>,
     ) -> Result<Answer<Self::Rows>, Error>;
+
+    /// Puts on record that a caller was turned away before their question was looked at, and gives back why.
+    async fn turn_away(&self, session: &Self::Session, error: Error) -> Error;
 
     /// Answers a coordinator's envelope; only a site does.
     async fn ask(&self, _: &Self::Session, _: SiteRequest) -> Result<Answer<Self::Rows>, Error> {
@@ -111,7 +116,7 @@ pub async fn serve<B: Backend>(
 ) -> Result<(), tls::Error> {
     let failed =
         |e: &dyn std::fmt::Display| tls::Error::new(format!("the server ended: {e}"), "start it again");
-    let service = service::Service::new(backend).map_err(|e| failed(&e))?;
+    let service = service::Service::new(backend)?;
     let service = FlightServiceServer::new(front::Front(service))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -150,6 +155,15 @@ pub struct Statement {
     /// Their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<Parameter>,
+}
+
+/// What is known of an answer before it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The columns, without mark columns.
+    pub schema: SchemaRef,
+    /// The version of the agreement that this rests on, at a site: under another one the statement must be described anew.
+    pub pinned: Option<AgreementHash>,
 }
 
 /// An answer: rows, and what is said of them as JSON, in the `app_metadata` of the last message and in the schema.

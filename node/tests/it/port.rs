@@ -15,13 +15,15 @@ use liquid_node_api::Error;
 use liquid_node_api::channel::NodeChannel;
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::report::SiteReport;
+use liquid_node_api::sql::{Backend, SessionOptions, Statement, request_id};
 use liquid_node_api::tls::{Files, Identity, Material, Target, connect, listen};
 use liquid_node_api::wire;
+use liquid_policy::Code;
 use ring::digest::{SHA256, digest};
 use tonic::transport::Channel;
 
 use crate::certificates::Authority;
-use crate::site::{COORDINATOR, Site, request, token};
+use crate::site::{COORDINATOR, Site, changed, request, token};
 
 struct Open {
     site: Site,
@@ -124,6 +126,39 @@ async fn an_analyst_asks_a_site_directly() {
     let error = client.execute("counted".to_owned(), None).await.unwrap_err();
     assert!(matches!(typed(&error), Error::Refused { .. }));
     assert_eq!(open.site.outcomes().len(), 2, "a refusal that falls early is an outcome too");
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_not_the_callers_is_turned_away_on_record() {
+    let open = start().await;
+    let mut client = open.analyst();
+    let info = client.execute("counted".to_owned(), None).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let mut bob = open.analyst();
+    bob.set_token(changed(|claims| claims["sub"] = "bob".into()).secret().to_owned());
+    let error = bob.do_get(ticket.clone()).await.map(|_| ()).unwrap_err();
+    assert!(typed(&error).to_string().contains("another caller"), "{error}");
+    let records = open.site.records();
+    let [Body::Opened { .. }, Body::Asked(asked), Body::Closed { outcome, .. }] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!((asked.caller.subject.as_str(), &asked.sql), ("bob", &None), "who it was, not what it says");
+    assert!(matches!(outcome, Outcome::Rejected { kind } if kind == "invalid"), "{outcome:?}");
+    client.do_get(ticket).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(open.site.seen.ran(), 1);
+}
+
+#[tokio::test]
+async fn what_was_described_under_another_version_is_not_answered() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    let session = node.authenticate(Some(&token()), None, SessionOptions::default()).unwrap();
+    let statement = Statement { id: request_id(), sql: "counted".to_owned(), parameters: Vec::new() };
+    let described = Backend::describe(&*node, &session, &statement).await.unwrap();
+    let ask = async |pinned| Backend::answer(&*node, &session, statement.clone(), pinned).await.map(|_| ());
+    ask(described.pinned).await.unwrap();
+    let error = ask(Some("00".into())).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { refusal } if refusal.code == Code::Version));
 }
 
 #[tokio::test]

@@ -27,11 +27,12 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::front::DoGetStream;
 use super::options::SessionOptions;
-use super::ticket::{self, Running, Ticket};
+use super::seal::{Holder, Seals, Ticket, Use};
+use super::ticket::{self, Running};
 use super::{Answer, Backend, Statement, catalogue, info, session, text};
 use crate::channel::Token;
 use crate::error::Error;
-use crate::tls::PeerInfo;
+use crate::tls::{self, PeerInfo};
 use crate::wire::{self, IntoWire, gate};
 
 /// Bound values may take so many bytes.
@@ -43,6 +44,7 @@ pub(super) struct Service<B: Backend> {
     info: SqlInfoData,
     types: XdbcTypeInfoData,
     running: Running,
+    seals: Seals,
 }
 
 /// Who asks, and how.
@@ -50,12 +52,16 @@ struct Call<S> {
     session: S,
     options: SessionOptions,
     token: Option<Token>,
+    holder: Holder,
 }
 
 impl<B: Backend> Service<B> {
-    pub(super) fn new(backend: Arc<B>) -> arrow_flight::error::Result<Self> {
-        let info = info::sql_info(backend.server_name())?;
-        Ok(Self { backend, info, types: info::type_info()?, running: Running::default() })
+    pub(super) fn new(backend: Arc<B>) -> Result<Self, tls::Error> {
+        let failed =
+            |e| tls::Error::new(format!("the server's description cannot be written: {e}"), "report this");
+        let info = info::sql_info(backend.server_name()).map_err(failed)?;
+        let types = info::type_info().map_err(failed)?;
+        Ok(Self { backend, info, types, running: Running::default(), seals: Seals::new()? })
     }
 
     /// Authenticates a request under the options of its connection and its metadata, or under those of its ticket.
@@ -74,8 +80,32 @@ impl<B: Backend> Service<B> {
             }
         };
         let certificate = peer.and_then(|p| p.certificate.clone());
+        let holder = Holder::of(token.as_ref(), certificate.as_ref());
         let session = self.backend.authenticate(token.clone(), certificate, options.clone()).await?;
-        Ok(Call { session, options, token })
+        Ok(Call { session, options, token, holder })
+    }
+
+    /// Opens a sealed handle for whoever presents it. One that is not good for them is on record, if they are somebody.
+    async fn open<T>(
+        &self,
+        r#use: Use,
+        handle: &[u8],
+        request: &Request<T>,
+    ) -> Result<(Call<B::Session>, Ticket), Error> {
+        let token = session::bearer(request.metadata())?;
+        let certificate = request.extensions().get::<PeerInfo>().and_then(|p| p.certificate.as_ref());
+        match self.seals.open(r#use, &Holder::of(token.as_ref(), certificate), handle) {
+            Ok(ticket) => Ok((self.call(request, Some(&ticket.options)).await?, ticket)),
+            Err(error) => {
+                let call = self.call(request, Some(&SessionOptions::default())).await?;
+                Err(self.backend.turn_away(&call.session, error).await)
+            }
+        }
+    }
+
+    /// Cancels this caller's request of a flight; false where it is not running.
+    fn cancel(&self, call: &Call<B::Session>, info: &FlightInfo) -> bool {
+        self.running.cancel(&self.seals, &call.holder, call.token.as_ref(), info)
     }
 
     /// Changes what the connection keeps for this caller.
@@ -128,19 +158,20 @@ impl<B: Backend> Service<B> {
     ) -> Result<FlightInfo, Error> {
         let call = self.call(&request, None).await?;
         let id = statement.id.clone();
-        let schema = match text::set_option(&statement.sql)? {
+        let (schema, pinned) = match text::set_option(&statement.sql)? {
             Some((name, value)) => {
                 self.change(&request, |options| options.set(&name, &value))?;
-                catalogue::option_schema()
+                (catalogue::option_schema(), None)
             }
             None => {
-                let values = self.backend.describe(&call.session, &statement).await?;
-                let schema = wire::schema(&values, call.options.wants_marks());
+                let described = self.backend.describe(&call.session, &statement).await?;
+                let schema = wire::schema(&described.schema, call.options.wants_marks());
                 // Some drivers show nothing but this schema: the id leads them to what is said of the answer.
-                wire::noted(&schema, wire::REQUEST, id.as_str())
+                (wire::noted(&schema, wire::REQUEST, id.as_str()), described.pinned)
             }
         };
-        let handle = Ticket { statement, options: call.options }.encode()?;
+        let ticket = Ticket { statement, pinned, options: call.options };
+        let handle = self.seals.seal(Use::Ticket, &call.holder, &ticket)?;
         let ticket = TicketStatementQuery { statement_handle: handle }.as_any().encode_to_vec();
         Ok(FlightInfo::new()
             .try_with_schema(&schema)
@@ -153,18 +184,18 @@ impl<B: Backend> Service<B> {
     /// Answers a described statement.
     async fn rows(
         &self,
+        r#use: Use,
         handle: &[u8],
         request: &Request<FlightTicket>,
     ) -> Result<Response<DoGetStream>, Status> {
-        let Ticket { statement, options } = Ticket::decode(handle)?;
-        let call = self.call(request, Some(&options)).await?;
+        let (call, Ticket { statement, pinned, options }) = self.open(r#use, handle, request).await?;
         if let Some((name, value)) = text::set_option(&statement.sql)? {
             self.change(request, |options| options.set(&name, &value))?;
             return catalogue::send(catalogue::option_set(&name, &value));
         }
         let entry = self.running.enter(call.token.as_ref(), &statement.id);
         let answer = tokio::select! {
-            answer = self.backend.answer(&call.session, statement) => answer?,
+            answer = self.backend.answer(&call.session, statement, pinned) => answer?,
             () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
         };
         send(answer, options.wants_marks())
@@ -244,8 +275,9 @@ impl<B: Backend> FlightSqlService for Service<B> {
         query: CommandPreparedStatementQuery,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let prepared = Ticket::decode(&query.prepared_statement_handle)?.statement;
-        let statement = Statement { id: ticket::request_id(), ..prepared };
+        // Under today's options: those that it was prepared with may have been changed since.
+        let (_, prepared) = self.open(Use::Prepared, &query.prepared_statement_handle, &request).await?;
+        let statement = Statement { id: ticket::request_id(), ..prepared.statement };
         Ok(Response::new(self.flight(statement, request).await?))
     }
 
@@ -254,7 +286,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
         ticket: TicketStatementQuery,
         request: Request<FlightTicket>,
     ) -> Result<Response<DoGetStream>, Status> {
-        self.rows(&ticket.statement_handle, &request).await
+        self.rows(Use::Ticket, &ticket.statement_handle, &request).await
     }
 
     async fn do_get_prepared_statement(
@@ -262,7 +294,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
         query: CommandPreparedStatementQuery,
         request: Request<FlightTicket>,
     ) -> Result<Response<DoGetStream>, Status> {
-        self.rows(&query.prepared_statement_handle, &request).await
+        self.rows(Use::Prepared, &query.prepared_statement_handle, &request).await
     }
 
     /// Whatever is no Flight SQL ticket may be a coordinator's envelope.
@@ -291,18 +323,19 @@ impl<B: Backend> FlightSqlService for Service<B> {
         let call = self.call(&request, None).await?;
         let (sql, needs) = text::numbered(&query.query);
         let statement = Statement { id: ticket::request_id(), sql, parameters: Vec::new() };
-        let columns: Option<SchemaRef> = if text::set_option(&statement.sql)?.is_some() {
-            Some(catalogue::option_schema())
+        let (columns, pinned): (Option<SchemaRef>, _) = if text::set_option(&statement.sql)?.is_some() {
+            (Some(catalogue::option_schema()), None)
         } else if needs == 0 {
-            let values = self.backend.describe(&call.session, &statement).await?;
-            Some(wire::schema(&values, call.options.wants_marks()))
+            let described = self.backend.describe(&call.session, &statement).await?;
+            (Some(wire::schema(&described.schema, call.options.wants_marks())), described.pinned)
         } else {
-            None
+            (None, None)
         };
         let values: Vec<Field> =
             (1..=needs).map(|n| Field::new(format!("${n}"), DataType::Null, true)).collect();
+        let prepared = Ticket { statement, pinned, options: call.options };
         Ok(ActionCreatePreparedStatementResult {
-            prepared_statement_handle: Ticket { statement, options: call.options }.encode()?,
+            prepared_statement_handle: self.seals.seal(Use::Prepared, &call.holder, &prepared)?,
             dataset_schema: columns.map(|c| schema_bytes(&c)).transpose()?.unwrap_or_default(),
             parameter_schema: schema_bytes(&Schema::new(values))?,
         })
@@ -324,8 +357,8 @@ impl<B: Backend> FlightSqlService for Service<B> {
         query: CommandPreparedStatementQuery,
         request: Request<PeekableFlightDataStream>,
     ) -> Result<DoPutPreparedStatementResult, Status> {
-        self.call(&request, None).await?;
-        let mut prepared = Ticket::decode(&query.prepared_statement_handle)?;
+        let (call, mut prepared) =
+            self.open(Use::Prepared, &query.prepared_statement_handle, &request).await?;
         let (mut messages, mut bytes, mut stream) = (Vec::new(), 0, request.into_inner());
         while let Some(message) = stream.next().await.transpose()? {
             bytes += message.data_header.len() + message.data_body.len();
@@ -342,7 +375,8 @@ impl<B: Backend> FlightSqlService for Service<B> {
             )
         })?;
         prepared.statement.parameters = ticket::parameters(&batch)?;
-        Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(prepared.encode()?) })
+        let handle = self.seals.seal(Use::Prepared, &call.holder, &prepared)?;
+        Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) })
     }
 
     /// The only update there is sets an option.
@@ -363,8 +397,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
         command: CommandPreparedStatementUpdate,
         request: Request<PeekableFlightDataStream>,
     ) -> Result<i64, Status> {
-        self.call(&request, None).await?;
-        let prepared = Ticket::decode(&command.prepared_statement_handle)?;
+        let (_, prepared) = self.open(Use::Prepared, &command.prepared_statement_handle, &request).await?;
         let (name, value) = text::set_option(&prepared.statement.sql)?.ok_or_else(read_only)?;
         self.change(&request, |options| options.set(&name, &value))?;
         Ok(0)
@@ -384,8 +417,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
         request: Request<Action>,
     ) -> Result<ActionCancelQueryResult, Status> {
         let call = self.call(&request, None).await?;
-        let cancelled =
-            FlightInfo::decode(query.info).is_ok_and(|info| self.running.cancel(call.token.as_ref(), &info));
+        let cancelled = FlightInfo::decode(query.info).is_ok_and(|info| self.cancel(&call, &info));
         let result = if cancelled { CancelStatus::Cancelling } else { CancelStatus::NotCancellable };
         Ok(ActionCancelQueryResult { result: i32::from(result) })
     }
@@ -416,8 +448,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
             }
             "CancelFlightInfo" => {
                 let wanted = CancelFlightInfoRequest::decode(body.as_ref()).map_err(malformed)?;
-                let cancelled =
-                    wanted.info.is_some_and(|info| self.running.cancel(call.token.as_ref(), &info));
+                let cancelled = wanted.info.is_some_and(|info| self.cancel(&call, &info));
                 let status = if cancelled { CancelStatus::Cancelling } else { CancelStatus::NotCancellable };
                 CancelFlightInfoResult { status: i32::from(status) }.encode_to_vec().into()
             }

@@ -1,4 +1,4 @@
-//! What stands in tickets and prepared handles: the statement itself, so that a server keeps nothing between calls.
+//! Request ids, the ticket that asks a site, bound values, and the requests that are being answered.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,39 +10,16 @@ use arrow::datatypes::{
 };
 use arrow_flight::sql::{Any, Command, TicketStatementQuery};
 use arrow_flight::{FlightInfo, Ticket as FlightTicket};
-use bytes::Bytes;
 use liquid_policy::id::RequestId;
 use prost::Message;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::Statement;
-use super::options::SessionOptions;
+use super::seal::{Holder, Seals};
 use crate::channel::Token;
 use crate::error::Error;
 use crate::parameter::Parameter;
 use crate::request::SiteRequest;
-
-/// A statement with the options under which it was described.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ticket {
-    pub(super) statement: Statement,
-    #[serde(default)]
-    pub(super) options: SessionOptions,
-}
-
-impl Ticket {
-    pub(super) fn encode(&self) -> Result<Bytes, Error> {
-        serde_json::to_vec(self).map(Bytes::from).map_err(|_| unknown())
-    }
-
-    pub(super) fn decode(handle: &[u8]) -> Result<Self, Error> {
-        let ticket: Self = serde_json::from_slice(handle).map_err(|_| unknown())?;
-        if is_request_id(&ticket.statement.id) { Ok(ticket) } else { Err(unknown()) }
-    }
-}
 
 fn unknown() -> Error {
     Error::invalid("the ticket was not made here", "ask for the statement's FlightInfo again")
@@ -157,12 +134,18 @@ impl Running {
     }
 
     /// Cancels this caller's request of a flight; false where it is not running.
-    pub(super) fn cancel(&self, caller: Option<&Token>, info: &FlightInfo) -> bool {
+    pub(super) fn cancel(
+        &self,
+        seals: &Seals,
+        holder: &Holder,
+        caller: Option<&Token>,
+        info: &FlightInfo,
+    ) -> bool {
         let id = info.endpoint.first().and_then(|endpoint| {
             let any = Any::decode(endpoint.ticket.as_ref()?.ticket.as_ref()).ok()?;
             match Command::try_from(any).ok()? {
                 Command::TicketStatementQuery(TicketStatementQuery { statement_handle }) => {
-                    Some(Ticket::decode(&statement_handle).ok()?.statement.id)
+                    Some(seals.in_use(holder, &statement_handle)?.statement.id)
                 }
                 _ => None,
             }

@@ -14,10 +14,11 @@ use liquid_node_api::channel::Token;
 use liquid_node_api::report::SiteReport;
 use liquid_node_api::request::SiteRequest;
 use liquid_node_api::sql::{
-    self, Answer, Backend, CATALOGUE_ACTION, PublishedTable, SessionOptions, Statement,
+    self, Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement,
 };
 use liquid_node_api::tls::{Limits, PeerCertificate, Target, connect, listen};
 use liquid_node_api::wire::Combined;
+use liquid_policy::id::AgreementHash;
 use liquid_policy::{Code, Refusal};
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
@@ -32,6 +33,10 @@ pub(crate) const OTHER: &str = "good too";
 pub(crate) struct Fake {
     /// Every statement that was answered, with its options.
     pub(crate) answered: Mutex<Vec<(Statement, SessionOptions)>>,
+    /// Why callers were turned away.
+    pub(crate) turned_away: Mutex<Vec<Error>>,
+    /// What was said of each answered statement's agreement.
+    pub(crate) pinned: Mutex<Vec<Option<AgreementHash>>>,
     /// How many answers were begun and not ended.
     pub(crate) running: Mutex<i64>,
     pub(crate) rows: usize,
@@ -154,12 +159,23 @@ impl Backend for Fake {
         )])
     }
 
-    async fn describe(&self, _: &Session, statement: &Statement) -> Result<SchemaRef, Error> {
+    async fn describe(&self, _: &Session, statement: &Statement) -> Result<Described, Error> {
         Self::refuse(&statement.sql)?;
-        Ok(Self::columns())
+        Ok(Described { schema: Self::columns(), pinned: Some("version 1".into()) })
     }
 
-    async fn answer(&self, session: &Session, statement: Statement) -> Result<Answer<Combined>, Error> {
+    async fn turn_away(&self, _: &Session, error: Error) -> Error {
+        self.turned_away.lock().unwrap().push(error.clone());
+        error
+    }
+
+    async fn answer(
+        &self,
+        session: &Session,
+        statement: Statement,
+        pinned: Option<AgreementHash>,
+    ) -> Result<Answer<Combined>, Error> {
+        self.pinned.lock().unwrap().push(pinned);
         let _counted = Counted::new(&self.running);
         if statement.sql.contains("slow") {
             tokio::time::sleep(Duration::from_secs(60)).await;

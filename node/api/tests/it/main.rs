@@ -15,6 +15,7 @@ mod child;
 mod envelope;
 mod gate;
 mod sql;
+mod tickets;
 mod tls;
 
 /// No way to put anything but released tables on the wire compiles.

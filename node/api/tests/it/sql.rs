@@ -10,8 +10,8 @@ use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{
-    Any, CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo,
-    CommandStatementQuery, ProstMessageExt, SqlInfo, TicketStatementQuery,
+    CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo,
+    CommandStatementQuery, ProstMessageExt, SqlInfo,
 };
 use arrow_flight::{
     Action, CancelFlightInfoRequest, CancelFlightInfoResult, FlightClient, FlightData, FlightDescriptor,
@@ -296,11 +296,9 @@ async fn a_running_request_is_cancelled_and_so_is_one_whose_caller_left() {
     let answer = stranger.do_action(cancel.clone()).await.unwrap().message().await.unwrap().unwrap();
     let status = CancelFlightInfoResult::decode(answer.body.as_ref()).unwrap().status;
     assert_eq!(status, 3, "whoever knows the id of another's request has no right to it");
-    // Nor does the same id in their own ticket take its place.
-    let (mut beside, same) = (stranger.clone(), info.clone());
-    let besides = tokio::spawn(async move { fetch(&mut beside, &same).await });
-    wait_for(2).await;
-    besides.abort();
+    // Nor can they fetch under it what would take its place.
+    let error = fetch(&mut stranger, &info).await.unwrap_err();
+    assert!(typed(&error).to_string().contains("another caller"), "{error}");
     wait_for(1).await;
     let answer = client.do_action(cancel.clone()).await.unwrap().message().await.unwrap().unwrap();
     assert_eq!(CancelFlightInfoResult::decode(answer.body.as_ref()).unwrap().status, 2, "cancelling");
@@ -322,43 +320,13 @@ async fn a_running_request_is_cancelled_and_so_is_one_whose_caller_left() {
 }
 
 #[tokio::test]
-async fn forged_tickets_and_hostile_values_are_only_errors() {
+async fn hostile_values_are_only_errors() {
     let (_, _server, mut client) = start(1).await;
-    let info = client.execute("SELECT 1".to_owned(), None).await.unwrap();
-    let ticket = info.endpoint[0].ticket.clone().unwrap();
-    for at in 0..ticket.ticket.len() {
-        let mut forged = ticket.ticket.to_vec();
-        forged[at] ^= 0x55;
-        // Whatever it says, it is only a question, or an error; the server lives on.
-        drop(client.do_get(arrow_flight::Ticket::new(forged)).await);
-    }
     let mut prepared = client.prepare("SELECT ?".to_owned(), None).await.unwrap();
     let two: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
     prepared.set_parameters(RecordBatch::try_from_iter([("a", two)]).unwrap()).unwrap();
     assert!(matches!(typed(&prepared.execute().await.unwrap_err()), Error::Invalid { .. }));
     run(&mut client, "SELECT 1").await.unwrap();
-}
-
-#[tokio::test]
-async fn a_ticket_with_an_id_of_ones_own_making_is_not_taken() {
-    let (fake, _server, mut client) = start(1).await;
-    let info = client.execute("SELECT 1".to_owned(), None).await.unwrap();
-    let any = Any::decode(info.endpoint[0].ticket.clone().unwrap().ticket).unwrap();
-    let query: TicketStatementQuery = any.unpack().unwrap().unwrap();
-    let mut handle: serde_json::Value = serde_json::from_slice(&query.statement_handle).unwrap();
-    let good = handle["statement"]["id"].clone();
-    let mut ask = async |id: serde_json::Value| {
-        handle["statement"]["id"] = id;
-        let statement_handle = serde_json::to_vec(&handle).unwrap().into();
-        let ticket = TicketStatementQuery { statement_handle }.as_any().encode_to_vec();
-        client.do_get(arrow_flight::Ticket::new(ticket)).await.map(|_| ())
-    };
-    ask(good).await.unwrap();
-    for id in ["a".repeat(200_000), "mine".to_owned(), String::new()] {
-        let error = ask(id.into()).await.unwrap_err();
-        assert!(matches!(typed(&error), Error::Invalid { .. }), "{error}");
-    }
-    assert_eq!(fake.answered.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
