@@ -62,7 +62,9 @@ pub(crate) async fn combine(
         match merge(&cut.recipe, &decoded) {
             Ok(cells) => tables.push((format!("cut{number}"), cells)),
             Err(MergeError::Unusable(site, why)) => drop(unusable.insert(site, why.to_owned())),
-            Err(MergeError::Overflow) => return Err(overflow()),
+            Err(MergeError::Overflow(number)) => {
+                return Err(overflow(decoded.get(number).map(|(share, _)| &share.site)));
+            }
             Err(MergeError::Bug(detail)) => return Err(bug(detail)),
         }
     }
@@ -123,9 +125,11 @@ fn unfinished(failure: Failure) -> CombineError {
     CombineError::Failed(Error::fault(message, false, fix), detail)
 }
 
-fn overflow() -> CombineError {
+/// The site that added the most is named: its numbers may be wrong, or everybody's may be large.
+fn overflow(largest: Option<&SiteName>) -> CombineError {
+    let named = largest.map(|site| format!("; site `{site}` adds the largest part")).unwrap_or_default();
     let error = Error::fault(
-        "a sum over all sites is beyond 64 bits",
+        format!("a sum over all sites is beyond 64 bits{named}"),
         false,
         "add up as floats, `sum(CAST(x AS DOUBLE))`, or in smaller groups",
     );

@@ -43,7 +43,7 @@ pub struct Coordinator {
     /// Questions that `system.queries` remembers, over all callers.
     #[serde(default = "default_queries_kept")]
     pub queries_kept: usize,
-    /// Bytes that one site's answer may have.
+    /// Bytes that one site's answers to one question may have.
     #[serde(default = "default_answer_bytes_max")]
     pub answer_bytes_max: usize,
     /// Rows that one site's answer, and the final one, may have.

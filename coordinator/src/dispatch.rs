@@ -90,19 +90,22 @@ pub(crate) fn elapsed_ms(started: Instant) -> u64 {
 }
 
 async fn ask_site(token: &Token, task: SiteTask, deadline: Instant, bytes_max: usize) -> Outcome {
-    let mut answers = Vec::with_capacity(task.requests.len());
+    let (mut answers, mut bytes) = (Vec::with_capacity(task.requests.len()), 0_usize);
     for (cut, mut request) in task.requests {
         let left = deadline.saturating_duration_since(Instant::now());
         request.deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         let id = request.id.clone();
         match task.channel.ask(token, request).await {
-            Ok(answer) if answer.ipc.len() > bytes_max => {
+            Ok(answer) if bytes.saturating_add(answer.ipc.len()) > bytes_max => {
                 return Outcome::Failed("its answer is larger than allowed".to_owned());
             }
             Ok(answer) if answer.report.site != *task.channel.site() || answer.report.request != id => {
                 return Outcome::Failed("its report speaks of another question".to_owned());
             }
-            Ok(answer) => answers.push((cut, SiteAnswer { report: presentable(answer.report), ..answer })),
+            Ok(answer) => {
+                bytes += answer.ipc.len();
+                answers.push((cut, SiteAnswer { report: presentable(answer.report), ..answer }));
+            }
             // The site took the caller's token when it was asked for its tables: it is us that it does not take.
             Err(Error::Unauthenticated { message, fix }) => {
                 return Outcome::Failed(plain(&format!(

@@ -132,6 +132,7 @@ pub(crate) fn asked(
             subject: caller.subject.clone(),
         },
         carried_by: session.peer.as_ref().map(|peer| peer.identity.to_string()),
+        envelope: question.carried.clone(),
         purpose: admitted.map(|admitted| admitted.purpose().clone()),
         agreement: admitted.map(|admitted| admitted.agreement().id().clone()),
         hash: admitted.map(|admitted| admitted.agreement().hash().clone()),

@@ -80,6 +80,8 @@ pub struct Limits {
     pub rows: u64,
     /// Connections at one time.
     pub connections: usize,
+    /// Of them, those of one address.
+    pub connections_per_address: usize,
 }
 
 impl Default for Limits {
@@ -92,6 +94,7 @@ impl Default for Limits {
             memory_bytes: 1 << 30,
             rows: 1_000_000,
             connections: 256,
+            connections_per_address: 64,
         }
     }
 }
@@ -105,7 +108,16 @@ impl Limits {
 
     /// Whether a node can work under them.
     fn sound(&self) -> Result<(), String> {
-        let Self { deadline_ms, engines, queue: _, sql_bytes, memory_bytes, rows, connections } = self;
+        let Self {
+            deadline_ms,
+            engines,
+            queue: _,
+            sql_bytes,
+            memory_bytes,
+            rows,
+            connections,
+            connections_per_address,
+        } = self;
         let positive = [
             ("deadline_ms", *deadline_ms > 0),
             ("engines", *engines > 0),
@@ -113,6 +125,7 @@ impl Limits {
             ("memory_bytes", *memory_bytes > 0),
             ("rows", *rows > 0),
             ("connections", *connections > 0),
+            ("connections_per_address", *connections_per_address > 0),
         ];
         match positive.iter().find(|(_, is_positive)| !is_positive) {
             Some((name, _)) => {

@@ -1,4 +1,4 @@
-//! A way to a node in this very process: the same pipeline, no network.
+//! A way to a node in this very process: the same envelopes, the same pipeline, no network.
 
 use std::sync::Arc;
 
@@ -6,29 +6,39 @@ use async_trait::async_trait;
 use liquid_node_api::Error;
 use liquid_node_api::catalogue::Catalogue;
 use liquid_node_api::channel::{NodeChannel, SiteAnswer, Token};
+use liquid_node_api::envelope::{AnswerCaps, Issuer};
 use liquid_node_api::request::SiteRequest;
 use liquid_node_api::sql::SessionOptions;
-use liquid_node_api::tls::{Identity, PeerCertificate};
+use liquid_node_api::tls::{self, Certificates, PeerCertificate};
 use liquid_policy::id::SiteName;
 
 use crate::check::broke_its_word;
+use crate::envelope::ask;
 use crate::node::Node;
 use crate::serve::Session;
 
-/// A node, as a coordinator with this identity reaches it.
+/// A node, as a coordinator with this certificate reaches it.
 pub struct InProcess {
     node: Arc<Node>,
-    coordinator: Identity,
+    certificates: Certificates,
+    issuer: Arc<Issuer>,
 }
 
+/// Whoever is in the same process can take what there is.
+const CAPS: AnswerCaps = AnswerCaps { rows: 1 << 40, bytes: 1 << 40 };
+
 impl InProcess {
-    /// A way to `node` for `coordinator`.
-    pub fn new(node: Arc<Node>, coordinator: Identity) -> Self {
-        Self { node, coordinator }
+    /// A way to `node` for the coordinator whose certificate this is; the node trusts the same authority.
+    ///
+    /// # Errors
+    /// Where the certificate speaks for nobody.
+    pub fn new(node: Arc<Node>, certificates: Certificates) -> Result<Self, tls::Error> {
+        let issuer = Issuer::new(certificates.clone(), Arc::clone(&node.now), CAPS)?;
+        Ok(Self { node, certificates, issuer })
     }
 
     fn session(&self, token: &Token) -> Result<Session, Error> {
-        let peer = PeerCertificate { identity: self.coordinator.clone() };
+        let peer = PeerCertificate { identity: self.issuer.identity().clone() };
         self.node.authenticate(Some(token), Some(peer), SessionOptions::default())
     }
 }
@@ -44,7 +54,8 @@ impl NodeChannel for InProcess {
     }
 
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error> {
-        let answer = self.node.ask_site(&self.session(token)?, request).await?;
+        let envelope = self.issuer.seal(token, self.site(), request)?.verify(&self.certificates)?;
+        let answer = ask(&self.node, &self.session(token)?, envelope).await?;
         let report = serde_json::from_str(&answer.metadata).map_err(|e| broke_its_word(&e.to_string()))?;
         Ok(SiteAnswer { ipc: answer.rows.ipc(), report })
     }

@@ -6,20 +6,23 @@
 //! 2. [`agreements`]: the agreements that the node holds, with what their signatures prove.
 //! 3. [`node`]: everything that is open while a node runs.
 //! 4. [`serve`]: Flight SQL; who asks is settled here, and by which way the question came.
-//! 5. [`pipeline`]: the one way out: admit, check, execute, disclose, finish, audit.
-//! 6. [`check`]: plan, decide, and the record of what was asked.
-//! 7. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
-//! 8. [`audit`]: the record, on disk before the bytes leave.
-//! 9. [`in_process`]: the same without a network, for tests.
+//! 5. [`envelope`]: a coordinator's question: whose it is, for whom, until when; [`replay`]: and whether it was here before.
+//! 6. [`pipeline`]: the one way out: admit, check, execute, disclose, finish, audit.
+//! 7. [`check`]: plan, decide, and the record of what was asked.
+//! 8. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
+//! 9. [`audit`]: the record, on disk before the bytes leave.
+//! 10. [`in_process`]: the same without a network, for tests.
 
 pub mod agreements;
 pub mod audit;
 pub mod check;
 pub mod config;
+pub mod envelope;
 pub mod execute;
 pub mod in_process;
 pub mod node;
 pub mod pipeline;
+pub mod replay;
 pub mod serve;
 
 pub use config::Config;

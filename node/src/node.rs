@@ -18,6 +18,7 @@ use crate::agreements::{self, Agreements};
 use crate::audit::log::Fatal;
 use crate::audit::{FileStore, Key, Log, Store};
 use crate::config::Config;
+use crate::replay::Window;
 
 /// What a node does not make for itself, so that tests can put in their own.
 pub struct Parts {
@@ -38,6 +39,8 @@ pub struct Node {
     pub(crate) agreements: Agreements,
     pub(crate) engines: Pool<Ask, Told>,
     pub(crate) log: Log,
+    /// Which envelopes were taken.
+    pub(crate) window: Window,
     pub(crate) now: Clock,
     /// The tables, as the engine found them when it opened.
     pub(crate) model: Model,
@@ -63,6 +66,8 @@ impl Node {
         })?;
         let key = Key::from_pkcs8(&key)?;
         let log = Log::open(store, config.node.site.clone(), key, Arc::clone(&parts.now), parts.fatal)?;
+        // What was made before the log began may have been taken under another one.
+        let window = Window::new(log.past().begun.timestamp_millis(), log.past().carried.iter().cloned());
         let settings = PoolSettings {
             workers: config.limits.engines,
             queue: config.limits.queue,
@@ -71,7 +76,7 @@ impl Node {
         let engines = Pool::start(parts.engines, settings).await?;
         let (model, catalogue) = opened(&engines).await?;
         let name = format!("Liquid node {}", config.node.site);
-        Ok(Self { config, issuers, agreements, engines, log, now: parts.now, model, catalogue, name })
+        Ok(Self { config, issuers, agreements, engines, log, window, now: parts.now, model, catalogue, name })
     }
 
     /// The configuration it runs with.

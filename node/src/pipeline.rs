@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use liquid_disclosure::{Released, Table, disclose};
 use liquid_node_api::Error;
+use liquid_node_api::envelope::AnswerCaps;
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::report::SiteReport;
 use liquid_node_api::sql::{Answer, request_id};
@@ -15,7 +16,7 @@ use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::audit::{LogError, Outcome};
+use crate::audit::{Carried, LogError, Outcome};
 use crate::check::{asked, broke_its_word, check, engine};
 use crate::execute::{execute, finish_above};
 use crate::node::Node;
@@ -40,6 +41,10 @@ pub struct Question {
     pub deadline: Option<Duration>,
     /// Adds mark columns.
     pub marks: bool,
+    /// What the answer may have at most, where its sender said so.
+    pub caps: Option<AnswerCaps>,
+    /// The envelope in which it came.
+    pub carried: Option<Carried>,
 }
 
 impl Question {
@@ -54,6 +59,8 @@ impl Question {
             pinned: None,
             deadline: None,
             marks: false,
+            caps: None,
+            carried: None,
         }
     }
 }
@@ -163,21 +170,34 @@ async fn released(
             finish_above(&mut engine, checked.plan, &released, &caps).await?
         }
     };
-    few_enough(&answer, &checked.permits)?;
+    few_enough(&answer, &checked.permits, question.caps.as_ref())?;
     Ok(answer)
 }
 
-/// The cap on rows is judged on released rows, so it tells nothing of the others.
-fn few_enough(answer: &Released<Table>, permits: &[Permit]) -> Result<(), Refusal> {
+/// The caps on rows are judged on released rows, so they tell nothing of the others.
+fn few_enough(
+    answer: &Released<Table>,
+    permits: &[Permit],
+    caps: Option<&AnswerCaps>,
+) -> Result<(), Refusal> {
+    let rows = answer.get().rows() as u64;
     match permits.iter().map(Permit::rows_out_max).min() {
-        Some(most) if answer.get().rows() as u64 > most => Err(Refusal::new(
-            Code::Limit,
-            "release.rows_out_max",
-            format!("the answer has more than {most} rows"),
-            "group by fewer columns, or filter",
-        )),
+        Some(most) if rows > most => return Err(too_many("release.rows_out_max", most)),
+        _ => {}
+    }
+    match caps {
+        Some(caps) if rows > caps.rows => Err(too_many("liquid.rows_max", caps.rows)),
         _ => Ok(()),
     }
+}
+
+fn too_many(clause: &str, most: u64) -> Refusal {
+    Refusal::new(
+        Code::Limit,
+        clause,
+        format!("the answer has more than {most} rows"),
+        "group by fewer columns, or filter",
+    )
 }
 
 /// The answer as bytes, and the outcome that must be on disk before they leave.
@@ -201,7 +221,17 @@ fn seal(
     };
     let metadata = serde_json::to_string(&report).map_err(|e| broke_its_word(&e.to_string()))?;
     let encoded = table.clone().into_wire(question.marks, Some(&metadata))?;
-    let answer = hex::encode(digest(&SHA256, &encoded.ipc()));
+    let ipc = encoded.ipc();
+    if question.caps.is_some_and(|caps| ipc.len() as u64 > caps.bytes) {
+        return Err(Refusal::new(
+            Code::Limit,
+            "liquid.answer_bytes_max",
+            "the answer is larger than its coordinator takes",
+            "group by fewer columns, or filter",
+        )
+        .into());
+    }
+    let answer = hex::encode(digest(&SHA256, &ipc));
     Ok((Answer { rows: encoded, metadata }, Outcome::Released { rows, withheld, answer, clauses }))
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
-use liquid_node_api::request::{DIALECT, SiteRequest};
+use liquid_node_api::envelope::{Verified, token_hash};
 use liquid_node_api::sql::{
     Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement, request_id,
 };
@@ -19,6 +19,7 @@ use liquid_policy::id::AgreementHash;
 use tokio::net::TcpListener;
 
 use crate::check::broke_its_word;
+use crate::envelope::ask;
 use crate::node::Node;
 use crate::pipeline::{Question, answer, describe, turn_away};
 
@@ -31,6 +32,8 @@ pub struct Session {
     pub peer: Option<PeerCertificate>,
     /// What the caller set.
     pub options: SessionOptions,
+    /// SHA-256 of the caller's token: an envelope is for this token alone.
+    pub token_hash: String,
 }
 
 /// Serves a node until `shutdown` is ready.
@@ -42,9 +45,13 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), tls::Error> {
-    let tls = node.config.tls.load()?.server()?;
-    let limits = tls::Limits { connections: node.config.limits.connections, ..tls::Limits::default() };
-    liquid_node_api::sql::serve(node, listener, tls, limits, shutdown).await
+    let certificates = tls::Certificates::open(&node.config.tls)?;
+    let limits = tls::Limits {
+        connections: node.config.limits.connections,
+        per_address: node.config.limits.connections_per_address,
+        ..tls::Limits::default()
+    };
+    liquid_node_api::sql::serve(node, listener, &certificates, limits, shutdown).await
 }
 
 impl Node {
@@ -65,35 +72,7 @@ impl Node {
             subject: claims.subject,
             purposes: claims.purposes,
         };
-        Ok(Session { caller, peer, options })
-    }
-
-    /// Answers a coordinator's envelope.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`] where the peer is none of the site's coordinators; else as [`answer`].
-    pub async fn ask_site(&self, session: &Session, request: SiteRequest) -> Result<Answer<Encoded>, Error> {
-        let SiteRequest { dialect, id, sql, parameters, purpose, agreement, pinned, deadline_ms, marks } =
-            request;
-        let deadline = Some(std::time::Duration::from_millis(deadline_ms));
-        let question = Question { id, sql, parameters, purpose, agreement, pinned, deadline, marks };
-        let coordinators = &self.config.node.coordinators;
-        let known = session.peer.as_ref().is_some_and(|peer| coordinators.contains(&peer.identity));
-        let error = if !known {
-            Error::unauthenticated(
-                "only a coordinator that this site knows may send site requests",
-                "ask the site's operator to add the coordinator's identity to `coordinators` in `[node]`",
-            )
-        } else if dialect != DIALECT {
-            Error::invalid(
-                format!("this site reads version {DIALECT} of the dialect, not {dialect}"),
-                "run the same version of liquid at coordinator and site",
-            )
-        } else {
-            return answer(self, session, question).await;
-        };
-        let request = request_id();
-        Err(turn_away(self, session, &question, &request, None, Vec::new(), error).await)
+        Ok(Session { caller, peer, options, token_hash: token.map(token_hash).unwrap_or_default() })
     }
 }
 
@@ -108,6 +87,8 @@ fn question(session: &Session, statement: &Statement, pinned: Option<AgreementHa
         pinned,
         deadline: options.deadline(),
         marks: options.wants_marks(),
+        caps: None,
+        carried: None,
     }
 }
 
@@ -159,8 +140,8 @@ impl Backend for Node {
         turn_away(self, session, &Question::unread(&request), &request, None, Vec::new(), error).await
     }
 
-    async fn ask(&self, session: &Session, request: SiteRequest) -> Result<Answer<Encoded>, Error> {
-        self.ask_site(session, request).await
+    async fn ask(&self, session: &Session, envelope: Verified) -> Result<Answer<Encoded>, Error> {
+        ask(self, session, envelope).await
     }
 
     async fn action(&self, session: &Session, name: &str, _body: Bytes) -> Result<Option<Bytes>, Error> {

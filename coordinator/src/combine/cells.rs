@@ -13,6 +13,8 @@ use super::recipe::{Cell, PartialKind, Recipe};
 pub(super) struct Accumulated {
     sum: Total,
     mark: u8,
+    /// The answer that added the largest whole number, and how large that was.
+    largest: (usize, u64),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,11 +26,16 @@ enum Total {
 }
 
 impl Accumulated {
-    pub(super) fn add(&mut self, partial: &Partial, row: usize) {
+    /// Adds what the answer of this number says in a row.
+    pub(super) fn add(&mut self, partial: &Partial, row: usize, number: usize) {
         self.mark = self.mark.max(partial.marks.value(row));
         self.sum = match (&partial.values, self.sum) {
             (Values::Integer(values), sum) if values.is_valid(row) => {
-                let value = i128::from(values.value(row));
+                let value = values.value(row);
+                if value.unsigned_abs() > self.largest.1 {
+                    self.largest = (number, value.unsigned_abs());
+                }
+                let value = i128::from(value);
                 // At most one addend a site: 128 bits cannot overflow.
                 Total::Integer(if let Total::Integer(sum) = sum { sum.saturating_add(value) } else { value })
             }
@@ -42,7 +49,9 @@ impl Accumulated {
 
     fn integer(self) -> Result<Option<i64>, MergeError> {
         match self.sum {
-            Total::Integer(sum) => i64::try_from(sum).map(Some).map_err(|_| MergeError::Overflow),
+            Total::Integer(sum) => {
+                i64::try_from(sum).map(Some).map_err(|_| MergeError::Overflow(self.largest.0))
+            }
             Total::Nothing | Total::Float(_) => Ok(None),
         }
     }

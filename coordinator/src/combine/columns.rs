@@ -76,11 +76,20 @@ impl<'a> Columns<'a> {
         if marks.values().iter().enumerate().any(|(row, mark)| *mark == WITHHELD && value.is_valid(row)) {
             return Err(Problem::Unusable("it has a value where it withholds one"));
         }
+        let endless = |sums: &Float64Array| sums.iter().flatten().any(|sum| !sum.is_finite());
         let values = match kind {
             PartialKind::FloatSum => match value.as_primitive_opt::<Int64Type>() {
                 // A whole-number sum that serves as a float sum too.
                 Some(sums) => Values::Float(unary(sums, |sum| sum as f64)),
-                None => Values::Float(value.as_primitive_opt::<Float64Type>().ok_or(OTHER)?.clone()),
+                None => {
+                    let sums = value.as_primitive_opt::<Float64Type>().ok_or(OTHER)?.clone();
+                    if endless(&sums) {
+                        return Err(Problem::Unusable(
+                            "it has a sum that is no finite number; its data may hold NaN or infinity",
+                        ));
+                    }
+                    Values::Float(sums)
+                }
             },
             PartialKind::IntegerSum => {
                 Values::Integer(value.as_primitive_opt::<Int64Type>().ok_or(OTHER)?.clone())

@@ -21,8 +21,8 @@ use super::recipe::{KeySource, PartialKind, Recipe, Share};
 pub(crate) enum MergeError {
     /// A site's answer contradicts itself or the question.
     Unusable(SiteName, &'static str),
-    /// A sum of whole numbers is beyond 64 bits.
-    Overflow,
+    /// A sum of whole numbers is beyond 64 bits; the answer of this number added the most.
+    Overflow(usize),
     /// Our own fault.
     Bug(String),
 }
@@ -111,7 +111,7 @@ impl Groups {
             }
             for (cell, partial) in cells.iter_mut().zip(&partials) {
                 if let Some(partial) = partial {
-                    cell.add(partial, row);
+                    cell.add(partial, row, number);
                 }
             }
         }
@@ -321,7 +321,7 @@ mod tests {
     fn whole_numbers_never_wrap() {
         let site = |integer| keyed(&[(None, 1, Some(integer), None, 0)]);
         let sum = |sites: &[(Share, RecordBatch)]| merged(&recipe(vec![DataType::Utf8]), sites);
-        assert!(matches!(sum(&[site(i64::MAX), site(1)]), Err(MergeError::Overflow)));
+        assert!(matches!(sum(&[site(i64::MAX), site(1)]), Err(MergeError::Overflow(0))));
         // What is beyond 64 bits on the way is none at the end.
         let batch = sum(&[site(i64::MAX), site(1), site(-2)]).unwrap();
         assert_eq!(integers(&batch, 2), [Some(i64::MAX - 1)]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt8Array};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, UInt8Array};
 use async_trait::async_trait;
 use bytes::Bytes;
 use liquid_coordinator::Planner;
@@ -197,6 +197,35 @@ async fn lies_are_found_and_their_site_is_named() {
     check_without_c(Manner::Changes(twice), "one group twice").await;
     check_without_c(Manner::Changes(below_zero), "a count that cannot be").await;
     check_without_c(Manner::Changes(marked(0)), "withholds").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_cannot_be_added_up_name_their_site() {
+    let world = World::new(&small()).await;
+    for endless in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(whole) {
+        world.sites[2].does(Manner::Changes(endless));
+        let error = world.ask("SELECT sum(chol) FROM cardiac").await.unwrap_err();
+        let Error::SiteMissing { sites, message, .. } = &error else { panic!("{error:?}") };
+        assert!(*sites == ["c"] && message.contains("no finite number"), "{message}");
+        let others = world.ask_quickly("SELECT sum(chol) FROM cardiac", Some(2)).await.unwrap();
+        assert_eq!(others.text(), ["7.75"], "without that site the others are added up");
+    }
+    world.sites[2].does(Manner::Changes(|batch| {
+        replace(&batch, 0, Arc::new(Int64Array::from(vec![i64::MAX; batch.num_rows()])))
+    }));
+    let error = world.ask("SELECT sum(age) FROM cardiac").await.unwrap_err().to_string();
+    assert!(error.contains("beyond 64 bits; site `c` adds the largest part"), "{error}");
+}
+
+fn whole(value: f64) -> fn(RecordBatch) -> RecordBatch {
+    fn all(batch: &RecordBatch, value: f64) -> RecordBatch {
+        replace(batch, 0, Arc::new(Float64Array::from(vec![value; batch.num_rows()])))
+    }
+    match value {
+        f64::INFINITY => |batch| all(&batch, f64::INFINITY),
+        f64::NEG_INFINITY => |batch| all(&batch, f64::NEG_INFINITY),
+        _ => |batch| all(&batch, f64::NAN),
+    }
 }
 
 fn replace(batch: &RecordBatch, column: usize, with: ArrayRef) -> RecordBatch {

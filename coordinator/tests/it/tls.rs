@@ -41,7 +41,7 @@ fn a_certificate_that_is_no_coordinators_is_found_beforehand() {
     let named = check(&site).unwrap_err();
     assert!(named.contains("`liquid://site/cleveland`, which is no coordinator"), "{named}");
     let mixed = check(&Files { key: site.key, ..own }).unwrap_err();
-    assert!(mixed.contains("belong together"), "{mixed}");
+    assert!(mixed.contains("is not the key of"), "{mixed}");
     let identity = authority.material("another", &["liquid://coordinator/demo"]).identity().unwrap();
     assert_eq!(identity, Identity::Coordinator("demo".to_owned()));
 }

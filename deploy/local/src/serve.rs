@@ -15,9 +15,10 @@ use liquid_engine::{EngineConfig, LocalEngine};
 use liquid_node::{Node, Parts};
 use liquid_node_api::child::{self, Pool, PoolSettings, Program, Start};
 use liquid_node_api::engine::{Ask, Told};
+use liquid_node_api::envelope::{AnswerCaps, Issuer};
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::sql;
-use liquid_node_api::tls::{self, Identity, Limits, Target};
+use liquid_node_api::tls::{self, Certificates, Identity, Limits, Target};
 use liquid_node_api::worker::Worker;
 use liquid_policy::admit::{Caller, open_to};
 use liquid_policy::signature::Signed;
@@ -90,14 +91,18 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
     let config = liquid_coordinator::Config::read(config).map_err(part)?;
     let (listener, listen) = bind(config.coordinator.listen).await?;
     config.check_tls().map_err(part)?;
-    let material = config.tls.load().map_err(part)?;
-    let (server, client) = (material.server().map_err(part)?, material.client().map_err(part)?);
+    let certificates = Certificates::open(&config.tls).map_err(part)?;
+    let client = certificates.client().map_err(part)?;
+    let settings = &config.coordinator;
+    let caps = AnswerCaps { rows: settings.rows_max as u64, bytes: settings.answer_bytes_max as u64 };
+    let issuer = Issuer::new(certificates.clone(), Arc::new(now), caps).map_err(part)?;
     let mut members = Vec::new();
     for site in config.sites {
         let identity = Some(Identity::Site(site.name.clone()));
         let target = Target { url: site.url, server_name: site.server_name, identity };
         let channel = tls::connect(&target, Arc::clone(&client)).map_err(part)?;
-        let channel = FlightChannel::new(site.name, channel, config.coordinator.answer_bytes_max);
+        let channel =
+            FlightChannel::new(site.name, channel, config.coordinator.answer_bytes_max, Arc::clone(&issuer));
         members.push(Member { channel: Arc::new(channel), tables: site.tables });
     }
     let planners: Arc<dyn Start<_, _>> = match workers {
@@ -116,7 +121,9 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
     Ok(Serving {
         listen,
         run: Box::new(move |shutdown| {
-            Box::pin(sql::serve(coordinator, listener, server, Limits::default(), shutdown))
+            Box::pin(async move {
+                sql::serve(coordinator, listener, &certificates, Limits::default(), shutdown).await
+            })
         }),
     })
 }

@@ -1,5 +1,6 @@
 //! The networked [`NodeChannel`]: a site's Flight port, its answers put together without being read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_client::FlightServiceClient;
@@ -12,17 +13,20 @@ use tonic::{Code, Request, Status};
 
 use crate::catalogue::Catalogue;
 use crate::channel::{NodeChannel, SiteAnswer, Token};
+use crate::envelope::Issuer;
 use crate::error::Error;
 use crate::request::SiteRequest;
 use crate::sql::{CATALOGUE_ACTION, MESSAGE_BYTES_MAX, site_ticket};
 use crate::wire::assemble;
+use crate::wire::gate::BATCHES_MAX;
 
 /// A site behind a [`Channel`], as [`crate::tls::connect`] makes it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FlightChannel {
     site: SiteName,
     channel: Channel,
     answer_bytes_max: usize,
+    issuer: Arc<Issuer>,
 }
 
 /// A site that does not publish its catalogue within this time counts as missing; the caller may give up sooner.
@@ -35,9 +39,9 @@ const DEADLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const NETWORK_ALLOWANCE: Duration = Duration::from_secs(2);
 
 impl FlightChannel {
-    /// A way to `site`; answers may have up to `answer_bytes_max` bytes.
-    pub fn new(site: SiteName, channel: Channel, answer_bytes_max: usize) -> Self {
-        Self { site, channel, answer_bytes_max }
+    /// A way to `site`; answers may have up to `answer_bytes_max` bytes, and `issuer` signs what is asked.
+    pub fn new(site: SiteName, channel: Channel, answer_bytes_max: usize, issuer: Arc<Issuer>) -> Self {
+        Self { site, channel, answer_bytes_max, issuer }
     }
 
     fn client(&self) -> FlightServiceClient<Channel> {
@@ -83,7 +87,7 @@ impl FlightChannel {
         while let Some(message) = stream.next().await {
             let message = message.map_err(|status| self.error(&status))?;
             bytes += message.data_header.len() + message.data_body.len() + message.app_metadata.len() + 64;
-            if bytes > self.answer_bytes_max {
+            if bytes > self.answer_bytes_max || messages.len() > BATCHES_MAX {
                 tracing::warn!(site = %self.site, "answer larger than its quota");
                 return Err(self.missing("sent more than was asked for"));
             }
@@ -127,7 +131,8 @@ impl NodeChannel for FlightChannel {
 
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error> {
         let timeout = request.deadline().min(DEADLINE_MAX) + NETWORK_ALLOWANCE;
-        let request = self.request(site_ticket(&request)?, token, timeout)?;
+        let envelope = self.issuer.seal(token, &self.site, request)?;
+        let request = self.request(site_ticket(&envelope), token, timeout)?;
         let answer = async {
             let stream =
                 self.client().do_get(request).await.map_err(|status| self.error(&status))?.into_inner();

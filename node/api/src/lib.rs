@@ -3,7 +3,8 @@
 //! A request meets the modules in this order:
 //!
 //! 1. [`config`]: reading a part's configuration file.
-//! 2. [`request`]: one question to one site, with everything the site checks; [`parameter`] for its bound values.
+//! 2. [`request`]: one question to one site, with everything the site checks; [`parameter`] for its bound values;
+//!    [`envelope`] for the coordinator's signature.
 //! 3. [`channel`]: [`NodeChannel`], which hides who dialled whom and whether there is a network at all.
 //! 4. [`tls`]: TLS 1.3 with certificates of both sides, the accept loop, the client's connector.
 //! 5. [`token`]: callers' tokens, validated by whoever is asked.
@@ -21,6 +22,7 @@ pub mod channel;
 pub mod child;
 pub mod config;
 pub mod engine;
+pub mod envelope;
 pub mod error;
 pub mod flight;
 pub mod parameter;

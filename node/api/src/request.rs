@@ -1,4 +1,4 @@
-//! One question to one site: SQL text in a closed dialect with bound values, inside an envelope.
+//! One question to one site: SQL text in a closed dialect with bound values. It travels in an [`crate::envelope`].
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use crate::parameter::Parameter;
 /// The version of the dialect that coordinators print and sites read.
 pub const DIALECT: u32 = 1;
 
-/// A question, as it stands in a Flight ticket. It is checked anew whenever it is presented, so it gives no rights.
+/// A question. It gives no rights: whatever it says, the site checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SiteRequest {
     /// [`DIALECT`].
     pub dialect: u32,

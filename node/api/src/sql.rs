@@ -23,15 +23,14 @@ use arrow_flight::flight_service_server::FlightServiceServer;
 use async_trait::async_trait;
 use bytes::Bytes;
 use liquid_policy::id::{AgreementHash, RequestId};
-use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::catalogue::{ModelColumn, ModelTable};
 use crate::channel::Token;
+use crate::envelope::Verified;
 use crate::error::Error;
 use crate::parameter::Parameter;
-use crate::request::SiteRequest;
 use crate::tls::{self, PeerCertificate};
 use crate::wire::IntoWire;
 
@@ -81,8 +80,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Puts on record that a caller was turned away before their question was looked at, and gives back why.
     async fn turn_away(&self, session: &Self::Session, error: Error) -> Error;
 
-    /// Answers a coordinator's envelope; only a site does.
-    async fn ask(&self, _: &Self::Session, _: SiteRequest) -> Result<Answer<Self::Rows>, Error> {
+    /// Answers a coordinator's envelope, whose signature is good; only a site does.
+    async fn ask(&self, _: &Self::Session, _: Verified) -> Result<Answer<Self::Rows>, Error> {
         Err(Error::invalid("this is not a site", "send site requests to a node"))
     }
 
@@ -110,7 +109,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub async fn serve<B: Backend>(
     backend: Arc<B>,
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    certificates: &tls::Certificates,
     limits: tls::Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), tls::Error> {
@@ -122,7 +121,7 @@ pub async fn serve<B: Backend>(
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tls::http2().add_service(service).serve_with_incoming_shutdown(
-        tls::incoming(listener, tls, limits),
+        tls::incoming(listener, certificates, limits)?,
         async move {
             shutdown.await;
             // Nobody listens if the server has ended by itself.

@@ -1,19 +1,26 @@
 //! TLS 1.3 with certificates of both sides: who is at the other end of a connection.
 //!
-//! 1. [`Files`] are loaded into [`Material`], with errors that name the file.
+//! 1. [`Files`] are loaded into [`Material`], with errors that name the file; [`Certificates`] are those in use, which are
+//!    renewed when the files change.
 //! 2. [`listen`] binds, [`incoming`] accepts: a cap on connections, a limit on handshakes, [`PeerInfo`] for each request.
 //! 3. [`connect`] makes a lazy client channel that presents its own certificate and insists on the peer's identity.
 //!
 //! Organisations are known by exactly one URI in their certificate, [`Identity`], never by their address.
 
+mod certificates;
 mod connect;
+mod ending;
 mod identity;
 mod incoming;
 mod material;
+mod seats;
 
+pub use certificates::Certificates;
 pub use connect::{Target, connect};
+pub(crate) use ending::Ending;
 pub use identity::{Identity, PeerCertificate};
 pub use incoming::{Connection, Limits, PeerInfo, http2, incoming, listen};
+pub(crate) use material::provider;
 pub use material::{Files, Material, install_provider};
 
 /// Why TLS or a listener could not be set up; for operators, and it names the cure.

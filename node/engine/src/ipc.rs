@@ -16,6 +16,7 @@ pub(crate) fn write(batch: &RecordBatch) -> Result<Bytes, ArrowError> {
 
 /// Reads a stream that the front has sent, as one batch. How much it is, the front has seen to.
 pub(crate) fn read(stream: &Bytes) -> Result<RecordBatch, Failure> {
-    let quota = Quota { bytes: usize::MAX, rows: usize::MAX, columns: usize::MAX };
+    let most = usize::MAX;
+    let quota = Quota { bytes: most, rows: most, columns: most, batches: most };
     gate::decode(stream, &quota, |_| Ok(())).map_err(|error| Failure::engine(error.to_string()))
 }

@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use liquid_policy::Footprint;
 use liquid_policy::id::{RequestId, SiteName};
 
-use super::record::{Asked, Body, Head, Key, Outcome, Record, TIME_CLASSES_MS, hash};
+use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, TIME_CLASSES_MS, hash};
 use super::store::Store;
-use super::verify::verify_to;
+use super::verify::verify_each;
+use crate::replay::MEMORY_MS;
 
 /// Why a record could not be written, with what the node's operator can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,16 @@ struct Shared {
     key: Key,
     now: Now,
     fatal: Fatal,
+    past: Past,
+}
+
+/// What a log held when it was opened, as far as it still matters.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// When it began.
+    pub begun: DateTime<Utc>,
+    /// The envelopes that were made since the time that was asked for.
+    pub carried: Vec<Carried>,
 }
 
 struct Writer {
@@ -62,7 +74,8 @@ struct Writer {
 }
 
 impl Log {
-    /// Opens a log: cuts off a half-written last line, verifies the rest, closes what a crash left open.
+    /// Opens a log: cuts off a half-written last line, verifies the rest, closes what a crash left open. It remembers the
+    /// envelopes that were made in the last [`MEMORY_MS`].
     ///
     /// # Errors
     /// A sentence for the operator: the first bad record, or what the file system says.
@@ -78,7 +91,15 @@ impl Log {
         let cut_off_bytes = (bytes.len() - whole) as u64;
         let good = bytes.get(..whole).unwrap_or_default();
         let head = noted(&mut *store)?;
-        let summary = verify_to(good, Some(&key.public()), head).map_err(|bad| {
+        let (opening, mut carried) = (now(), Vec::new());
+        let since_ms = opening.timestamp_millis().saturating_sub(MEMORY_MS);
+        let mut show = |record: &Record| match &record.body {
+            Body::Asked(asked) => {
+                carried.extend(asked.envelope.clone().filter(|it| it.issued_ms >= since_ms))
+            }
+            Body::Opened { .. } | Body::Closed { .. } | Body::Delivered { .. } => {}
+        };
+        let summary = verify_each(good, Some(&key.public()), head, &mut show).map_err(|bad| {
             format!("the audit log is not whole: {bad}; keep the file as evidence and restore it from a copy")
         })?;
         if cut_off_bytes > 0 {
@@ -93,12 +114,18 @@ impl Log {
             dead: false,
         };
         let public = key.public();
-        let log = Self(Arc::new(Shared { writer: Mutex::new(writer), key, now, fatal }));
+        let past = Past { begun: summary.begun.unwrap_or(opening), carried };
+        let log = Self(Arc::new(Shared { writer: Mutex::new(writer), key, now, fatal, past }));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let mut bodies = vec![Body::Opened { site, key: public, version, cut_off_bytes }];
         bodies.extend(crashed(summary.open));
         log.append(bodies).map_err(|e| e.to_string())?;
         Ok(log)
+    }
+
+    /// What it held when it was opened.
+    pub fn past(&self) -> &Past {
+        &self.0.past
     }
 
     /// The key whose public half verifies this log.

@@ -5,6 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use liquid_node_api::envelope::Nonce;
+use liquid_node_api::tls::Identity;
 use liquid_policy::id::{
     AgreementHash, AgreementId, OrganisationName, Purpose, RequestId, RoleName, SiteName,
 };
@@ -82,6 +84,9 @@ pub struct Asked {
     pub caller: AskedBy,
     /// The peer's certificate identity, where a coordinator carried the request.
     pub carried_by: Option<String>,
+    /// The envelope in which it came, where a coordinator signed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Carried>,
     /// Why, if a purpose was settled.
     pub purpose: Option<Purpose>,
     /// Under which agreement, if one was settled.
@@ -94,6 +99,20 @@ pub struct Asked {
     /// SHA-256 over the SQL as it came and its bound values, keyed with the site's audit key: a repeat can be
     /// recognised by the site, a guess cannot be checked by anybody else.
     pub question: String,
+}
+
+/// An envelope whose signature was good and that was for this site. Its nonce is not taken again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carried {
+    /// The coordinator that signed it.
+    pub issuer: Identity,
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// When it was made, in milliseconds since 1970, by the coordinator's clock.
+    pub issued_ms: i64,
+    /// SHA-256 of what was signed, in hex.
+    pub hash: String,
 }
 
 /// The caller, as the token says.

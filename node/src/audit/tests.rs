@@ -108,6 +108,7 @@ fn asked(n: usize) -> Asked {
             subject: "ann".into(),
         },
         carried_by: None,
+        envelope: None,
         purpose: None,
         agreement: None,
         hash: None,
@@ -422,4 +423,34 @@ fn a_file_is_locked_against_a_second_node() {
     assert!(FileStore::open(&path).unwrap_err().contains("another node"));
     drop(first);
     FileStore::open(&path).unwrap();
+}
+
+/// Wherever a crash cuts the log off: what was acknowledged is remembered, and what is remembered was written whole.
+#[test]
+fn the_envelopes_of_a_log_that_was_cut_off_anywhere_are_remembered() {
+    let carried = |n: u8| Carried {
+        issuer: "liquid://coordinator/demo".parse().unwrap(),
+        nonce: format!("{n:032x}").try_into().unwrap(),
+        issued_ms: i64::from(n),
+        hash: "00".to_owned(),
+    };
+    let disk = Disk::default();
+    let log = open(&disk).unwrap();
+    let mut acknowledged = Vec::new();
+    for n in 0..4u8 {
+        let asked = Asked { envelope: Some(carried(n)), ..asked(usize::from(n)) };
+        let open = log.ask(asked).unwrap();
+        acknowledged.push((disk.bytes().len(), carried(n)));
+        open.close(released()).unwrap();
+    }
+    let bytes = disk.bytes();
+    for cut in 0..=bytes.len() {
+        let again = open(&Disk::holding(&bytes[..cut])).unwrap();
+        let must = acknowledged.iter().filter(|(at, _)| *at <= cut).map(|(_, it)| it.clone());
+        assert_eq!(again.past().carried, must.collect::<Vec<_>>(), "cut at {cut}");
+    }
+    let later: Now = Arc::new(|| DateTime::from_timestamp_millis(crate::replay::MEMORY_MS + 2).unwrap());
+    let store = Box::new(Disk::holding(&bytes));
+    let again = Log::open(store, SiteName::new("cleveland"), key(), later, Box::new(|_| ())).unwrap();
+    assert_eq!(again.past().carried, [carried(2), carried(3)], "what cannot come any more is not kept");
 }

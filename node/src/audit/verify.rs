@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use liquid_policy::id::RequestId;
 
 use super::record::{BEGINNING, Body, Head, Outcome, Record, hash};
@@ -28,6 +29,8 @@ pub struct Summary {
     pub head: String,
     /// The key that signed, base64.
     pub key: Option<String>,
+    /// When the first record was written.
+    pub begun: Option<DateTime<Utc>>,
 }
 
 /// The first bad record.
@@ -84,8 +87,27 @@ pub fn verify_file(path: &Path, key: Option<&str>) -> Result<Summary, Bad> {
 /// # Errors
 /// The first bad record.
 pub(super) fn verify_to(bytes: &[u8], key: Option<&str>, head: Option<Head>) -> Result<Summary, Bad> {
-    let mut reader =
-        Reader { summary: Summary::default(), seen: BTreeSet::new(), public: None, pinned: key, known: head };
+    verify_each(bytes, key, head, &mut |_| ())
+}
+
+/// The same, showing every good record.
+///
+/// # Errors
+/// The first bad record.
+pub(super) fn verify_each(
+    bytes: &[u8],
+    key: Option<&str>,
+    head: Option<Head>,
+    show: &mut dyn FnMut(&Record),
+) -> Result<Summary, Bad> {
+    let mut reader = Reader {
+        summary: Summary::default(),
+        seen: BTreeSet::new(),
+        public: None,
+        pinned: key,
+        known: head,
+        show,
+    };
     reader.summary.head = BEGINNING.to_owned();
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -125,6 +147,7 @@ struct Reader<'a> {
     public: Option<Vec<u8>>,
     pinned: Option<&'a str>,
     known: Option<Head>,
+    show: &'a mut dyn FnMut(&Record),
 }
 
 /// Whether this can be a site's public key: 32 bytes in base64.
@@ -153,6 +176,8 @@ impl Reader<'_> {
         if !record.is_signed_by(public) {
             return Err("its signature is not the site's".to_owned());
         }
+        (self.show)(&record);
+        self.summary.begun.get_or_insert(record.time);
         self.count(record.body)?;
         self.summary.records = number;
         self.summary.head = hash(line);

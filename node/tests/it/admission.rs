@@ -6,10 +6,9 @@ use liquid_node::audit::{Body, Outcome};
 use liquid_node_api::Error;
 use liquid_node_api::channel::{NodeChannel, Token};
 use liquid_node_api::request::SiteRequest;
-use liquid_node_api::tls::Identity;
 use liquid_policy::Code;
 
-use crate::site::{AGREEMENT, Site, ask, ask_with, changed, noon, request, token, token_by, way};
+use crate::site::{AGREEMENT, Site, ask, ask_with, changed, noon, request, token, token_by, way, way_of};
 
 /// Asks and expects a refusal; nothing may have been planned, and the refusal must be the request's one outcome.
 #[track_caller]
@@ -80,9 +79,9 @@ async fn agreements_count_only_in_their_time() {
         ("2026-07-15", Code::ReviewOverdue),
     ] {
         let mut site = Site::new();
-        let node = site.open().await;
         let time: chrono::DateTime<chrono::Utc> = format!("{day}T12:00:00Z").parse().unwrap();
         *site.clock.lock().unwrap() = time;
+        let node = site.open().await;
         let token = changed(|c| {
             c["nbf"] = (time.timestamp() - 5).into();
             c["exp"] = (time.timestamp() + 5).into();
@@ -165,9 +164,7 @@ async fn only_a_known_coordinator_sends_envelopes() {
     let mut site = Site::new();
     let node = site.open().await;
     for identity in ["liquid://coordinator/other", "liquid://site/demo"] {
-        let identity: Identity = identity.parse().unwrap();
-        let way = liquid_node::InProcess::new(node.clone(), identity);
-        let error = way.ask(&token(), request("counted")).await.map(|_| ()).unwrap_err();
+        let error = way_of(&node, identity).ask(&token(), request("counted")).await.map(|_| ()).unwrap_err();
         assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
     }
     assert_eq!(site.seen.planned.load(Ordering::SeqCst), 0);

@@ -12,6 +12,7 @@ mod certificates;
 mod admission;
 mod breakage;
 mod engine;
+mod envelopes;
 mod port;
 mod release;
 mod site;

@@ -13,6 +13,7 @@ use liquid_node::Node;
 use liquid_node::audit::{Body, Outcome};
 use liquid_node_api::Error;
 use liquid_node_api::channel::NodeChannel;
+use liquid_node_api::envelope::{AnswerCaps, Issuer};
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::report::SiteReport;
 use liquid_node_api::sql::{Backend, SessionOptions, Statement, request_id};
@@ -25,11 +26,11 @@ use tonic::transport::Channel;
 use crate::certificates::Authority;
 use crate::site::{COORDINATOR, Site, changed, request, token};
 
-struct Open {
-    site: Site,
-    authority: Authority,
-    target: Target,
-    serving: tokio::task::JoinHandle<()>,
+pub(crate) struct Open {
+    pub(crate) site: Site,
+    pub(crate) authority: Authority,
+    pub(crate) target: Target,
+    pub(crate) serving: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for Open {
@@ -38,10 +39,13 @@ impl Drop for Open {
     }
 }
 
-async fn start() -> Open {
-    let authority = Authority::new();
+pub(crate) async fn start() -> Open {
+    start_with(Site::new(), Authority::new()).await
+}
+
+/// Starts a node over what there is.
+pub(crate) async fn start_with(mut site: Site, authority: Authority) -> Open {
     let files = authority.files("node", &["liquid://site/cleveland"]);
-    let mut site = Site::new();
     site.tls = format!(
         "cert = \"{}\"\nkey = \"{}\"\nca = \"{}\"",
         files.cert.display(),
@@ -60,6 +64,14 @@ async fn start() -> Open {
 }
 
 impl Open {
+    /// What signs a coordinator's envelopes, by the site's clock.
+    pub(crate) fn issuer(&self, identity: &str) -> Arc<Issuer> {
+        let clock = Arc::clone(&self.site.clock);
+        let caps = AnswerCaps { rows: 1_000_000, bytes: 1 << 30 };
+        let certificates = self.authority.certificates(identity);
+        Issuer::new(certificates, Arc::new(move || *clock.lock().unwrap()), caps).unwrap()
+    }
+
     fn analyst(&self) -> FlightSqlServiceClient<Channel> {
         let tls = Material::anonymous(&self.authority.ca()).unwrap();
         let mut client = FlightSqlServiceClient::new(connect(&self.target, tls).unwrap());
@@ -84,7 +96,8 @@ fn typed(error: &FlightError) -> Error {
 async fn a_coordinator_asks_over_the_network_what_it_may_in_process() {
     let open = start().await;
     let tls = open.authority.material("coordinator", &[COORDINATOR]).client().unwrap();
-    let way = FlightChannel::new("cleveland".into(), connect(&open.target, tls).unwrap(), 1 << 20);
+    let issuer = open.issuer(COORDINATOR);
+    let way = FlightChannel::new("cleveland".into(), connect(&open.target, tls).unwrap(), 1 << 20, issuer);
     let answer = way.ask(&token(), request("counted")).await.unwrap();
     let outcomes = open.site.outcomes();
     let [Outcome::Released { answer: recorded, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
@@ -99,7 +112,9 @@ async fn a_coordinator_asks_over_the_network_what_it_may_in_process() {
     let refused = way.ask(&token(), request("named")).await.map(|_| ()).unwrap_err();
     assert!(matches!(refused, Error::Refused { .. }));
     let stranger = open.authority.material("stranger", &["liquid://coordinator/stranger"]).client().unwrap();
-    let way = FlightChannel::new("cleveland".into(), connect(&open.target, stranger).unwrap(), 1 << 20);
+    let issuer = open.issuer("liquid://coordinator/stranger");
+    let way =
+        FlightChannel::new("cleveland".into(), connect(&open.target, stranger).unwrap(), 1 << 20, issuer);
     let error = way.ask(&token(), request("counted")).await.map(|_| ()).unwrap_err();
     assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
 }
@@ -199,7 +214,7 @@ fn a_certificate_that_is_not_the_sites_is_found_beforehand() {
     let named = check(&other).unwrap_err();
     assert!(named.contains("liquid://site/zurich") && named.contains("`site` in `[node]`"), "{named}");
     let mixed = check(&Files { key: other.key, ..own.clone() }).unwrap_err();
-    assert!(mixed.contains("belong together"), "{mixed}");
+    assert!(mixed.contains("is not the key of"), "{mixed}");
     let missing = check(&Files { key: "not there".into(), ..own }).unwrap_err();
     assert!(missing.contains("not there"), "{missing}");
 }

@@ -1,7 +1,7 @@
 //! A site in a folder: agreements, keys, configuration, clock, log; and tokens to ask it with.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -9,11 +9,12 @@ use liquid_node::audit::{Body, Outcome, Record, Store, Summary, verify_file};
 use liquid_node::{Config, InProcess, Node, Parts};
 use liquid_node_api::channel::{NodeChannel, SiteAnswer, Token};
 use liquid_node_api::request::{DIALECT, SiteRequest};
-use liquid_node_api::tls::Identity;
+use liquid_node_api::tls::Certificates;
 use liquid_node_api::{Error, channel};
 use liquid_policy::signature::Signer;
 use liquid_policy::{SignatureFile, SigningKey, parse};
 
+use crate::certificates::Authority;
 use crate::engine::{Seen, engines};
 
 pub(crate) const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
@@ -232,7 +233,15 @@ pub(crate) fn request(sql: &str) -> SiteRequest {
 
 /// The way of the known coordinator.
 pub(crate) fn way(node: &Arc<Node>) -> InProcess {
-    InProcess::new(Arc::clone(node), COORDINATOR.parse::<Identity>().unwrap())
+    way_of(node, COORDINATOR)
+}
+
+/// The way of another one, whose certificate is as good.
+pub(crate) fn way_of(node: &Arc<Node>, identity: &str) -> InProcess {
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    let name = identity.replace(['/', ':'], "-");
+    let material = AUTHORITY.get_or_init(Authority::new).material(&name, &[identity]);
+    InProcess::new(Arc::clone(node), Certificates::fixed(material)).unwrap()
 }
 
 pub(crate) async fn ask(node: &Arc<Node>, sql: &str) -> Result<SiteAnswer, Error> {

@@ -198,13 +198,24 @@ impl<B: Backend> Service<B> {
             answer = self.backend.answer(&call.session, statement, pinned) => answer?,
             () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
         };
-        send(answer, options.wants_marks())
+        send(answer, options.wants_marks(), request)
     }
 }
 
-fn send<R: IntoWire>(answer: Answer<R>, marks: bool) -> Result<Response<DoGetStream>, Status> {
+fn send<R: IntoWire, T>(
+    answer: Answer<R>,
+    marks: bool,
+    request: &Request<T>,
+) -> Result<Response<DoGetStream>, Status> {
     let messages = answer.rows.into_wire(marks, Some(&answer.metadata))?.into_messages(answer.metadata);
-    Ok(Response::new(futures::stream::iter(messages.into_iter().map(Ok)).boxed()))
+    let bytes = messages.iter().map(|message| message.data_body.len()).sum();
+    let fetching = request.extensions().get::<PeerInfo>().map(|peer| peer.must_fetch(bytes));
+    let stream = futures::stream::iter(messages).map(move |message| {
+        // It is dropped with the stream, when the last message was taken.
+        let _ = &fetching;
+        Ok(message)
+    });
+    Ok(Response::new(stream.boxed()))
 }
 
 fn unencodable() -> Error {
@@ -297,21 +308,30 @@ impl<B: Backend> FlightSqlService for Service<B> {
         self.rows(Use::Prepared, &query.prepared_statement_handle, &request).await
     }
 
-    /// Whatever is no Flight SQL ticket may be a coordinator's envelope.
+    /// Whatever is no Flight SQL ticket may be a coordinator's envelope. One that is not good is on record.
     async fn do_get_fallback(
         &self,
         request: Request<FlightTicket>,
         message: Any,
     ) -> Result<Response<DoGetStream>, Status> {
-        let site_request = ticket::site_request(&message)?;
         let call = self.call(&request, None).await?;
-        let marks = site_request.marks;
-        let entry = self.running.enter(call.token.as_ref(), &site_request.id);
+        let verified =
+            ticket::envelope(&message).and_then(|envelope| match request.extensions().get::<PeerInfo>() {
+                Some(peer) => envelope.verify(&peer.certificates),
+                None => Err(Error::unauthenticated("this connection has no certificates", "connect by TLS")),
+            });
+        let verified = match verified {
+            Ok(verified) => verified,
+            Err(error) => return Err(self.backend.turn_away(&call.session, error).await.into()),
+        };
+        let asked = &verified.envelope().request;
+        let marks = asked.marks;
+        let entry = self.running.enter(call.token.as_ref(), &asked.id);
         let answer = tokio::select! {
-            answer = self.backend.ask(&call.session, site_request) => answer?,
+            answer = self.backend.ask(&call.session, verified) => answer?,
             () = entry.cancelled.notified() => return Err(Status::cancelled("the request was cancelled")),
         };
-        send(answer, marks)
+        send(answer, marks, &request)
     }
 
     /// Prepares a statement. One without placeholders is described, so that clients see its columns.
@@ -367,7 +387,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
             }
             messages.push(message);
         }
-        let quota = gate::Quota { bytes: 2 * BOUND_BYTES_MAX, rows: 1, columns: 1000 };
+        let quota = gate::Quota { bytes: 2 * BOUND_BYTES_MAX, rows: 1, ..gate::Quota::default() };
         let batch = gate::decode(&wire::assemble(&messages), &quota, |_| Ok(())).map_err(|_| {
             Error::invalid(
                 "the bound values cannot be read",

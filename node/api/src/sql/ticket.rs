@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use super::seal::{Holder, Seals};
 use crate::channel::Token;
+use crate::envelope::SignedEnvelope;
 use crate::error::Error;
 use crate::parameter::Parameter;
-use crate::request::SiteRequest;
 
 fn unknown() -> Error {
     Error::invalid("the ticket was not made here", "ask for the statement's FlightInfo again")
@@ -39,24 +39,21 @@ fn is_request_id(id: &RequestId) -> bool {
 }
 
 /// The type under which an envelope stands in a ticket.
-const SITE_REQUEST: &str = "liquid/SiteRequest/1";
+const ENVELOPE: &str = "liquid/Envelope/1";
 
 /// The ticket that asks a site.
-///
-/// # Errors
-/// Where the request cannot be written as JSON.
-pub fn site_ticket(request: &SiteRequest) -> Result<FlightTicket, Error> {
-    let value = serde_json::to_vec(request).map_err(|_| unknown())?.into();
-    Ok(FlightTicket::new(Any { type_url: SITE_REQUEST.to_owned(), value }.encode_to_vec()))
+pub fn site_ticket(envelope: &SignedEnvelope) -> FlightTicket {
+    let any = Any { type_url: ENVELOPE.to_owned(), value: envelope.to_bytes().into() };
+    FlightTicket::new(any.encode_to_vec())
 }
 
 /// Reads such a ticket.
-pub(super) fn site_request(any: &Any) -> Result<SiteRequest, Error> {
-    if any.type_url != SITE_REQUEST {
+pub(super) fn envelope(any: &Any) -> Result<SignedEnvelope, Error> {
+    if any.type_url != ENVELOPE {
         return Err(unknown());
     }
-    let request: SiteRequest = serde_json::from_slice(&any.value).map_err(|_| unknown())?;
-    if is_request_id(&request.id) { Ok(request) } else { Err(unknown()) }
+    let envelope = SignedEnvelope::read(&any.value)?;
+    if is_request_id(&envelope.unverified().request.id) { Ok(envelope) } else { Err(unknown()) }
 }
 
 /// The values that a client bound: one row.

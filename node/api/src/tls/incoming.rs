@@ -1,5 +1,6 @@
 //! A server's connections: bound, capped, and through their handshake before anything else sees them.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,17 +8,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
-use super::{Error, PeerCertificate};
+use super::ending::{Fetching, Watched};
+use super::seats::{Seat, Seats};
+use super::{Certificates, Ending, Error, PeerCertificate};
 use crate::sql::ConnectionOptions;
 
 /// Binds a listener.
@@ -45,15 +48,27 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 /// Limits on a server's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at one time, handshakes included.
+    /// Connections at one time.
     pub connections: usize,
+    /// Connections of one address, handshakes included. An IPv6 address counts with its whole network of 64 bits.
+    pub per_address: usize,
+    /// Handshakes at one time; where more begin, the oldest gives way.
+    pub handshakes: usize,
     /// How long a handshake may take.
     pub handshake: Duration,
+    /// How long a peer may take to fetch a small answer; a large one may take longer, by its size.
+    pub fetch: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 256, handshake: Duration::from_secs(5) }
+        Self {
+            connections: 256,
+            per_address: 64,
+            handshakes: 64,
+            handshake: Duration::from_secs(5),
+            fetch: Duration::from_secs(60),
+        }
     }
 }
 
@@ -64,36 +79,68 @@ pub struct PeerInfo {
     pub certificate: Option<PeerCertificate>,
     /// What callers on this connection have set for it.
     pub options: ConnectionOptions,
+    /// By which peers of this server are verified.
+    pub(crate) certificates: Certificates,
+    /// Ends the connection.
+    pub(crate) ending: Ending,
+    /// How long they may take to fetch a small answer.
+    pub(crate) fetch: Duration,
 }
 
-/// An established TLS connection that holds its place under the cap.
+/// Bytes of an answer for which a peer gets one more second: a slow line is not a hostile one.
+const FETCH_BYTES_PER_SECOND: usize = 256 << 10;
+
+impl PeerInfo {
+    /// Ends the connection unless what comes back is dropped in time: a peer that takes nothing keeps its answer in our
+    /// memory.
+    pub(crate) fn must_fetch(&self, bytes: usize) -> Fetching {
+        let more = u64::try_from(bytes / FETCH_BYTES_PER_SECOND).unwrap_or(u64::MAX);
+        let allowed = self.fetch.saturating_add(Duration::from_secs(more));
+        self.ending.unless_dropped_within(allowed)
+    }
+}
+
+/// An established TLS connection that holds its place under the caps.
 #[derive(Debug)]
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: PeerInfo,
+    _watched: Option<Watched>,
     _place: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 /// Accepts connections until the stream is dropped. A connection that fails its handshake is logged and forgotten.
+///
+/// # Errors
+/// As [`Certificates::server`].
 pub fn incoming(
     listener: TcpListener,
-    config: Arc<ServerConfig>,
+    certificates: &Certificates,
     limits: Limits,
-) -> ReceiverStream<io::Result<Connection>> {
+) -> Result<ReceiverStream<io::Result<Connection>>, Error> {
     let (sender, receiver) = mpsc::channel(16);
-    tokio::spawn(accept(listener, TlsAcceptor::from(config), limits, sender));
-    ReceiverStream::new(receiver)
+    let acceptor = Acceptor {
+        tls: TlsAcceptor::from(certificates.server()?),
+        certificates: certificates.clone(),
+        places: Arc::new(Semaphore::new(limits.connections)),
+        limits,
+    };
+    tokio::spawn(accept(listener, acceptor, sender));
+    Ok(ReceiverStream::new(receiver))
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
+#[derive(Clone)]
+struct Acceptor {
+    tls: TlsAcceptor,
+    certificates: Certificates,
+    places: Arc<Semaphore>,
     limits: Limits,
-    sender: mpsc::Sender<io::Result<Connection>>,
-) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+}
+
+async fn accept(listener: TcpListener, acceptor: Acceptor, sender: mpsc::Sender<io::Result<Connection>>) {
+    let (seats, mut opening) = (Seats::default(), VecDeque::<AbortHandle>::new());
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let accepted = tokio::select! {
             () = sender.closed() => return,
             accepted = listener.accept() => accepted,
@@ -107,29 +154,63 @@ async fn accept(
                 continue;
             }
         };
-        let (acceptor, sender) = (acceptor.clone(), sender.clone());
-        tokio::spawn(async move {
-            match tokio::time::timeout(limits.handshake, handshake(&acceptor, stream)).await {
-                Ok(Ok((stream, peer))) => {
-                    // The server has stopped if nobody receives.
-                    let _ = sender.send(Ok(Connection { stream, peer, _place: place })).await;
-                }
-                Ok(Err(error)) => tracing::info!(%address, %error, "handshake failed"),
-                Err(_) => tracing::info!(%address, "handshake took too long"),
+        let Some(seat) = seats.take(address.ip(), acceptor.limits.per_address) else {
+            tracing::debug!(%address, "too many connections of one address");
+            continue;
+        };
+        // Whoever is silent or slow gives way to who comes: an honest handshake takes milliseconds.
+        opening.retain(|handshake| !handshake.is_finished());
+        while opening.len() >= acceptor.limits.handshakes {
+            opening.pop_front().inspect(AbortHandle::abort);
+        }
+        let handshake = tokio::spawn(open(acceptor.clone(), stream, address, seat, sender.clone()));
+        opening.push_back(handshake.abort_handle());
+    }
+}
+
+/// One connection, from its first byte until it is handed on.
+async fn open(
+    acceptor: Acceptor,
+    stream: TcpStream,
+    address: SocketAddr,
+    seat: Seat,
+    sender: mpsc::Sender<io::Result<Connection>>,
+) {
+    match tokio::time::timeout(acceptor.limits.handshake, handshake(&acceptor, stream)).await {
+        Ok(Ok((stream, peer, watched))) => match Arc::clone(&acceptor.places).try_acquire_owned() {
+            Ok(place) => {
+                let connection = Connection { stream, peer, _watched: watched, _place: place, _seat: seat };
+                // The server has stopped if nobody receives.
+                let _ = sender.send(Ok(connection)).await;
             }
-        });
+            Err(_) => {
+                tracing::warn!(%address, "connection closed: there are as many as `connections` allows")
+            }
+        },
+        Ok(Err(error)) => tracing::info!(%address, %error, "handshake failed"),
+        Err(_) => tracing::info!(%address, "handshake took too long"),
     }
 }
 
 async fn handshake(
-    acceptor: &TlsAcceptor,
+    acceptor: &Acceptor,
     stream: TcpStream,
-) -> io::Result<(TlsStream<TcpStream>, PeerInfo)> {
+) -> io::Result<(TlsStream<TcpStream>, PeerInfo, Option<Watched>)> {
     stream.set_nodelay(true)?;
-    let stream = acceptor.accept(stream).await?;
-    let presented = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let certificate = presented.map(PeerCertificate::read).transpose().map_err(io::Error::other)?;
-    Ok((stream, PeerInfo { certificate, options: ConnectionOptions::default() }))
+    let stream = acceptor.tls.accept(stream).await?;
+    let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let certificate = presented.first().map(PeerCertificate::read).transpose().map_err(io::Error::other)?;
+    let (certificates, ending) = (acceptor.certificates.clone(), Ending::default());
+    let chain: Vec<_> = presented.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let watched = certificate.is_some().then(|| ending.with(chain, &certificates));
+    let peer = PeerInfo {
+        certificate,
+        options: ConnectionOptions::default(),
+        certificates,
+        ending,
+        fetch: acceptor.limits.fetch,
+    };
+    Ok((stream, peer, watched))
 }
 
 /// A gRPC server with every HTTP/2 limit set: left alone, several of them mean "no limit".
@@ -160,6 +241,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.peer.ending.check(cx)?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

@@ -1,16 +1,20 @@
-//! Certificates and keys from PEM files, and the rustls configurations made of them: TLS 1.3 and `ring`, nothing else.
+//! Certificates, keys and revocation lists from PEM files, checked once, and what verifies peers by them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::Deserialize;
 
-use super::{Error, Identity, PeerCertificate};
+use super::{Certificates, Error, Identity, PeerCertificate};
 
 /// Where certificate, key and authority lie.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,14 +26,19 @@ pub struct Files {
     pub key: PathBuf,
     /// The authority's certificate that peers must descend from, PEM.
     pub ca: PathBuf,
+    /// The authority's list of revoked certificates, PEM. Where it is given, a certificate that it does not cover is as good
+    /// as revoked, and so is every one once the list has expired.
+    #[serde(default)]
+    pub crl: Option<PathBuf>,
 }
 
-/// What was loaded.
-#[derive(Debug)]
+/// What was loaded: it fits together, and stays as it is.
+#[derive(Debug, Clone)]
 pub struct Material {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    roots: Arc<RootCertStore>,
+    own: Arc<CertifiedKey>,
+    clients: Arc<dyn ClientCertVerifier>,
+    servers: Arc<dyn ServerCertVerifier>,
+    revocation_ends: Option<i64>,
 }
 
 /// Makes `ring` the process's provider. Call it first in `main`; calling it again does no harm.
@@ -38,7 +47,7 @@ pub fn install_provider() {
     let _ = ring::default_provider().install_default();
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
@@ -46,19 +55,101 @@ impl Files {
     /// The same files, with relative paths counted from `folder`.
     #[must_use]
     pub fn within(self, folder: &Path) -> Self {
-        Self { cert: folder.join(self.cert), key: folder.join(self.key), ca: folder.join(self.ca) }
+        let Self { cert, key, ca, crl } = self;
+        Self {
+            cert: folder.join(cert),
+            key: folder.join(key),
+            ca: folder.join(ca),
+            crl: crl.map(|crl| folder.join(crl)),
+        }
+    }
+
+    /// Every file that is named.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Path> {
+        let Self { cert, key, ca, crl } = self;
+        [cert, key, ca].into_iter().chain(crl).map(PathBuf::as_path)
     }
 
     /// Reads them.
     ///
     /// # Errors
-    /// For the first file that is not there or does not hold what it should.
+    /// For the first file that is not there or does not hold what it should, and where they do not belong together.
     pub fn load(&self) -> Result<Material, Error> {
         let chain = certificates(&self.cert)?;
         let key =
             PrivateKeyDer::from_pem_file(&self.key).map_err(|e| unreadable(&self.key, "private key", &e))?;
-        Ok(Material { chain, key, roots: Arc::new(authority(&self.ca)?) })
+        let own = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| {
+            Error::new(
+                format!(
+                    "`{}` is not the key of the certificate `{}`: {error}",
+                    self.key.display(),
+                    self.cert.display()
+                ),
+                "give certificate and key that belong together, each by its path in `[tls]`",
+            )
+        })?;
+        let roots = Arc::new(authority(&self.ca)?);
+        let (lists, revocation_ends) = match &self.crl {
+            Some(path) => revoked(path).map(|(lists, ends)| (lists, Some(ends)))?,
+            None => (Vec::new(), None),
+        };
+        let unusable = |error: &dyn std::fmt::Display| {
+            let crl = self.crl.as_ref().map(|crl| format!(" with `{}`", crl.display())).unwrap_or_default();
+            Error::new(
+                format!("the authority `{}`{crl} cannot be used: {error}", self.ca.display()),
+                "give the authority's own certificate, and its own list of revoked certificates",
+            )
+        };
+        // Analysts have no certificate; a list counts for whole chains, and not beyond its end.
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider())
+            .allow_unauthenticated()
+            .with_crls(lists.clone())
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|e| unusable(&e))?;
+        let servers = WebPkiServerVerifier::builder_with_provider(roots, provider())
+            .with_crls(lists)
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|e| unusable(&e))?;
+        Ok(Material { own: Arc::new(own), clients, servers, revocation_ends })
     }
+}
+
+/// Lists of revoked certificates, and the second at which the first of them ends.
+fn revoked(path: &Path) -> Result<(Vec<CertificateRevocationListDer<'static>>, i64), Error> {
+    let shown = path.display();
+    let fix = "give the authority's current list as PEM (`openssl crl -inform der -in LIST -out crl.pem` makes it of DER), or \
+               leave `crl` out to accept every certificate of the authority";
+    let lists: Vec<_> = CertificateRevocationListDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|e| unreadable(path, "list of revoked certificates", &e))?;
+    let mut first = None::<i64>;
+    for list in &lists {
+        let unreadable =
+            || Error::new(format!("`{shown}` holds a list of revoked certificates that is malformed"), fix);
+        let (_, parsed) = x509_parser::parse_x509_crl(list).map_err(|_| unreadable())?;
+        let end = parsed.next_update().ok_or_else(|| {
+            Error::new(
+                format!("the list of revoked certificates `{shown}` does not say until when it is good"),
+                fix,
+            )
+        })?;
+        first = Some(first.map_or(end.timestamp(), |first| first.min(end.timestamp())));
+    }
+    let end = first.ok_or_else(|| {
+        unreadable(path, "list of revoked certificates", &rustls::pki_types::pem::Error::NoItemsFound)
+    })?;
+    if end <= seconds_now() {
+        let fix = "get the authority's current list: until then no peer is accepted";
+        return Err(Error::new(format!("the list of revoked certificates `{shown}` has expired"), fix));
+    }
+    Ok((lists, end))
+}
+
+/// The time by which certificates are judged, as rustls itself takes it.
+pub(super) fn seconds_now() -> i64 {
+    i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Reads an authority's certificates, for a client that has none of its own.
@@ -110,42 +201,44 @@ impl Material {
     /// # Errors
     /// Where it names nobody, or more than one.
     pub fn identity(&self) -> Result<Identity, Error> {
-        let own = self.chain.first().ok_or_else(|| unusable("certificate", &"there is none"))?;
+        let own = self.own.end_entity_cert().map_err(|e| unusable("certificate", &e))?;
         PeerCertificate::read(own).map(|own| own.identity)
     }
 
-    /// A server's configuration. A client's certificate may come, and must be good if it does: analysts have none.
+    /// As [`Certificates::server`], of what will not change.
     ///
     /// # Errors
-    /// Where certificate and key do not belong together.
+    /// As there.
     pub fn server(&self) -> Result<Arc<ServerConfig>, Error> {
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider())
-            .allow_unauthenticated()
-            .build()
-            .map_err(|e| unusable("authority", &e))?;
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|e| unusable("TLS version", &e))?
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(|e| unusable("certificate or key", &e))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Arc::new(config))
+        Certificates::fixed(self.clone()).server()
     }
 
-    /// A client's configuration, which presents our certificate.
+    /// As [`Certificates::client`], of what will not change.
     ///
     /// # Errors
-    /// Where certificate and key do not belong together.
+    /// As there.
     pub fn client(&self) -> Result<Arc<ClientConfig>, Error> {
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|e| unusable("TLS version", &e))?
-            .with_root_certificates(Arc::clone(&self.roots))
-            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(|e| unusable("certificate or key", &e))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Arc::new(config))
+        Certificates::fixed(self.clone()).client()
+    }
+
+    /// Our certificate with its key.
+    pub(super) fn own(&self) -> &Arc<CertifiedKey> {
+        &self.own
+    }
+
+    /// What verifies those who dial us.
+    pub(super) fn clients(&self) -> &Arc<dyn ClientCertVerifier> {
+        &self.clients
+    }
+
+    /// What verifies those whom we dial.
+    pub(super) fn servers(&self) -> &Arc<dyn ServerCertVerifier> {
+        &self.servers
+    }
+
+    /// The second at which the list of revoked certificates ends; none where there is no list.
+    pub(super) fn revocation_ends(&self) -> Option<i64> {
+        self.revocation_ends
     }
 
     /// A client's configuration without a certificate of its own, as analysts have it.
@@ -163,7 +256,7 @@ impl Material {
     }
 }
 
-fn unusable(what: &str, error: &dyn std::fmt::Display) -> Error {
+pub(super) fn unusable(what: &str, error: &dyn std::fmt::Display) -> Error {
     Error::new(
         format!("the {what} cannot be used: {error}"),
         "check that certificate, key and authority belong together",

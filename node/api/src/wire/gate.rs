@@ -26,11 +26,16 @@ pub struct Quota {
     pub rows: usize,
     /// Columns.
     pub columns: usize,
+    /// Batches: empty ones cost time, too.
+    pub batches: usize,
 }
+
+/// Batches of an answer that is split as Liquid splits it, up to 4 GiB.
+pub const BATCHES_MAX: usize = 4_096;
 
 impl Default for Quota {
     fn default() -> Self {
-        Self { bytes: 64 << 20, rows: 1_000_000, columns: 1_000 }
+        Self { bytes: 64 << 20, rows: 1_000_000, columns: 1_000, batches: BATCHES_MAX }
     }
 }
 
@@ -82,6 +87,9 @@ pub fn decode(
     let mut batches = Vec::new();
     let mut rows = 0_usize;
     while let Some(header) = next_header(&mut rest)? {
+        if batches.len() >= quota.batches {
+            return Err(Unacceptable::new("there are more batches than the quota allows"));
+        }
         let batch = batch(&header, &mut rest, &schema, quota.rows - rows)?;
         rows += batch.num_rows();
         batches.push(batch);

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::catalogue::{Catalogue, Kind, ModelColumn, ModelTable};
 use liquid_node_api::channel::Token;
+use liquid_node_api::envelope::{AnswerCaps, Issuer, Verified};
 use liquid_node_api::report::SiteReport;
-use liquid_node_api::request::SiteRequest;
 use liquid_node_api::sql::{
     self, Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement,
 };
-use liquid_node_api::tls::{Limits, PeerCertificate, Target, connect, listen};
+use liquid_node_api::tls::{Certificates, Limits, PeerCertificate, Target, connect, listen};
 use liquid_node_api::wire::Combined;
 use liquid_policy::id::AgreementHash;
 use liquid_policy::{Code, Refusal};
@@ -184,7 +184,8 @@ impl Backend for Fake {
         Ok(Answer { rows: self.batch(), metadata: "{\"withheld\":1}".to_owned() })
     }
 
-    async fn ask(&self, session: &Session, request: SiteRequest) -> Result<Answer<Combined>, Error> {
+    async fn ask(&self, session: &Session, envelope: Verified) -> Result<Answer<Combined>, Error> {
+        let request = envelope.envelope().request.clone();
         if session.peer.is_none() {
             return Err(Error::unauthenticated("no coordinator", "send a certificate"));
         }
@@ -240,14 +241,24 @@ impl Server {
         limits: Limits,
         authority: Arc<Authority>,
     ) -> Self {
-        let tls = authority.material("server", &["liquid://site/cleveland"]);
+        let certificates = authority.certificates("liquid://site/cleveland");
+        Self::start_with(port, fake, limits, authority, certificates).await
+    }
+
+    /// Starts one with certificates of its own.
+    pub(crate) async fn start_with(
+        port: u16,
+        fake: Arc<Fake>,
+        limits: Limits,
+        authority: Arc<Authority>,
+        certificates: Certificates,
+    ) -> Self {
         let listener = listen(([127, 0, 0, 1], port).into()).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel::<()>();
-        let config = tls.server().unwrap();
         let ended = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            sql::serve(fake, listener, config, limits, shutdown).await.is_ok()
+            sql::serve(fake, listener, &certificates, limits, shutdown).await.is_ok()
         });
         Self { port, authority, stop: Some(stop), ended }
     }
@@ -260,6 +271,13 @@ impl Server {
     pub(crate) fn coordinator(&self) -> Channel {
         let tls = self.authority.material("coordinator", &["liquid://coordinator/demo"]);
         connect(&self.target(), tls.client().unwrap()).unwrap()
+    }
+
+    /// What signs a coordinator's envelopes.
+    pub(crate) fn issuer(&self) -> Arc<Issuer> {
+        let certificates = self.authority.certificates("liquid://coordinator/demo");
+        let caps = AnswerCaps { rows: 1_000_000, bytes: 1 << 30 };
+        Issuer::new(certificates, Arc::new(chrono::Utc::now), caps).unwrap()
     }
 
     /// A channel without any certificate.

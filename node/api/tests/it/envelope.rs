@@ -33,7 +33,7 @@ fn request(sql: &str, deadline_ms: u64) -> SiteRequest {
 
 async fn start(rows: usize) -> (Server, FlightChannel, Token) {
     let server = Server::start(Fake::with_rows(rows), Limits::default()).await;
-    let channel = FlightChannel::new("cleveland".into(), server.coordinator(), 1 << 20);
+    let channel = FlightChannel::new("cleveland".into(), server.coordinator(), 1 << 20, server.issuer());
     (server, channel, Token::new(TOKEN))
 }
 
@@ -56,7 +56,7 @@ async fn a_sites_own_errors_keep_their_type() {
     assert!(matches!(refused, Error::Refused { refusal } if refusal.fix == "group by `sex`"));
     let unknown = channel.ask(&Token::new("bad"), request("SELECT 1", 5_000)).await.unwrap_err();
     assert!(matches!(unknown, Error::Unauthenticated { .. }));
-    let nobody = FlightChannel::new("cleveland".into(), server.anonymous(), 1 << 20);
+    let nobody = FlightChannel::new("cleveland".into(), server.anonymous(), 1 << 20, server.issuer());
     let error = nobody.ask(&token, request("SELECT 1", 5_000)).await.unwrap_err();
     assert!(matches!(error, Error::Unauthenticated { .. }), "an envelope needs a coordinator's certificate");
 }

@@ -10,10 +10,12 @@
 mod compile;
 
 mod backend;
+mod bombs;
 mod certificates;
 mod child;
 mod envelope;
 mod gate;
+mod renewal;
 mod sql;
 mod tickets;
 mod tls;
