@@ -2,7 +2,7 @@
 
 use liquid_node_api::request::{DIALECT, SiteRequest};
 use liquid_policy::Code;
-use liquid_policy::id::{RequestId, SiteName};
+use liquid_policy::id::{RequestId, SiteName, TableName};
 use tokio::time::Instant;
 
 use crate::answer::{Coordinator, Planned, Session};
@@ -56,10 +56,15 @@ impl Coordinator {
         let mut holds = false;
         let mut requests = Vec::new();
         for (number, cut) in planned.cuts.iter().enumerate() {
-            let Some(holding) = holding(view, cut, site) else { continue };
+            let holdings = holdings(view, cut, site);
+            let Some((_, first)) = holdings.first() else { continue };
             holds = true;
             let Some(text) = cut.sites.iter().find(|text| text.site == *site) else { continue };
-            if let Holding::Missing(outcome) = holding {
+            let missing = holdings.iter().find_map(|(_, holding)| match holding {
+                Holding::Missing(outcome) => Some(outcome),
+                Holding::Published(_) | Holding::Unpublished => None,
+            });
+            if let Some(outcome) = missing {
                 return Some(Err(outcome.clone()));
             }
             let request = SiteRequest {
@@ -69,7 +74,7 @@ impl Coordinator {
                 parameters: text.parameters.clone(),
                 purpose: session.options.purpose.clone(),
                 agreement: session.options.agreement.clone(),
-                pinned: holding.pinned(&session.options),
+                pinned: first.pinned(&session.options),
                 deadline_ms: 0,
                 marks: true,
             };
@@ -88,9 +93,9 @@ impl Coordinator {
         match &result.outcome {
             Outcome::Answered(answers) => {
                 let unpublished = |(number, _): &(usize, _)| {
-                    let cut = planned.cuts.get(*number)?;
-                    matches!(holding(view, cut, &result.site), Some(Holding::Unpublished))
-                        .then_some(&cut.table)
+                    let holdings = holdings(view, planned.cuts.get(*number)?, &result.site);
+                    let unpublished = |(_, holding): &(_, &Holding)| matches!(holding, Holding::Unpublished);
+                    holdings.into_iter().find(unpublished).map(|(table, _)| table)
                 };
                 if let Some(table) = answers.iter().find_map(unpublished) {
                     let message = format!("it publishes no table `{table}` to this caller");
@@ -105,6 +110,9 @@ impl Coordinator {
     }
 }
 
-fn holding<'a>(view: &'a View, cut: &PlannedCut, site: &SiteName) -> Option<&'a Holding> {
-    view.tables.iter().find(|table| table.table.name == cut.table)?.holding(site)
+/// How a site stands to each table of a cut that it should hold.
+fn holdings<'a>(view: &'a View, cut: &'a PlannedCut, site: &SiteName) -> Vec<(&'a TableName, &'a Holding)> {
+    let holding =
+        |name: &TableName| view.tables.iter().find(|table| table.table.name == *name)?.holding(site);
+    cut.tables.iter().filter_map(|name| Some((name, holding(name)?))).collect()
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::dispatch::Outcome;
 use crate::plan::federate::QUERIES;
-use crate::planner::messages::{FederatedTable, TableSite};
+use crate::planner::messages::{FederatedTable, Holds, TableSite};
 
 /// A site of the federation.
 pub struct Member {
@@ -185,7 +185,9 @@ impl Federation {
 fn entries(catalogue: &Catalogue) -> usize {
     let table =
         |table: &ModelTable| 1 + table.columns.iter().map(|column| 1 + column.codes.len()).sum::<usize>();
-    let agreement = |it: &PublishedAgreement| 1 + it.purposes.len() + it.tables.len() + it.disjoint.len();
+    let agreement = |it: &PublishedAgreement| {
+        1 + it.purposes.len() + it.tables.len() + it.disjoint.len() + it.replicated.len()
+    };
     catalogue.tables.iter().map(table).sum::<usize>()
         + catalogue.agreements.iter().map(agreement).sum::<usize>()
 }
@@ -229,20 +231,24 @@ fn holding(table: &ModelTable, said: &Said) -> Holding {
 impl SharedTable {
     /// The table as the planner needs it.
     pub(crate) fn federated(&self, options: &SessionOptions) -> FederatedTable {
-        let disjoint = |holding: &Holding| match holding {
+        let holds = |holding: &Holding| match holding {
             Holding::Published(agreements) => {
-                let mut applying = applying(agreements, options).peekable();
-                Some(
-                    applying.peek().is_some()
-                        && applying.all(|agreement| agreement.disjoint.contains(&self.table.name)),
-                )
+                let applying: Vec<_> = applying(agreements, options).collect();
+                let all = |list: fn(&PublishedAgreement) -> &Vec<TableName>| {
+                    !applying.is_empty() && applying.iter().all(|it| list(it).contains(&self.table.name))
+                };
+                Some(match (all(|it| &it.replicated), all(|it| &it.disjoint)) {
+                    (true, _) => Holds::Whole,
+                    (false, true) => Holds::Disjoint,
+                    (false, false) => Holds::Overlapping,
+                })
             }
             Holding::Unpublished | Holding::Missing(_) => None,
         };
         let sites = self
             .holders
             .iter()
-            .map(|(site, holding)| TableSite { site: site.clone(), disjoint: disjoint(holding) })
+            .map(|(site, holding)| TableSite { site: site.clone(), holds: holds(holding) })
             .collect();
         FederatedTable { table: self.table.clone(), sites }
     }

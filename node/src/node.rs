@@ -99,13 +99,15 @@ impl Node {
         let mut agreements = Vec::new();
         let mut tables: Vec<ModelTable> = Vec::new();
         for (agreement, purposes) in open_to(&self.agreements.signed, caller, self.time().date_naive()) {
-            let (mut names, mut disjoint) = (Vec::new(), Vec::new());
+            let (mut names, mut replicated, mut disjoint) = (Vec::new(), Vec::new(), Vec::new());
             for ruled in agreement.tables().values() {
                 let Some(table) = self.model.tables.iter().find(|t| t.name == *ruled.name()) else {
                     continue;
                 };
                 names.push(table.name.clone());
-                if ruled.entities() == Entities::Disjoint {
+                if ruled.entity().is_none() {
+                    replicated.push(table.name.clone());
+                } else if ruled.entities() == Entities::Disjoint {
                     disjoint.push(table.name.clone());
                 }
                 let visible: Vec<_> = ruled.visible_columns().collect();
@@ -123,6 +125,7 @@ impl Node {
                 hash: agreement.hash().clone(),
                 purposes: purposes.into_iter().collect(),
                 tables: names,
+                replicated,
                 disjoint,
             });
         }

@@ -1,6 +1,8 @@
 //! Pass: at each site the virtual column `site` is one known value. Conditions on it are decided here, group keys that
 //! read nothing else are filled in here, and a site that has nothing to say is not asked.
 
+use std::collections::BTreeSet;
+
 use arrow::datatypes::Schema;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
@@ -8,7 +10,6 @@ use liquid_footprint::{PlanError, SiteAggregate, SiteQuery};
 use liquid_policy::footprint::Function;
 use liquid_policy::id::SiteName;
 
-use super::SITE;
 use super::decompose::Decomposed;
 use crate::combine::recipe::{KeySource, Share};
 
@@ -19,15 +20,15 @@ pub(crate) struct Bound {
     pub(crate) share: Share,
 }
 
-/// Binds a cut to a site; none where the question's own conditions leave it out.
+/// Binds a cut to a site, whose name each of `site_columns` is; none where the question's own conditions leave it out.
 pub(crate) fn bind_site(
     cut: &Decomposed,
     site: &SiteName,
-    virtual_site: bool,
-    table: &Schema,
+    site_columns: &BTreeSet<String>,
+    base: &Schema,
 ) -> Result<Option<Bound>, PlanError> {
     let name = ScalarValue::Utf8(Some(site.to_string()));
-    let bound = if virtual_site { cut.query.bind(SITE, &name, table)? } else { cut.query.clone() };
+    let bound = cut.query.bind(site_columns, &name, base)?;
     if bound.groups.len() != cut.query.groups.len() || bound.aggregates.len() != cut.query.aggregates.len() {
         return Err(PlanError::Bug("binding `site` moved columns".to_owned()));
     }
@@ -66,15 +67,8 @@ pub(crate) fn bind_site(
         columns: groups.len() + aggregates.len(),
         keys,
     };
-    Ok(Some(Bound {
-        query: SiteQuery { groups, aggregates, ..bound_frame(&cut.query, bound.filter) },
-        share,
-    }))
-}
-
-/// The query around its columns.
-fn bound_frame(query: &SiteQuery, filter: Option<Expr>) -> SiteQuery {
-    SiteQuery { table: query.table.clone(), filter, groups: Vec::new(), aggregates: Vec::new() }
+    let SiteQuery { tables, joins, filter, .. } = bound;
+    Ok(Some(Bound { query: SiteQuery { tables, joins, filter, groups, aggregates }, share }))
 }
 
 /// Where the sum of a column is asked for as it is, it serves as the sum of the widened column too: a plan names both

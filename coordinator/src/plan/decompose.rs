@@ -1,5 +1,7 @@
 //! Pass: the aggregates of a cut become partial results that add up over sites, each asked for once.
 
+use std::collections::BTreeSet;
+
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::Expr;
 use liquid_footprint::{Cut, PlanError, SiteAggregate, SiteQuery};
@@ -7,7 +9,6 @@ use liquid_node_api::wire;
 use liquid_policy::footprint::Function;
 use liquid_policy::{Code, Refusal};
 
-use super::SITE;
 use crate::combine::recipe::{Cell, PartialKind, Recipe};
 
 /// A cut in parts that add up, and how its own result comes of them.
@@ -18,12 +19,12 @@ pub(crate) struct Decomposed {
     pub(crate) recipe: Recipe,
 }
 
-/// Decomposes a cut; `virtual_site` where its table's `site` is the virtual column.
-pub(crate) fn decompose(cut: &Cut, virtual_site: bool) -> Result<Decomposed, PlanError> {
+/// Decomposes a cut; `site_columns` are the virtual columns `site` of its tables.
+pub(crate) fn decompose(cut: &Cut, site_columns: &BTreeSet<String>) -> Result<Decomposed, PlanError> {
     let mut partials = Vec::new();
     let mut cells = Vec::with_capacity(cut.query.aggregates.len());
     for aggregate in &cut.query.aggregates {
-        if virtual_site && reads_site(aggregate) {
+        if reads_site(aggregate, site_columns) {
             return Err(PlanError::Refused(site_in_argument()));
         }
         cells.push(match aggregate.function {
@@ -35,10 +36,11 @@ pub(crate) fn decompose(cut: &Cut, virtual_site: bool) -> Result<Decomposed, Pla
                 let count = SiteAggregate { function: Function::Count, argument, ..aggregate.clone() };
                 Cell::Avg { sum: place(&mut partials, sum), count: place(&mut partials, count) }
             }
+            Function::Min | Function::Max => return Err(PlanError::Refused(single_value())),
         });
     }
     let query = SiteQuery { aggregates: partials, ..cut.query.clone() };
-    let sent = query.output(cut.table.columns())?;
+    let sent = query.output(&cut.base)?;
     let (keys, sums) = sent.fields().split_at_checked(query.groups.len()).ok_or_else(columns_differ)?;
     let recipe = Recipe {
         keys: keys.iter().map(|field| field.data_type().clone()).collect(),
@@ -79,9 +81,11 @@ fn partial_kind(function: Function, kind: &DataType) -> Result<PartialKind, Plan
     }
 }
 
-fn reads_site(aggregate: &SiteAggregate) -> bool {
+fn reads_site(aggregate: &SiteAggregate, site_columns: &BTreeSet<String>) -> bool {
     let argument = aggregate.argument.as_ref();
-    argument.is_some_and(|argument| argument.column_refs().iter().any(|column| column.name == SITE))
+    argument.is_some_and(|argument| {
+        argument.column_refs().iter().any(|column| site_columns.contains(&column.name))
+    })
 }
 
 fn site_in_argument() -> Refusal {
@@ -90,6 +94,15 @@ fn site_in_argument() -> Refusal {
         "liquid.site",
         "`site` stands inside an aggregate, and no site has such a column",
         "put the condition behind it, for example `sum(x) FILTER (WHERE site = 'a')`, or group by `site`",
+    )
+}
+
+fn single_value() -> Refusal {
+    Refusal::new(
+        Code::NotFederable,
+        "liquid.functions",
+        "`min` and `max` are not put together over sites yet",
+        "ask each site by itself, at its own address",
     )
 }
 

@@ -1,5 +1,6 @@
 //! From a question to one query per cut and site: plan, cut, decompose, bind, print, and prove that the text reads back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -7,6 +8,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use liquid_engine::parameters::to_scalar;
 use liquid_footprint::print::Printed;
+use liquid_footprint::site_query::base_schema;
 use liquid_footprint::{Catalogue, Cut, Opaque, PlanError, SiteQuery, TableKind, cut, plan, roundtrip};
 use liquid_node_api::catalogue::ModelTable;
 use liquid_node_api::wire;
@@ -17,8 +19,9 @@ use liquid_policy::{Code, Refusal};
 use super::SITE;
 use super::bind_site::{Bound, bind_site};
 use super::decompose::{Decomposed, decompose};
+use super::tables::{Tables, has_virtual_site};
 use crate::combine::recipe::{KeySource, Recipe, Share};
-use crate::planner::messages::{FederatedTable, Question};
+use crate::planner::messages::Question;
 use crate::queries;
 
 /// A question as what each site is asked, and how the answers become one.
@@ -64,34 +67,30 @@ pub(crate) fn federate(question: &Question) -> Result<FederatedPlan, PlanError> 
 }
 
 fn federate_cut(question: &Question, cut: &Cut) -> Result<FederatedCut, PlanError> {
-    let table = question
-        .tables
-        .iter()
-        .find(|table| table.table.name == cut.query.table)
-        .ok_or_else(|| PlanError::Bug("a cut over a table that is not in the catalogue".to_owned()))?;
-    let virtual_site = has_virtual_site(&table.table);
-    let decomposed = decompose(cut, virtual_site)?;
-    let at_site = Catalogue::new().with(site_table(&table.table));
+    let tables = Tables::of(question, &cut.query)?;
+    let site_columns = tables.site_columns();
+    let decomposed = decompose(cut, &site_columns)?;
+    let at_site =
+        tables.tables.iter().fold(Catalogue::new(), |all, table| all.with(site_table(&table.table)));
+    let own = tables.tables.iter().map(|table| Schema::new(table.table.fields().collect::<Vec<_>>()));
+    let own = own.collect::<Vec<_>>();
+    let base = base_schema(own.iter());
     let mut sites = Vec::new();
-    for site in &table.sites {
-        let bound = bind_site(&decomposed, &site.site, virtual_site, cut.table.columns())?;
+    for site in tables.sites() {
+        let bound = bind_site(&decomposed, site, &site_columns, &cut.base)?;
         if let Some(bound) = bound {
-            sites.push(ask(bound, &decomposed.recipe, &table.table, &at_site)?);
+            sites.push(ask(bound, &decomposed.recipe, &base, &at_site)?);
         }
     }
-    check_distinct(&decomposed, table, &sites, virtual_site)?;
+    tables.check_join()?;
+    check_distinct(&decomposed, &tables, &sites, &site_columns)?;
     Ok(FederatedCut { query: decomposed.query, recipe: decomposed.recipe, sites })
 }
 
 /// Prints what a site is asked, and computes the columns that its answer must have.
-fn ask(
-    bound: Bound,
-    recipe: &Recipe,
-    table: &ModelTable,
-    at_site: &Catalogue,
-) -> Result<AskedSite, PlanError> {
+fn ask(bound: Bound, recipe: &Recipe, base: &Schema, at_site: &Catalogue) -> Result<AskedSite, PlanError> {
     let (text, _) = roundtrip(&bound.query, at_site).map_err(|error| unwritable(error, &bound.share.site))?;
-    let values = bound.query.output(&Schema::new(table.fields().collect::<Vec<_>>()))?;
+    let values = bound.query.output(base)?;
     for (key, wanted) in bound.share.keys.iter().zip(&recipe.keys) {
         let kind = match key {
             KeySource::Constant(value) => Some(value.data_type()),
@@ -120,13 +119,12 @@ fn unwritable(error: PlanError, site: &SiteName) -> PlanError {
 /// Distinct counts add up only where no entity can be in two of the parts.
 fn check_distinct(
     cut: &Decomposed,
-    table: &FederatedTable,
+    tables: &Tables<'_>,
     sites: &[AskedSite],
-    virtual_site: bool,
+    site_columns: &BTreeSet<String>,
 ) -> Result<(), PlanError> {
-    let by_site = virtual_site
-        && cut.query.groups.iter().any(|key| matches!(key, Expr::Column(column) if column.name == SITE));
-    if by_site {
+    let is_site = |key: &Expr| key.try_as_col().is_some_and(|column| site_columns.contains(&column.name));
+    if cut.query.groups.iter().any(is_site) {
         return Ok(());
     }
     for (number, partial) in cut.query.aggregates.iter().enumerate() {
@@ -135,12 +133,12 @@ fn check_distinct(
         }
         let contributes = |site: &&AskedSite| site.share.partials.get(number).is_some_and(Option::is_some);
         let contributing: Vec<_> = sites.iter().filter(contributes).map(|site| &site.share.site).collect();
-        let overlapping =
-            table.sites.iter().any(|site| contributing.contains(&&site.site) && site.disjoint == Some(false));
-        if contributing.len() > 1 && overlapping {
+        if let Some(table) = tables.overlapping(&contributing)
+            && contributing.len() > 1
+        {
             return Err(PlanError::Refused(Refusal::new(
                 Code::NotFederable,
-                format!("table.{}.entities", table.table.name),
+                format!("table.{table}.entities"),
                 "distinct counts do not add up over sites where one entity can be at two of them",
                 "count within each site: add `site` to GROUP BY, or ask one site with `WHERE site = 'a'`",
             )));
@@ -155,7 +153,7 @@ fn federated_catalogue(question: &Question) -> Catalogue {
     let names: Vec<_> = queries::COLUMNS.into_iter().map(|(name, _, _)| name).collect();
     question.tables.iter().fold(Catalogue::new().with(public.showing(names)), |catalogue, table| {
         let mut columns: Vec<_> = table.table.fields().collect();
-        if has_virtual_site(&table.table) {
+        if has_virtual_site(table) {
             columns.push(Field::new(SITE, DataType::Utf8, false));
         }
         catalogue.with(opaque(&table.table, columns))
@@ -170,10 +168,6 @@ fn site_table(table: &ModelTable) -> Opaque {
 fn opaque(table: &ModelTable, columns: Vec<Field>) -> Opaque {
     let names: Vec<_> = columns.iter().map(|field| field.name().clone()).collect();
     Opaque::new(table.name.as_str(), TableKind::Protected, Arc::new(Schema::new(columns))).showing(names)
-}
-
-fn has_virtual_site(table: &ModelTable) -> bool {
-    table.columns.iter().all(|column| column.name.as_str() != SITE)
 }
 
 fn reads_public_table(upper: &LogicalPlan) -> Result<bool, PlanError> {
@@ -197,7 +191,7 @@ mod tests {
     use liquid_node_api::catalogue::{Kind, ModelColumn};
 
     use super::*;
-    use crate::planner::messages::TableSite;
+    use crate::planner::messages::{FederatedTable, Holds, TableSite};
 
     fn question(sql: &str) -> Question {
         let column = |name: &str, kind| ModelColumn {
@@ -210,7 +204,7 @@ mod tests {
         let columns =
             vec![column("sex", Kind::Text), column("age", Kind::Integer), column("chol", Kind::Float)];
         let table = ModelTable { name: "cardiac".into(), description: String::new(), columns };
-        let sites = ["a", "b"].map(|site| TableSite { site: site.into(), disjoint: Some(true) });
+        let sites = ["a", "b"].map(|site| TableSite { site: site.into(), holds: Some(Holds::Disjoint) });
         let tables = vec![FederatedTable { table, sites: sites.into() }];
         Question { sql: sql.to_owned(), parameters: Vec::new(), tables }
     }

@@ -52,8 +52,20 @@ pub struct FederatedTable {
 pub struct TableSite {
     /// Which.
     pub site: SiteName,
-    /// Whether its agreement says that no entity is at two sites; none where the site has not said anything.
-    pub disjoint: Option<bool>,
+    /// Whose rows its agreement says that it has there; none where the site has not said anything.
+    pub holds: Option<Holds>,
+}
+
+/// Whose rows a site has of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holds {
+    /// Those of entities that are at no other site.
+    Disjoint,
+    /// Those of entities that can be at other sites, too.
+    Overlapping,
+    /// All rows, as every other site does: the table protects nobody.
+    Whole,
 }
 
 /// Which answer an attached stream is.
@@ -100,8 +112,8 @@ pub enum Told {
 /// One cut, as each site is asked it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCut {
-    /// The table.
-    pub table: TableName,
+    /// The tables.
+    pub tables: Vec<TableName>,
     /// The sites that it concerns; the question's own conditions leave the others out.
     pub sites: Vec<SiteText>,
 }
@@ -142,7 +154,7 @@ mod tests {
     #[test]
     fn messages_survive_the_pipe() {
         let table = ModelTable { name: "cardiac".into(), description: String::new(), columns: Vec::new() };
-        let sites = vec![TableSite { site: "a".into(), disjoint: None }];
+        let sites = vec![TableSite { site: "a".into(), holds: None }];
         let parameters =
             vec![Parameter::Float64(Some(f64::NAN.to_bits())), Parameter::Int64(None), Parameter::Null];
         let question = Question {
@@ -155,7 +167,10 @@ mod tests {
         let caps = Caps { memory_bytes: u64::MAX, rows: 1 };
         check(Ask::Combine { question, answers, queries: true, caps });
         let sites = vec![SiteText { site: "a".into(), sql: "SELECT $1".into(), parameters }];
-        check(Told::Planned { cuts: vec![PlannedCut { table: "cardiac".into(), sites }], queries: false });
+        check(Told::Planned {
+            cuts: vec![PlannedCut { tables: vec!["cardiac".into()], sites }],
+            queries: false,
+        });
         check(Told::Combined { withheld: 3, rows_may_be_missing: true });
         check(Told::Unusable { sites: vec![UnusableSite { site: "a".into(), message: "why".into() }] });
         check(Told::Failed { error: Error::invalid("what", "fix"), detail: "detail".into() });

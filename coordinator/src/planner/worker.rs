@@ -48,7 +48,7 @@ fn plan(question: &Question) -> Result<(Told, Vec<Bytes>), Told> {
         .iter()
         .map(|cut| {
             let sites = cut.sites.iter().map(site_text).collect::<Result<_, _>>()?;
-            Ok(PlannedCut { table: cut.query.table.clone(), sites })
+            Ok(PlannedCut { tables: cut.query.tables.clone(), sites })
         })
         .collect::<Result<_, Told>>()?;
     let columns = encode(&RecordBatch::new_empty(plan.output)).map_err(bug)?;

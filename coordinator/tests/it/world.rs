@@ -182,6 +182,7 @@ impl FakeSite {
             hash: format!("hash of {name}").as_str().into(),
             purposes: vec!["benchmarking".into()],
             tables: vec!["cardiac".into()],
+            replicated: Vec::new(),
             disjoint: vec!["cardiac".into()],
         };
         let catalogue = Catalogue { site: name.into(), agreements: vec![agreement], tables: vec![cardiac()] };

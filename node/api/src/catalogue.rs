@@ -114,6 +114,9 @@ pub struct PublishedAgreement {
     pub purposes: Vec<Purpose>,
     /// The tables that it opens.
     pub tables: Vec<TableName>,
+    /// Of those, the tables that protect nobody and lie whole at every site.
+    #[serde(default)]
+    pub replicated: Vec<TableName>,
     /// Of those, the tables in which no entity is at two sites, so that distinct counts add up.
     pub disjoint: Vec<TableName>,
 }

@@ -5,72 +5,244 @@ use std::sync::Mutex;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use datafusion::common::{Column, JoinType};
 use datafusion::execution::context::SessionContext;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, lit};
+use datafusion::functions_aggregate::expr_fn::{count, max, min};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, lit};
 use liquid_footprint::site_query::base_column;
 use liquid_node_api::engine::Caps;
+use liquid_policy::footprint::{column_in_cut, place_in_cut};
 use liquid_policy::id::ColumnName;
-use liquid_policy::table::Obligations;
+use liquid_policy::table::{Obligations, TableRules};
 
-use crate::base::base;
+use crate::base::Base;
 use crate::error::Failure;
 use crate::session::collect;
-use crate::tables::Table;
 
-/// The obligations that these files were found to meet, with what the check has made of them.
+/// What these files were found to meet. With each finding, the columns in which nobody lacks a value that could be missing.
 #[derive(Debug, Default)]
-pub(crate) struct Checked(Mutex<HashMap<String, Obligations>>);
+pub(crate) struct Checked(Mutex<HashMap<String, BTreeSet<ColumnName>>>);
 
-/// Every row has an entity, and every required column a value in its domain.
+/// Every row has an entity, and every required column a value in its domain; each key within an entity has one entity, no
+/// entity has more rows than it may, every reference leads somewhere, and joined rows speak of one entity.
 ///
 /// Who lacks a value is public where the agreement says so. Then it is public, too, that nobody does: such a column comes
 /// back as required.
 pub(crate) async fn check(
     session: &SessionContext,
-    table: &Table,
-    obligations: &Obligations,
+    base: &Base<'_>,
     checked: &Checked,
     caps: &Caps,
 ) -> Result<Obligations, Failure> {
-    let key = serde_json::to_string(obligations).map_err(|error| Failure::engine(error.to_string()))?;
-    if let Some(known) = checked.0.lock().ok().and_then(|known| known.get(&key).cloned()) {
-        return Ok(known);
-    }
-    let entity = obligations.entity.as_str();
-    let mut columns: BTreeSet<String> = BTreeSet::from([entity.to_owned()]);
-    for (name, rule) in &obligations.columns {
-        if rule.required || rule.missing_public {
-            columns.insert(name.as_str().to_owned());
+    let check = Check { session, base, checked, caps };
+    let mut met = base.obligations.clone();
+    for (at, rules) in base.obligations.tables.iter().enumerate() {
+        let whole = check.once(&("table", rules), check.table(at, rules)).await?;
+        for own in &whole {
+            let called = column_in_cut(base.tables.len(), at, own.as_str());
+            met.columns.entry(called).and_modify(|rule| rule.required = true);
+        }
+        for (own, (table, key)) in &rules.references {
+            let target = base.obligations.tables.iter().enumerate().find(|(_, other)| other.table == *table);
+            if let Some((to, target)) = target {
+                let reference = check.reference(at, own, to, key);
+                check.once(&("reference", rules, own, target), reference).await?;
+            }
         }
     }
-    let missing = columns
-        .iter()
-        .map(|name| count(lit(1_i64)).filter(base_column(name).is_null()).build().map(|e| e.alias(name)))
-        .collect::<Result<Vec<Expr>, _>>()?;
-    let plan = LogicalPlanBuilder::from(base(table, obligations, &columns)?)
-        .aggregate(Vec::<Expr>::new(), missing)?
-        .build()?;
-    let found = collect(session, plan, caps).await?;
-    let mut met = obligations.clone();
-    for (name, counts) in columns.iter().zip(found.columns()) {
-        let rows = counts.as_primitive::<Int64Type>().iter().next().flatten().unwrap_or(0);
-        let rule = met.columns.get_mut(&ColumnName::new(name));
-        if rows == 0 {
-            rule.into_iter().for_each(|rule| rule.required |= rule.missing_public);
-        } else if name == entity || rule.is_some_and(|rule| rule.required) {
-            return Err(missing_values(obligations, name, rows));
-        }
-    }
-    if let Ok(mut known) = checked.0.lock() {
-        known.insert(key, met.clone());
+    for (left, right) in &base.obligations.tied {
+        let rules = &base.obligations.tables;
+        check.once(&("tie", rules, left, right), check.tie(left, right)).await?;
     }
     Ok(met)
 }
 
-fn missing_values(obligations: &Obligations, column: &str, rows: i64) -> Failure {
-    let table = &obligations.table;
-    Failure::data(if column == obligations.entity.as_str() {
+/// What a check needs.
+struct Check<'a> {
+    session: &'a SessionContext,
+    base: &'a Base<'a>,
+    checked: &'a Checked,
+    caps: &'a Caps,
+}
+
+impl Check<'_> {
+    /// Finds something out, unless it is known.
+    async fn once(
+        &self,
+        what: &impl serde::Serialize,
+        find: impl Future<Output = Result<BTreeSet<ColumnName>, Failure>>,
+    ) -> Result<BTreeSet<ColumnName>, Failure> {
+        let key = serde_json::to_string(what).map_err(|error| Failure::engine(error.to_string()))?;
+        if let Some(known) = self.checked.0.lock().ok().and_then(|known| known.get(&key).cloned()) {
+            return Ok(known);
+        }
+        let found = find.await?;
+        if let Ok(mut known) = self.checked.0.lock() {
+            known.insert(key, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// What is said of one table alone.
+    async fn table(&self, at: usize, rules: &TableRules) -> Result<BTreeSet<ColumnName>, Failure> {
+        let mut columns: BTreeSet<ColumnName> = rules.entity.iter().cloned().collect();
+        let looked_at = rules.columns.iter().filter(|(_, rule)| rule.required || rule.missing_public);
+        columns.extend(looked_at.map(|(name, _)| name.clone()));
+        let mut whole = BTreeSet::new();
+        if !columns.is_empty() {
+            let missing = columns.iter().map(|name| {
+                let gaps = count(lit(1_i64)).filter(base_column(name.as_str()).is_null()).build();
+                gaps.map(|gaps| gaps.alias(name.as_str()))
+            });
+            let missing = missing.collect::<Result<Vec<Expr>, _>>()?;
+            let plan = LogicalPlanBuilder::from(self.columns(at, &columns)?)
+                .aggregate(Vec::<Expr>::new(), missing)?
+                .build()?;
+            let found = collect(self.session, plan, self.caps).await?;
+            for (name, counts) in columns.iter().zip(found.columns()) {
+                let rows = counts.as_primitive::<Int64Type>().iter().next().flatten().unwrap_or(0);
+                let rule = rules.columns.get(name);
+                if rows == 0 {
+                    whole.extend(rule.filter(|rule| rule.missing_public).map(|_| name.clone()));
+                } else if Some(name) == rules.entity.as_ref() || rule.is_some_and(|rule| rule.required) {
+                    return Err(missing_values(rules, name, rows));
+                }
+            }
+        }
+        if let Some(entity) = &rules.entity {
+            self.keys_within(at, rules, entity).await?;
+            self.rows_per_entity(at, rules, entity).await?;
+        }
+        Ok(whole)
+    }
+
+    async fn keys_within(&self, at: usize, rules: &TableRules, entity: &ColumnName) -> Result<(), Failure> {
+        for key in &rules.keys_within {
+            let of = base_column(entity.as_str());
+            let plan = LogicalPlanBuilder::from(self.columns(at, &[key.clone(), entity.clone()].into())?)
+                .filter(base_column(key.as_str()).is_not_null())?
+                .aggregate(
+                    vec![base_column(key.as_str())],
+                    vec![min(of.clone()).alias("liquid:least"), max(of).alias("liquid:greatest")],
+                )?
+                .filter(base_column("liquid:least").not_eq(base_column("liquid:greatest")))?;
+            let values = self.count(plan).await?;
+            if values > 0 {
+                return Err(Failure::data(format!(
+                    "table `{}`: {values} values of `{key}` stand with more than one `{entity}`, but the agreement says \
+                     that each belongs to one (`keys_within`); correct the source or the view, or the agreement",
+                    rules.table
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows_per_entity(
+        &self,
+        at: usize,
+        rules: &TableRules,
+        entity: &ColumnName,
+    ) -> Result<(), Failure> {
+        let Some(most) = rules.rows_per_entity_max else { return Ok(()) };
+        let plan = LogicalPlanBuilder::from(self.columns(at, &[entity.clone()].into())?)
+            .aggregate(vec![base_column(entity.as_str())], vec![count(lit(1_i64)).alias("liquid:rows")])?
+            .filter(base_column("liquid:rows").gt(lit(i64::from(most))))?;
+        let entities = self.count(plan).await?;
+        if entities > 0 {
+            return Err(Failure::data(format!(
+                "table `{}`: {entities} values of `{entity}` have more than {most} rows, the most that the agreement \
+                 allows (`rows_per_entity_max`); correct the source or the view, or the agreement",
+                rules.table
+            )));
+        }
+        Ok(())
+    }
+
+    /// Every value of a column stands in a column of another table; a missing value stands nowhere.
+    async fn reference(
+        &self,
+        at: usize,
+        own: &ColumnName,
+        to: usize,
+        key: &ColumnName,
+    ) -> Result<BTreeSet<ColumnName>, Failure> {
+        let source = self.columns(at, &[own.clone()].into())?;
+        let target = LogicalPlanBuilder::from(self.columns(to, &[key.clone()].into())?)
+            .project(vec![base_column(key.as_str()).alias("liquid:target")])?
+            .build()?;
+        let on = (vec![Column::from_name(own.as_str())], vec![Column::from_name("liquid:target")]);
+        let plan = LogicalPlanBuilder::from(source).join(target, JoinType::LeftAnti, on, None)?;
+        let rows = self.count(plan).await?;
+        if rows > 0 {
+            let table = |at: usize| self.base.obligations.tables.get(at).map(|rules| rules.table.as_str());
+            let (from, to) = (table(at).unwrap_or_default(), table(to).unwrap_or_default());
+            return Err(Failure::data(format!(
+                "table `{from}`: {rows} rows have a `{own}` that stands nowhere in `{to}.{key}`, but the agreement says \
+                 that each does (`join.references`); correct the sources or the views, or the agreement"
+            )));
+        }
+        Ok(BTreeSet::new())
+    }
+
+    /// Rows of two tables that agree in a key within the entity agree in the entity.
+    async fn tie(&self, left: &ColumnName, right: &ColumnName) -> Result<BTreeSet<ColumnName>, Failure> {
+        let tables = self.base.tables.len();
+        let side = |column: &ColumnName, prefix: &str| {
+            let (at, own) = place_in_cut(tables, column)
+                .ok_or_else(|| Failure::engine("a tie by something that is no column"))?;
+            let rules = self.base.obligations.tables.get(at);
+            let entity = rules.and_then(|rules| rules.entity.clone());
+            let entity = entity.ok_or_else(|| Failure::engine("a tie of a table without an entity"))?;
+            let named = |column: &ColumnName, what: &str| {
+                base_column(column.as_str()).alias(format!("liquid:{prefix}_{what}"))
+            };
+            let plan = LogicalPlanBuilder::from(self.columns(at, &[own.clone(), entity.clone()].into())?)
+                .project(vec![named(&own, "key"), named(&entity, "entity")])?
+                .distinct()?
+                .build()?;
+            Ok::<_, Failure>((plan, rules.map(|rules| rules.table.to_string()), own))
+        };
+        let (one, table, key) = side(left, "left")?;
+        let (other, its, its_key) = side(right, "right")?;
+        let on = (vec![Column::from_name("liquid:left_key")], vec![Column::from_name("liquid:right_key")]);
+        let differ = base_column("liquid:left_entity").not_eq(base_column("liquid:right_entity"));
+        let plan = LogicalPlanBuilder::from(one).join(other, JoinType::Inner, on, None)?.filter(differ)?;
+        let rows = self.count(plan).await?;
+        if rows > 0 {
+            let (table, its) = (table.unwrap_or_default(), its.unwrap_or_default());
+            return Err(Failure::data(format!(
+                "{rows} values of `{table}.{key}` stand with another entity in `{its}.{its_key}`, but the agreement says \
+                 that both are keys within one entity (`keys_within`); correct the sources or the views, or the agreement"
+            )));
+        }
+        Ok(BTreeSet::new())
+    }
+
+    /// Some columns of one table under their own names, with their domains put in.
+    fn columns(&self, at: usize, columns: &BTreeSet<ColumnName>) -> Result<LogicalPlan, Failure> {
+        let Some(table) = self.base.tables.get(at) else {
+            return Err(Failure::engine("a table beyond the cut"));
+        };
+        let read =
+            columns.iter().map(|own| Ok(self.base.column(table, at, own.as_str())?.alias(own.as_str())));
+        let read = read.collect::<Result<Vec<_>, Failure>>()?;
+        Ok(LogicalPlanBuilder::from(table.plan.clone()).project(read)?.build()?)
+    }
+
+    async fn count(&self, plan: LogicalPlanBuilder) -> Result<i64, Failure> {
+        let plan =
+            plan.aggregate(Vec::<Expr>::new(), vec![count(lit(1_i64)).alias("liquid:count")])?.build()?;
+        let found = collect(self.session, plan, self.caps).await?;
+        let counted =
+            found.column_by_name("liquid:count").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        Ok(counted.and_then(|counts| counts.iter().next().flatten()).unwrap_or(0))
+    }
+}
+
+fn missing_values(rules: &TableRules, column: &ColumnName, rows: i64) -> Failure {
+    let table = &rules.table;
+    Failure::data(if Some(column) == rules.entity.as_ref() {
         format!(
             "table `{table}`: {rows} rows have no value in `{column}`, which names the protected entity; correct the \
              source, or leave these rows out of the view with `WHERE {column} IS NOT NULL`"

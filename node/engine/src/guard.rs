@@ -13,6 +13,8 @@
 //! Rows without a value are never counted as left out by the question: they would hide how few others are. For the same
 //! reason a value of 0 is none to a sum or an average: nine hundred zeros do not hide whose one number it is.
 
+use std::collections::BTreeSet;
+
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Expr, lit};
 use liquid_footprint::branches::uncast;
@@ -59,12 +61,8 @@ pub(crate) fn guard(
     obligations: &Obligations,
 ) -> Result<Guard, PlanError> {
     let passes = all([query.filter.clone(), aggregate.filter.clone()]);
-    let mut branches = branches(aggregate)?;
+    let branches = branches(aggregate)?;
     let everybody = everybody(query, aggregate, &branches);
-    for branch in &mut branches {
-        branch.columns.sort();
-        branch.columns.dedup(); // a square names its column twice
-    }
     let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
     let entities = aggregate.function == Function::CountDistinct;
     let contributing =
@@ -90,12 +88,12 @@ pub(crate) fn guard(
     }
     for branch in &branches {
         let public = |column: &String| everybody && rule(obligations, column).missing_public;
-        let (public, private): (Vec<_>, Vec<_>) = branch.columns.iter().cloned().partition(public);
+        let read = read(branch);
+        let (public, private): (Vec<_>, Vec<_>) = read.iter().cloned().partition(public);
         for column in private.into_iter().filter(|column| !rule(obligations, column).required) {
             let path = path(branch);
             if !path.as_ref().is_some_and(|path| never_true_without(path, &column)) {
-                let others: Vec<_> =
-                    branch.columns.iter().filter(|other| **other != column).cloned().collect();
+                let others: Vec<_> = read.iter().filter(|other| **other != column).cloned().collect();
                 let absent = base_column(&column).is_null();
                 let filter = all([path.clone(), present(&others, obligations), Some(absent)]);
                 guard.by_missing.extend(filter.filter(|filter| !guard.by_missing.contains(filter)));
@@ -116,27 +114,37 @@ fn total(aggregate: &SiteAggregate, branches: &[Branch]) -> bool {
 
 /// The cell is over the whole table: no key, WHERE, FILTER or CASE tells one row from another.
 fn everybody(query: &SiteQuery, aggregate: &SiteAggregate, branches: &[Branch]) -> bool {
-    query.filter.is_none()
+    query.tables.len() == 1
+        && query.filter.is_none()
         && aggregate.filter.is_none()
         && query.groups.iter().all(|key| matches!(key, Expr::Literal(..)))
         && total(aggregate, branches)
         && branches.iter().all(|branch| branch.condition.is_none())
 }
 
-/// When a row that takes a branch counts: no column is NULL and, to a sum or an average, none is 0.
-fn counted(aggregate: &SiteAggregate, branch: &Branch, obligations: &Obligations) -> Option<Expr> {
-    let zeros = match aggregate.function {
-        Function::Sum | Function::Avg => branch.columns.as_slice(),
-        Function::Count | Function::CountDistinct => &[],
-    };
-    let zeros = zeros.iter().filter(|column| can_be_zero(&rule(obligations, column)));
-    let not_zero = zeros.map(|column| base_column(column).not_eq(lit(0_i64)));
-    all([present(&branch.columns, obligations), conjunction(not_zero)])
+/// The columns of a branch's term, each once: a square names its column twice.
+fn read(branch: &Branch) -> Vec<String> {
+    let factors = branch.factors.iter().map(|factor| &factor.column);
+    branch.columns.iter().chain(factors).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn can_be_zero(rule: &ColumnRule) -> bool {
+/// When a row that takes a branch counts: no column is NULL and, to a sum or an average, nothing that is multiplied is 0.
+pub(crate) fn counted(aggregate: &SiteAggregate, branch: &Branch, obligations: &Obligations) -> Option<Expr> {
+    let mut zeros: Vec<(&String, i64)> = Vec::new();
+    if matches!(aggregate.function, Function::Sum | Function::Avg) {
+        zeros.extend(branch.columns.iter().map(|column| (column, 0)));
+        zeros.extend(branch.factors.iter().map(|factor| (&factor.column, factor.zero_at)));
+        zeros.sort();
+        zeros.dedup();
+    }
+    let zeros = zeros.into_iter().filter(|(column, zero)| can_be(&rule(obligations, column), *zero));
+    let not_zero = zeros.map(|(column, zero)| base_column(column).not_eq(lit(zero)));
+    all([present(&read(branch), obligations), conjunction(not_zero)])
+}
+
+fn can_be(rule: &ColumnRule, value: i64) -> bool {
     match &rule.domain {
-        Some(Domain::Range { from, to }) => (*from..=*to).contains(&0),
+        Some(Domain::Range { from, to }) => (*from..=*to).contains(&value),
         Some(Domain::Values(_)) | None => true,
     }
 }
@@ -152,7 +160,7 @@ fn rule(obligations: &Obligations, column: &str) -> ColumnRule {
 }
 
 /// All of the conditions; none where there is none.
-fn all(conditions: impl IntoIterator<Item = Option<Expr>>) -> Option<Expr> {
+pub(crate) fn all(conditions: impl IntoIterator<Item = Option<Expr>>) -> Option<Expr> {
     conjunction(conditions.into_iter().flatten())
 }
 

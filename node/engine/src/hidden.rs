@@ -8,7 +8,6 @@ use datafusion::functions_aggregate::expr_fn::count_distinct;
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder};
 use liquid_footprint::SiteQuery;
 use liquid_footprint::site_query::{base_column, columns_of};
-use liquid_policy::table::Obligations;
 
 use crate::contributors::contributors;
 use crate::entity_hash::entity_hash;
@@ -67,9 +66,8 @@ impl Hidden {
         mut self,
         base: LogicalPlan,
         query: &SiteQuery,
-        obligations: &Obligations,
+        entity: Expr,
     ) -> Result<LogicalPlan, Failure> {
-        let entity = base_column(obligations.entity.as_str());
         let mut counts = Vec::new();
         for (at, condition) in std::mem::take(&mut self.counts).into_iter().enumerate() {
             let count = self.contributors.call(vec![base_column(names::ENTITY)]);
@@ -95,7 +93,8 @@ impl Hidden {
             .flat_map(columns_of)
             .collect();
         rows.extend(arguments.iter().map(|column| base_column(column)));
-        if self.entities && !arguments.contains(obligations.entity.as_str()) {
+        let read = entity.try_as_col().is_some_and(|entity| arguments.contains(&entity.name));
+        if self.entities && !read {
             rows.push(entity);
         }
         let keys = query.groups.iter().enumerate();

@@ -14,10 +14,11 @@
 //! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
 //! 8. `product`, `statics`: what is public before any data is read.
 //! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
-//! 10. `names`, `hidden`, `run`: one cut over the rows, with its hidden columns.
+//! 10. `names`, `hidden`, `apart`, `run`: one cut over the rows, with its hidden columns; `apart` counts whom a join leaves out.
 //! 11. [`finish`]: the rest of a query over released tables alone.
 //! 12. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
 
+mod apart;
 mod base;
 mod checks;
 pub mod config;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
-use liquid_footprint::{Catalogue, Opaque, Request, TableKind, cut, footprint, plan};
+use liquid_footprint::{Catalogue, Opaque, PlanError, Request, TableKind, cut, footprint, plan};
 use liquid_node_api::Error;
 use liquid_node_api::engine::{Ask, Caps, Told};
 use liquid_node_api::parameter::Parameter;
@@ -94,9 +94,8 @@ impl LocalEngine {
                 let parameters: Vec<_> = parameters.iter().map(to_scalar).collect();
                 let plan = plan(&sql, &parameters, &visible(&opened, &tables))?;
                 let request = cut(plan)?;
-                let cuts =
-                    request.cuts.iter().map(|cut| footprint(&cut.query)).collect::<Result<Vec<_>, _>>()?;
-                Ok((request, cuts))
+                let cuts: Vec<_> = request.cuts.iter().map(|cut| footprint(&cut.query)).collect();
+                Ok::<_, PlanError>((request, cuts))
             })
             .await
             .map_err(Failure::engine)?;
@@ -119,15 +118,11 @@ impl LocalEngine {
         let (opened, config, caps) = (Arc::clone(&self.opened), Arc::clone(&self.config), caps.clone());
         let work = async move {
             let query = &request.cuts.get(cut).ok_or_else(|| Failure::engine("there is no such cut"))?.query;
-            if query.table != obligations.table {
-                return Err(Failure::engine("the permit is for another table than the cut"));
+            if !query.tables.iter().eq(obligations.tables.iter().map(|rules| &rules.table)) {
+                return Err(Failure::engine("the permit is for other tables than the cut"));
             }
-            let table = opened
-                .tables
-                .get(&query.table)
-                .ok_or_else(|| Failure::engine(format!("there is no table `{}`", query.table)))?;
             let session = session(config.threads, &caps)?;
-            let ran = run::run(&session, table, query, &obligations, &opened.checked, &caps).await?;
+            let ran = run::run(&session, &opened.tables, query, &obligations, &opened.checked, &caps).await?;
             if sources::stamp(&config.sources)? != opened.stamp {
                 return Err(Failure::changed("a source file changed while a query read it"));
             }

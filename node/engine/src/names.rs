@@ -49,3 +49,21 @@ pub(crate) const ROW: &str = "liquid:row";
 
 /// Whether any row of a declared group can pass WHERE.
 pub(crate) const POSSIBLE: &str = "liquid:possible";
+
+/// A column of the join's rows that a part of it must agree with to have a partner.
+pub(crate) fn partner(at: usize) -> String {
+    format!("liquid:partner{at}")
+}
+
+/// A group key, among the counts of whom the join leaves out of a part.
+pub(crate) fn apart_key(part: usize, at: usize) -> String {
+    format!("liquid:p{part}g{at}")
+}
+
+/// Whom the join leaves out of a part, for an aggregate.
+pub(crate) fn apart(part: usize, at: usize) -> String {
+    format!("liquid:p{part}l{at}")
+}
+
+/// Whether a row of a part has no partner.
+pub(crate) const OUTSIDE: &str = "liquid:outside";

@@ -7,6 +7,7 @@
 //! 5. What is public decides which rows and which flags the result has; absent groups are filled in.
 //! 6. Rows are ordered by the keys, so their order says nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -19,12 +20,14 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
 use liquid_disclosure::Layout;
 use liquid_footprint::site_query::base_column;
-use liquid_footprint::{PlanError, SiteQuery, branches};
+use liquid_footprint::{SiteQuery, branches};
 use liquid_node_api::engine::Caps;
 use liquid_policy::footprint::Function;
+use liquid_policy::id::TableName;
 use liquid_policy::table::Obligations;
 
-use crate::base::base;
+use crate::apart;
+use crate::base::Base;
 use crate::checks::{self, Checked};
 use crate::error::Failure;
 use crate::guard::{Guard, guard};
@@ -37,16 +40,17 @@ use crate::tables::Table;
 /// Runs one cut.
 pub(crate) async fn run(
     session: &SessionContext,
-    table: &Table,
+    tables: &BTreeMap<TableName, Table>,
     query: &SiteQuery,
     obligations: &Obligations,
     checked: &Checked,
     caps: &Caps,
 ) -> Result<(Layout, RecordBatch), Failure> {
-    let obligations = &checks::check(session, table, obligations, checked, caps).await?;
-    let (layout, plan) = match obligations.minimum {
-        None => unguarded(table, query, obligations)?,
-        Some(k) => guarded(session, table, query, obligations, k, caps).await?,
+    let met = checks::check(session, &Base::new(tables, obligations)?, checked, caps).await?;
+    let base = Base::new(tables, &met)?;
+    let (layout, plan) = match met.minimum {
+        None => unguarded(&base, query)?,
+        Some(k) => guarded(session, &base, query, k, caps).await?,
     };
     let keys = (0..layout.groups).map(|at| base_column(&format!("g{at}")).sort(true, false));
     let plan = match layout.groups {
@@ -59,12 +63,8 @@ pub(crate) async fn run(
 }
 
 /// The cut as it was asked.
-fn unguarded(
-    table: &Table,
-    query: &SiteQuery,
-    obligations: &Obligations,
-) -> Result<(Layout, LogicalPlan), Failure> {
-    let mut plan = LogicalPlanBuilder::from(base(table, obligations, &query.columns())?);
+fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<(Layout, LogicalPlan), Failure> {
+    let mut plan = LogicalPlanBuilder::from(base.rows(&query.columns())?);
     if let Some(filter) = &query.filter {
         plan = plan.filter(filter.clone())?;
     }
@@ -77,10 +77,11 @@ fn unguarded(
     let keys = (0..query.groups.len()).map(|at| base_column(&names::key(at)).alias(format!("g{at}")));
     let values =
         (0..query.aggregates.len()).map(|at| base_column(&names::aggregate(at)).alias(format!("a{at}")));
-    let branches = query.aggregates.iter().map(|aggregate| Ok(branches(aggregate)?.len()));
+    // An expression outside the grammar of terms is one branch.
+    let branches = query.aggregates.iter().map(|aggregate| branches(aggregate).map_or(1, |all| all.len()));
     let layout = Layout {
         groups: query.groups.len(),
-        branches: branches.collect::<Result<_, PlanError>>().map_err(Failure::plan)?,
+        branches: branches.collect(),
         guarded: false,
         declared: query.groups.is_empty(),
     };
@@ -90,19 +91,19 @@ fn unguarded(
 /// The cut with the counts that its agreement's minimum demands.
 async fn guarded(
     session: &SessionContext,
-    table: &Table,
+    base: &Base<'_>,
     query: &SiteQuery,
-    obligations: &Obligations,
     k: u32,
     caps: &Caps,
 ) -> Result<(Layout, LogicalPlan), Failure> {
+    let obligations = base.obligations;
     let guards = query
         .aggregates
         .iter()
         .map(|aggregate| guard(query, aggregate, obligations))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::plan)?;
-    let statics = statics(session, table, query, &guards, obligations, caps).await?;
+    let statics = statics(session, &base.schema, query, &guards, obligations, caps).await?;
     let layout = Layout {
         groups: query.groups.len(),
         branches: guards.iter().map(|guard| guard.contributing.len()).collect(),
@@ -122,22 +123,39 @@ async fn guarded(
         let value = base_column(&names::aggregate(at));
         let value = match aggregate.function {
             Function::Count | Function::CountDistinct => coalesce(vec![value, lit(0_i64)]),
-            Function::Sum | Function::Avg => value,
+            Function::Sum | Function::Avg | Function::Min | Function::Max => value,
         };
         outputs.push(value.alias(format!("a{at}")));
         for (branch, filter) in guard.contributing.iter().enumerate() {
             let count = or_zero(hidden.contributors(filter.clone()));
             contributing.push(count.alias(format!("c{at}_{branch}")));
         }
-        left_out.push(left_out_of(at, guard, cell, k, &mut hidden)?.alias(format!("l{at}")));
-        safe.push(nobody(cell).alias(format!("s{at}")));
+        left_out.push(left_out_of(at, guard, cell, k, &mut hidden)?);
+        safe.push(nobody(cell));
     }
-    outputs.push(or_zero(present.clone()).alias("present"));
-    outputs.extend(contributing.into_iter().chain(left_out).chain(safe));
-
     let mut columns = query.columns();
     columns.insert(obligations.entity.as_str().to_owned());
-    let data = hidden.plan(base(table, obligations, &columns)?, query, obligations)?;
+    let entity = base_column(obligations.entity.as_str());
+    let mut data = hidden.plan(base.rows(&columns)?, query, entity)?;
+    let mut apart = vec![Vec::new(); query.aggregates.len()];
+    for part in obligations.parts.iter().enumerate().filter(|_| !query.aggregates.is_empty()) {
+        let (joined, counts) = apart::beside(base, query, part, k, data)?;
+        data = joined;
+        apart.iter_mut().zip(counts).for_each(|(all, count)| all.push(count));
+    }
+    for ((left_out, safe), mut apart) in left_out.iter_mut().zip(&mut safe).zip(apart) {
+        if !apart.is_empty() {
+            // Whom the join leaves out is judged for each of its parts alone, as each kind of condition is.
+            let question = std::mem::replace(safe, lit(false));
+            apart.push(when(question, lit(k)).otherwise(left_out.clone())?);
+            *left_out = least(apart);
+        }
+    }
+    outputs.push(or_zero(present.clone()).alias("present"));
+    outputs.extend(contributing);
+    outputs.extend(left_out.into_iter().enumerate().map(|(at, count)| count.alias(format!("l{at}"))));
+    outputs.extend(safe.into_iter().enumerate().map(|(at, flag)| flag.alias(format!("s{at}"))));
+
     let groups = query.groups.len();
     let (plan, key): (_, fn(usize) -> String) = match &statics.declared {
         Some(declared) => (filled_in(declared, data, groups)?, names::key),

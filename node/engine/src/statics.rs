@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Schema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionContext;
@@ -23,7 +24,6 @@ use crate::names;
 use crate::nulls::never_true_without;
 use crate::product::Product;
 use crate::session::collect;
-use crate::tables::Table;
 
 /// What is public about a cut.
 #[derive(Debug)]
@@ -46,13 +46,13 @@ pub(crate) struct Cell {
 /// Finds out what is public about a cut.
 pub(crate) async fn statics(
     session: &SessionContext,
-    table: &Table,
+    schema: &Schema,
     query: &SiteQuery,
     guards: &[Guard],
     obligations: &Obligations,
     caps: &Caps,
 ) -> Result<Statics, Failure> {
-    let mut product = Product::new(&table.schema, obligations);
+    let mut product = Product::new(schema, obligations);
     let read: BTreeSet<String> = query.groups.iter().flat_map(columns_of).collect();
     let declared = product.take_in(&read);
     let filter = query.filter.as_ref().filter(|filter| declared && product.take_in(&columns_of(filter)));

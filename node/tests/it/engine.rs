@@ -73,7 +73,8 @@ pub(crate) fn model() -> Model {
 
 fn footprint(group: &str) -> Footprint {
     Footprint {
-        table: "cardiac".into(),
+        tables: vec!["cardiac".into()],
+        joins: vec![],
         filter: vec![],
         groups: vec![GroupKey { columns: vec![group.into()] }],
         aggregates: vec![Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] }],

@@ -38,7 +38,7 @@ impl Layout {
     pub fn of(permit: &Permit, declared: bool) -> Self {
         let footprint = permit.footprint();
         let branches = footprint.aggregates.iter().map(|aggregate| match &aggregate.argument {
-            Argument::Rows | Argument::Term(_) => 1,
+            Argument::Rows | Argument::Term(_) | Argument::Expression { .. } => 1,
             Argument::Case { branches, .. } => branches.len(),
         });
         Self {

@@ -23,16 +23,27 @@ pub struct Branch {
     pub term: Expr,
     /// The columns multiplied, a square twice; none for a literal and for `count(*)`.
     pub columns: Vec<String>,
+    /// The factors `1 + column` and `1 - column` beside them.
+    pub factors: Vec<Factor>,
+}
+
+/// A factor `1 + column` or `1 - column` of a term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Factor {
+    /// The column.
+    pub column: String,
+    /// The value of the column at which the factor is 0: 1 or -1.
+    pub zero_at: i64,
 }
 
 /// The contributing branches of an aggregate, in order, at least one.
 ///
 /// # Errors
 /// [`liquid_policy::Code::Expression`] for an argument outside the grammar of agreements: a column, a product of two
-/// columns, CASE over these with literal results 0 and 1 (any literal inside a count).
+/// columns and two factors `1 + column` or `1 - column`, CASE over these with literal results 0 and 1 (any literal inside a count).
 pub fn branches(aggregate: &SiteAggregate) -> Result<Vec<Branch>, PlanError> {
     let Some(argument) = &aggregate.argument else {
-        return Ok(vec![Branch { condition: None, term: one(), columns: Vec::new() }]);
+        return Ok(vec![Branch { condition: None, term: one(), columns: Vec::new(), factors: Vec::new() }]);
     };
     if aggregate.function == Function::CountDistinct {
         return match argument {
@@ -40,6 +51,7 @@ pub fn branches(aggregate: &SiteAggregate) -> Result<Vec<Branch>, PlanError> {
                 condition: None,
                 term: argument.clone(),
                 columns: vec![column.name.clone()],
+                factors: Vec::new(),
             }]),
             _ => Err(outside(
                 "count(DISTINCT …) of an expression",
@@ -50,8 +62,8 @@ pub fn branches(aggregate: &SiteAggregate) -> Result<Vec<Branch>, PlanError> {
     match uncast(argument) {
         Expr::Case(case) => of_case(aggregate.function, case),
         plain => {
-            let columns = term(plain)?;
-            Ok(vec![Branch { condition: None, term: argument.clone(), columns }])
+            let (columns, factors) = term(plain)?;
+            Ok(vec![Branch { condition: None, term: argument.clone(), columns, factors }])
         }
     }
 }
@@ -83,24 +95,51 @@ pub fn uncast(mut expr: &Expr) -> &Expr {
     expr
 }
 
-/// The columns of a term that is no literal.
-fn term(expr: &Expr) -> Result<Vec<String>, PlanError> {
-    let column = |e: &Expr| match uncast(e) {
-        Expr::Column(column) => Some(column.name.clone()),
-        _ => None,
-    };
-    let found = match uncast(expr) {
-        Expr::BinaryExpr(binary) if binary.op == Operator::Multiply => {
-            column(&binary.left).zip(column(&binary.right)).map(|(l, r)| vec![l, r])
+/// The columns of a product, and its factors.
+type Product = (Vec<String>, Vec<Factor>);
+
+/// What is multiplied in a term that is no literal.
+fn term(expr: &Expr) -> Result<Product, PlanError> {
+    let (mut columns, mut factors) = (Vec::new(), Vec::new());
+    let mut open = vec![uncast(expr)];
+    let mut known = true;
+    while let Some(part) = open.pop() {
+        match part {
+            Expr::BinaryExpr(binary) if binary.op == Operator::Multiply => {
+                open.push(uncast(&binary.right));
+                open.push(uncast(&binary.left));
+            }
+            Expr::Column(column) => columns.push(column.name.clone()),
+            other => match factor(other) {
+                Some(factor) => factors.push(factor),
+                None => known = false,
+            },
         }
-        other => column(other).map(|c| vec![c]),
+    }
+    if known && (1..=2).contains(&columns.len()) && factors.len() <= 2 {
+        return Ok((columns, factors));
+    }
+    Err(outside(
+        "such an expression",
+        "aggregate a column, a product of two columns, or CASE over these; compute with the results above",
+    ))
+}
+
+/// `1 - column`, `1 + column` or `column + 1`.
+fn factor(expr: &Expr) -> Option<Factor> {
+    let Expr::BinaryExpr(binary) = expr else { return None };
+    let one = |e: &Expr| match uncast(e) {
+        Expr::Literal(ScalarValue::Int64(Some(1)) | ScalarValue::Int32(Some(1)), _) => true,
+        Expr::Literal(ScalarValue::Float64(Some(x)), _) => *x == 1.0,
+        _ => false,
     };
-    found.ok_or_else(|| {
-        outside(
-            "such an expression",
-            "aggregate a column, a product of two columns, or CASE over these; compute with the results above",
-        )
-    })
+    let column = |e: &Expr| uncast(e).try_as_col().map(|column| column.name.clone());
+    match binary.op {
+        Operator::Minus if one(&binary.left) => Some(Factor { column: column(&binary.right)?, zero_at: 1 }),
+        Operator::Plus if one(&binary.left) => Some(Factor { column: column(&binary.right)?, zero_at: -1 }),
+        Operator::Plus if one(&binary.right) => Some(Factor { column: column(&binary.left)?, zero_at: -1 }),
+        _ => None,
+    }
 }
 
 fn of_case(function: Function, case: &Case) -> Result<Vec<Branch>, PlanError> {
@@ -109,9 +148,9 @@ fn of_case(function: Function, case: &Case) -> Result<Vec<Branch>, PlanError> {
     let results = case.when_then_expr.iter().map(|(when, then)| (Some(when), then));
     let results = results.chain(case.else_expr.iter().map(|e| (None, e)));
     for (when, result) in results {
-        if let Some(columns) = contribution(function, result)? {
+        if let Some((columns, factors)) = contribution(function, result)? {
             let condition = all(earlier.iter().cloned().chain(when.map(|w| w.as_ref().clone())));
-            found.push(Branch { condition, term: result.as_ref().clone(), columns });
+            found.push(Branch { condition, term: result.as_ref().clone(), columns, factors });
         }
         earlier.extend(when.map(|w| Expr::IsNotTrue(w.clone())));
     }
@@ -122,20 +161,22 @@ fn of_case(function: Function, case: &Case) -> Result<Vec<Branch>, PlanError> {
 }
 
 /// The columns of a CASE result; none where it contributes nothing.
-fn contribution(function: Function, result: &Expr) -> Result<Option<Vec<String>>, PlanError> {
+fn contribution(function: Function, result: &Expr) -> Result<Option<Product>, PlanError> {
     let Expr::Literal(value, _) = uncast(result) else { return term(result).map(Some) };
     if value.is_null() {
         return Ok(None);
     }
     match (function, value) {
-        (Function::Count, _) => Ok(Some(Vec::new())),
+        (Function::Count, _) => Ok(Some(Product::default())),
         // An average divides by those with a 0 too.
-        (Function::Avg, ScalarValue::Int64(Some(0)) | ScalarValue::Int32(Some(0))) => Ok(Some(Vec::new())),
-        (Function::Avg, ScalarValue::Float64(Some(x))) if *x == 0.0 => Ok(Some(Vec::new())),
+        (Function::Avg, ScalarValue::Int64(Some(0)) | ScalarValue::Int32(Some(0))) => {
+            Ok(Some(Product::default()))
+        }
+        (Function::Avg, ScalarValue::Float64(Some(x))) if *x == 0.0 => Ok(Some(Product::default())),
         (_, ScalarValue::Int64(Some(0)) | ScalarValue::Int32(Some(0))) => Ok(None),
-        (_, ScalarValue::Int64(Some(1)) | ScalarValue::Int32(Some(1))) => Ok(Some(Vec::new())),
+        (_, ScalarValue::Int64(Some(1)) | ScalarValue::Int32(Some(1))) => Ok(Some(Product::default())),
         (_, ScalarValue::Float64(Some(x))) if *x == 0.0 => Ok(None),
-        (_, ScalarValue::Float64(Some(x))) if *x == 1.0 => Ok(Some(Vec::new())),
+        (_, ScalarValue::Float64(Some(x))) if *x == 1.0 => Ok(Some(Product::default())),
         _ => Err(outside("a CASE result that is a literal other than 0 and 1", "use 1 and multiply above")),
     }
 }

@@ -22,6 +22,7 @@ use crate::expression::{admit, admit_condition, boolean, refused};
 use crate::fold::is_constant;
 use crate::functions::FUNCTIONS;
 use crate::inline::{Rows, rows};
+use crate::join::of_one_table_each;
 use crate::site_query::{SiteAggregate, SiteQuery};
 use crate::upper;
 
@@ -54,8 +55,10 @@ pub struct Request {
 pub struct Cut {
     /// What a site is asked.
     pub query: SiteQuery,
-    /// The protected table, as the catalogue has it.
-    pub table: Arc<Opaque>,
+    /// The tables, as the catalogue has them, in the query's order.
+    pub tables: Vec<Arc<Opaque>>,
+    /// Their columns, as the query calls them.
+    pub base: SchemaRef,
     /// The columns of the result: `g0` … then `a0` …, all nullable ([`SiteQuery::output`]).
     pub output: SchemaRef,
 }
@@ -213,14 +216,14 @@ impl Cutter {
     fn distinct(&mut self, input: &LogicalPlan) -> Result<LogicalPlan, PlanError> {
         let rows = rows(input)?;
         let keys: Vec<_> = input.schema().columns().into_iter().map(Expr::Column).collect();
-        let mut draft = Draft::new(&rows, input.schema())?;
+        let mut draft = Draft::new(&rows, input.schema());
         keys.iter().try_for_each(|key| draft.group(key))?;
         self.release(draft, input.schema())
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<LogicalPlan, PlanError> {
         let rows = rows(&aggregate.input)?;
-        let mut draft = Draft::new(&rows, aggregate.input.schema())?;
+        let mut draft = Draft::new(&rows, aggregate.input.schema());
         for (at, key) in aggregate.group_expr.iter().enumerate() {
             if aggregate.group_expr.iter().take(at).any(|before| before == key) {
                 continue; // `GROUP BY a, a`: the aggregate has the key once
@@ -240,12 +243,13 @@ impl Cutter {
     /// Registers a cut and gives the plan that stands in its place, with the names of `schema`.
     fn release(&mut self, draft: Draft<'_>, schema: &DFSchema) -> Result<LogicalPlan, PlanError> {
         let Draft { rows, query, outputs, .. } = draft;
-        let same = |c: &Cut| c.query == query && c.table == rows.table;
+        let same = |c: &Cut| c.query == query && c.tables == rows.tables;
         let index = match self.cuts.iter().position(same) {
             Some(index) => index,
             None => {
-                let output = query.output(rows.table.columns())?;
-                self.cuts.push(Cut { query, table: Arc::clone(&rows.table), output });
+                let base = Arc::new(rows.base.as_arrow().clone());
+                let output = query.output(&base)?;
+                self.cuts.push(Cut { query, tables: rows.tables.clone(), base, output });
                 self.cuts.len() - 1
             }
         };
@@ -301,14 +305,15 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(rows: &'a Rows, schema: &'a DFSchema) -> Result<Self, PlanError> {
+    fn new(rows: &'a Rows, schema: &'a DFSchema) -> Self {
         let query = SiteQuery {
-            table: rows.table.name().into(),
-            filter: rows.filter()?,
+            tables: rows.tables.iter().map(|table| table.name().into()).collect(),
+            joins: rows.joined.joins.clone(),
+            filter: rows.joined.filter.clone(),
             groups: Vec::new(),
             aggregates: Vec::new(),
         };
-        Ok(Self { rows, schema, query, outputs: Vec::new() })
+        Self { rows, schema, query, outputs: Vec::new() }
     }
 
     fn group(&mut self, key: &Expr) -> Result<(), PlanError> {
@@ -326,8 +331,9 @@ impl<'a> Draft<'a> {
             return Err(PlanError::bug("an aggregate that is none"));
         };
         let aggregate = self.site_aggregate(&function)?;
-        // The grammar of arguments is checked here already, so that no cut exists that has no footprint.
-        branches(&aggregate)?;
+        if aggregate.function == Function::CountDistinct {
+            branches(&aggregate)?; // nobody may count anything but plain columns
+        }
         let index = position_or_push(&mut self.query.aggregates, aggregate);
         self.outputs.push(Output::Aggregate(index));
         Ok(())
@@ -342,6 +348,8 @@ impl<'a> Draft<'a> {
             ("count", false) => Function::Count,
             ("sum", false) => Function::Sum,
             ("avg", false) => Function::Avg,
+            ("min", _) => Function::Min,
+            ("max", _) => Function::Max,
             ("sum" | "avg", true) => {
                 return Err(function_refused("sum or avg of DISTINCT values", "leave DISTINCT out"));
             }
@@ -355,7 +363,11 @@ impl<'a> Draft<'a> {
             return Err(function_refused(&format!("`{name}` of several arguments"), "give it one"));
         };
         let filter = match &params.filter {
-            Some(filter) => Some(admit_condition(&self.rows.resolve(filter, self.schema)?, &self.rows.base)?),
+            Some(filter) => {
+                let filter = admit_condition(&self.rows.resolve(filter, self.schema)?, &self.rows.base)?;
+                of_one_table_each(&filter, self.rows.tables.len())?;
+                Some(filter)
+            }
             None => None,
         };
         let argument = admit(&self.rows.resolve(argument, self.schema)?, &self.rows.base)?.expr;
@@ -391,7 +403,7 @@ fn function_refused(what: &str, fix: &str) -> PlanError {
 
 fn single_values(name: &str) -> PlanError {
     let fix = match name {
-        "min" | "max" | "median" => "its result is a single value; use avg, or count with conditions",
+        "median" => "its result is a single value; use avg, or count with conditions",
         "stddev" | "stddev_pop" | "var" | "var_pop" | "corr" | "covar_samp" | "covar_pop" => {
             "compute it above from count, sum(x), sum(y), sum(x * x) and sum(x * y)"
         }

@@ -6,40 +6,41 @@ use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Term};
 use liquid_policy::id::ColumnName;
 
 use crate::branches::{branches, condition_columns};
-use crate::error::PlanError;
 use crate::site_query::{SiteAggregate, SiteQuery, columns_of};
 
 /// What a cut touches, by position. Columns of conditions and keys are in alphabetical order, each once; those of a term
-/// are as they are multiplied. Every cut that [`crate::cut`]() made has a footprint.
-///
-/// # Errors
-/// [`liquid_policy::Code::Expression`] for an argument that has no place in a footprint.
-pub fn footprint(query: &SiteQuery) -> Result<Footprint, PlanError> {
-    Ok(Footprint {
-        table: query.table.clone(),
+/// are as they are multiplied.
+pub fn footprint(query: &SiteQuery) -> Footprint {
+    Footprint {
+        tables: query.tables.clone(),
+        joins: query.joins.iter().map(|(l, r)| (ColumnName::new(l), ColumnName::new(r))).collect(),
         filter: query.filter.as_ref().map(read).unwrap_or_default(),
         groups: query.groups.iter().map(key).collect(),
-        aggregates: query.aggregates.iter().map(aggregate).collect::<Result<_, _>>()?,
-    })
+        aggregates: query.aggregates.iter().map(aggregate).collect(),
+    }
 }
 
 fn key(key: &Expr) -> GroupKey {
     GroupKey { columns: read(key) }
 }
 
-fn aggregate(aggregate: &SiteAggregate) -> Result<Aggregate, PlanError> {
-    let mut terms = branches(aggregate)?.into_iter().map(|b| Term { columns: names(b.columns) });
-    let argument = match (condition_columns(aggregate), &aggregate.argument) {
-        (_, None) => Argument::Rows,
-        (Some(conditions), Some(_)) => {
-            Argument::Case { conditions: names(conditions), branches: terms.collect() }
-        }
-        (None, Some(_)) => {
-            Argument::Term(terms.next().ok_or_else(|| PlanError::bug("an argument without a term"))?)
-        }
-    };
+fn aggregate(aggregate: &SiteAggregate) -> Aggregate {
     let filter = aggregate.filter.as_ref().map(read).unwrap_or_default();
-    Ok(Aggregate { function: aggregate.function, argument, filter })
+    Aggregate { function: aggregate.function, argument: argument(aggregate), filter }
+}
+
+fn argument(aggregate: &SiteAggregate) -> Argument {
+    let Some(argument) = &aggregate.argument else { return Argument::Rows };
+    // What is outside the grammar of terms is an expression like any other, and for the decision to allow.
+    let Ok(branches) = branches(aggregate) else { return Argument::Expression { columns: read(argument) } };
+    let mut terms = branches.into_iter().map(|branch| Term {
+        columns: names(branch.columns),
+        factors: names(branch.factors.into_iter().map(|factor| factor.column)),
+    });
+    match condition_columns(aggregate) {
+        Some(conditions) => Argument::Case { conditions: names(conditions), branches: terms.collect() },
+        None => terms.next().map_or_else(|| Argument::Expression { columns: read(argument) }, Argument::Term),
+    }
 }
 
 fn read(expr: &Expr) -> Vec<ColumnName> {

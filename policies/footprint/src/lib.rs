@@ -8,7 +8,7 @@
 //! 4. [`functions`]: the functions that a query may name; no other can be written at all.
 //! 5. [`plan`]: text and bound values become an analysed plan, on a big stack.
 //! 6. [`site_query`]: [`SiteQuery`], one cut over base columns, as a site is asked it.
-//! 7. [`inline`]: what lies below a cut becomes expressions over base columns.
+//! 7. [`inline`]: what lies below a cut becomes expressions over base columns; `join` tells join conditions from others.
 //! 8. `expression`, `call`: the closed list of expressions that may stand below a cut.
 //! 9. [`fold`]: constants are computed, conditions that have become constant disappear.
 //! 10. [`cut`]: a plan becomes its cuts and what lies above them.
@@ -30,6 +30,7 @@ pub mod footprint;
 mod functions;
 mod gate;
 mod inline;
+mod join;
 pub mod marks;
 pub mod plan;
 pub mod print;
@@ -37,7 +38,7 @@ pub mod site_query;
 mod statement;
 pub mod upper;
 
-pub use branches::{Branch, branches};
+pub use branches::{Branch, Factor, branches};
 pub use catalogue::{Catalogue, Opaque, TableKind};
 pub use cut::{Cut, Request, cut};
 pub use error::PlanError;

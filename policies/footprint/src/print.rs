@@ -4,7 +4,8 @@ use arrow::datatypes::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::expr::{BinaryExpr, Case, ScalarFunction};
 use datafusion_expr::{Expr, Operator};
-use liquid_policy::footprint::Function;
+use liquid_policy::footprint::{Function, place_in_cut};
+use liquid_policy::id::ColumnName;
 
 use crate::catalogue::Catalogue;
 use crate::cut::{Request, cut};
@@ -27,15 +28,28 @@ pub struct Printed {
 /// # Errors
 /// [`PlanError::Bug`] for an expression outside the row-level language.
 pub fn print(query: &SiteQuery) -> Result<Printed, PlanError> {
-    let mut printer = Printer::default();
+    let mut printer = Printer { tables: query.tables.len(), parameters: Vec::new() };
     let keys = query.groups.iter().map(|e| printer.expr(e)).collect::<Result<Vec<_>, _>>()?;
     let values = query.aggregates.iter().map(|a| printer.aggregate(a)).collect::<Result<Vec<_>, _>>()?;
     let columns = keys.iter().enumerate().map(|(i, key)| format!("{key} AS \"g{i}\""));
     let columns = columns.chain(values.iter().enumerate().map(|(i, value)| format!("{value} AS \"a{i}\"")));
-    let table: Vec<_> = query.table.as_str().split('.').map(quoted).collect();
-    let mut sql = format!("SELECT {} FROM {}", columns.collect::<Vec<_>>().join(", "), table.join("."));
+    let tables = query.tables.iter().enumerate().map(|(at, table)| {
+        let name: Vec<_> = table.as_str().split('.').map(quoted).collect();
+        let alias = if printer.tables > 1 { format!(" AS \"t{at}\"") } else { String::new() };
+        name.join(".") + &alias
+    });
+    let (columns, tables): (Vec<_>, Vec<_>) = (columns.collect(), tables.collect());
+    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), tables.join(", "));
+    let mut conditions = query
+        .joins
+        .iter()
+        .map(|(left, right)| Ok(format!("({} = {})", printer.column(left)?, printer.column(right)?)))
+        .collect::<Result<Vec<_>, PlanError>>()?;
     if let Some(filter) = &query.filter {
-        sql += &format!(" WHERE {}", printer.expr(filter)?);
+        conditions.push(printer.expr(filter)?);
+    }
+    if !conditions.is_empty() {
+        sql += &format!(" WHERE {}", conditions.join(" AND "));
     }
     if !keys.is_empty() {
         sql += &format!(" GROUP BY {}", keys.join(", "));
@@ -61,8 +75,8 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-#[derive(Default)]
 struct Printer {
+    tables: usize,
     parameters: Vec<ScalarValue>,
 }
 
@@ -74,6 +88,8 @@ impl Printer {
             Function::CountDistinct => format!("count(DISTINCT {argument})"),
             Function::Sum => format!("sum({argument})"),
             Function::Avg => format!("avg({argument})"),
+            Function::Min => format!("min({argument})"),
+            Function::Max => format!("max({argument})"),
         };
         if let Some(filter) = &aggregate.filter {
             text += &format!(" FILTER (WHERE {})", self.expr(filter)?);
@@ -81,9 +97,19 @@ impl Printer {
         Ok(text)
     }
 
+    /// A column, with its table's alias where there are several tables.
+    fn column(&self, name: &str) -> Result<String, PlanError> {
+        if self.tables == 1 {
+            return Ok(quoted(name));
+        }
+        let (table, own) = place_in_cut(self.tables, &ColumnName::new(name))
+            .ok_or_else(|| PlanError::bug(format!("`{name}` is no column of a join")))?;
+        Ok(format!("\"t{table}\".{}", quoted(own.as_str())))
+    }
+
     fn expr(&mut self, expr: &Expr) -> Result<String, PlanError> {
         Ok(match expr {
-            Expr::Column(column) => quoted(&column.name),
+            Expr::Column(column) => self.column(&column.name)?,
             Expr::Literal(value, _) => self.literal(value)?,
             Expr::BinaryExpr(binary) => format!("({})", self.chain(binary)?),
             Expr::Not(e) => format!("(NOT {})", self.expr(e)?),

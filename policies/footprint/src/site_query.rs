@@ -1,4 +1,4 @@
-//! [`SiteQuery`]: one cut over the base columns of one protected table, as a site is asked it and as an engine runs it.
+//! [`SiteQuery`]: one cut over the base columns of one table or of several that are joined, as a site is asked it and as an engine runs it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,22 +11,27 @@ use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::utils::COUNT_STAR_EXPANSION;
 use datafusion_functions_aggregate::average::avg_udaf;
 use datafusion_functions_aggregate::count::count_udaf;
+use datafusion_functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion_functions_aggregate::sum::sum_udaf;
-use liquid_policy::footprint::Function;
+use liquid_policy::Code;
+use liquid_policy::footprint::{Function, column_in_cut};
 use liquid_policy::id::TableName;
 
 use crate::error::{PlanError, lower};
 use crate::expression::{admit, admit_condition, boolean, type_of};
 
-/// One cut: `SELECT groups, aggregates FROM table WHERE filter GROUP BY groups`.
+/// One cut: `SELECT groups, aggregates FROM tables WHERE joins AND filter GROUP BY groups`.
 ///
 /// Every expression is of the row-level language: already analysed (all casts written out), folded, without aliases,
-/// and total, so that no row can make it fail. Columns are unqualified names of the table itself. Neither `groups`
-/// nor `aggregates` holds the same element twice. Two questions that mean the same to a site are equal values.
+/// and total, so that no row can make it fail. Columns are unqualified, called as
+/// [`column_in_cut`] says: `name` where there is one table, `t0.name` … where there are several. Neither `groups` nor `aggregates` holds the same element twice. Two questions that mean the same to a site are equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SiteQuery {
-    /// The protected table.
-    pub table: TableName,
+    /// The tables, in order; one that is joined with itself stands there twice.
+    pub tables: Vec<TableName>,
+    /// What joins them, inner joins all: pairs of columns of two tables that are equal. The earlier table's column stands
+    /// first, the pairs are sorted, each stands there once.
+    pub joins: Vec<(String, String)>,
     /// WHERE; none where every row counts. A row passes where it is true, neither false nor NULL.
     pub filter: Option<Expr>,
     /// The group keys; none means one group over everything, which is there even if no row is.
@@ -47,7 +52,7 @@ pub struct SiteAggregate {
 }
 
 impl SiteQuery {
-    /// Every column that the query reads.
+    /// Every column that the query reads beside its join conditions.
     pub fn columns(&self) -> BTreeSet<String> {
         self.expressions().flat_map(columns_of).collect()
     }
@@ -62,9 +67,9 @@ impl SiteQuery {
     /// can be withheld.
     ///
     /// # Errors
-    /// A column that `table` does not have, which is a bug of the caller.
-    pub fn output(&self, table: &Schema) -> Result<SchemaRef, PlanError> {
-        let base = DFSchema::try_from(table.clone()).map_err(PlanError::bug)?;
+    /// A column that `base` ([`base_schema`]) does not have, which is a bug of the caller.
+    pub fn output(&self, base: &Schema) -> Result<SchemaRef, PlanError> {
+        let base = DFSchema::try_from(base.clone()).map_err(PlanError::bug)?;
         let groups = self.groups.iter().enumerate().map(|(i, e)| (format!("g{i}"), e.clone()));
         let aggregates = self.aggregates.iter().enumerate();
         let aggregates = aggregates.map(|(i, a)| (format!("a{i}"), a.expression(a.filter.clone())));
@@ -73,19 +78,33 @@ impl SiteQuery {
         Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, PlanError>>()?)))
     }
 
-    /// The same question at a place where `column` has one known value: the column is replaced by the literal, and
-    /// what has become constant is folded. A condition that can never hold is left as the literal `false`
+    /// The same question at a place where some columns have one known value, one a table: they are replaced by the literal,
+    /// and what has become constant is folded. Such columns may be joined with each other alone. A condition that can never hold is left as the literal `false`
     /// ([`SiteQuery::never`], [`SiteAggregate::never`]); group keys that read nothing else have become literals.
     ///
-    /// Groups and aggregates keep their number and order, so one may come to stand there twice: two groups over `column`
-    /// alone become the same literal. An argument that read `column` may leave the grammar of arguments.
+    /// Groups and aggregates keep their number and order, so one may come to stand there twice: two groups over one of
+    /// them become the same literal. An argument that read one may leave the grammar of arguments.
     ///
     /// # Errors
-    /// A constant that cannot be computed.
-    pub fn bind(&self, column: &str, value: &ScalarValue, table: &Schema) -> Result<Self, PlanError> {
-        let base = DFSchema::try_from(table.clone()).map_err(PlanError::bug)?;
-        let condition = |e: &Expr| admit_condition(&substitute(e, column, value)?, &base);
-        let expression = |e: &Expr| Ok(admit(&substitute(e, column, value)?, &base)?.expr);
+    /// A constant that cannot be computed; a join of such a column with another.
+    pub fn bind(
+        &self,
+        columns: &BTreeSet<String>,
+        value: &ScalarValue,
+        base: &Schema,
+    ) -> Result<Self, PlanError> {
+        let base = DFSchema::try_from(base.clone()).map_err(PlanError::bug)?;
+        let condition = |e: &Expr| admit_condition(&substitute(e, columns, value)?, &base);
+        let expression = |e: &Expr| Ok(admit(&substitute(e, columns, value)?, &base)?.expr);
+        let known = |(left, right): &(String, String)| (columns.contains(left), columns.contains(right));
+        if self.joins.iter().any(|pair| matches!(known(pair), (true, false) | (false, true))) {
+            return Err(PlanError::refused(
+                Code::JoinKey,
+                "joins",
+                "a column that is one value at each site is joined with another",
+                "join on keys, and compare it with a literal",
+            ));
+        }
         let aggregate = |a: &SiteAggregate| {
             let filter = a.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true));
             Ok(SiteAggregate {
@@ -95,7 +114,8 @@ impl SiteQuery {
             })
         };
         Ok(Self {
-            table: self.table.clone(),
+            tables: self.tables.clone(),
+            joins: self.joins.iter().filter(|pair| known(pair) == (false, false)).cloned().collect(),
             filter: self.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true)),
             groups: self.groups.iter().map(expression).collect::<Result<_, PlanError>>()?,
             aggregates: self.aggregates.iter().map(aggregate).collect::<Result<_, PlanError>>()?,
@@ -116,6 +136,8 @@ impl SiteAggregate {
             Function::Count | Function::CountDistinct => count_udaf(),
             Function::Sum => sum_udaf(),
             Function::Avg => avg_udaf(),
+            Function::Min => min_udaf(),
+            Function::Max => max_udaf(),
         };
         let distinct = self.function == Function::CountDistinct;
         let argument = self.argument.clone().unwrap_or(Expr::Literal(COUNT_STAR_EXPANSION, None));
@@ -141,14 +163,28 @@ pub fn columns_of(expression: &Expr) -> BTreeSet<String> {
     expression.column_refs().into_iter().map(|c| c.name.clone()).collect()
 }
 
+/// The columns of some tables, in order, as a cut over them calls them.
+pub fn base_schema<'a>(tables: impl ExactSizeIterator<Item = &'a Schema>) -> Schema {
+    let count = tables.len();
+    let fields = tables.enumerate().flat_map(|(at, table)| {
+        let named = move |field: &Arc<Field>| {
+            field.as_ref().clone().with_name(column_in_cut(count, at, field.name()).as_str())
+        };
+        table.fields().iter().map(named)
+    });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
 /// A base column as a SiteQuery holds it: unqualified, its name as it is (no case folding).
 pub fn base_column(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 
-fn substitute(expr: &Expr, column: &str, value: &ScalarValue) -> Result<Expr, PlanError> {
+fn substitute(expr: &Expr, columns: &BTreeSet<String>, value: &ScalarValue) -> Result<Expr, PlanError> {
     let replaced = expr.clone().transform_up(|e| match &e {
-        Expr::Column(c) if c.name == column => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
+        Expr::Column(c) if columns.contains(&c.name) => {
+            Ok(Transformed::yes(Expr::Literal(value.clone(), None)))
+        }
         _ => Ok(Transformed::no(e)),
     });
     replaced.data().map_err(lower)

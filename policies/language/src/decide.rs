@@ -3,10 +3,12 @@
 //! It judges the plan and the agreement alone, never data, statistics or history. Tightening an agreement never turns a
 //! refusal into a permit: every rule here asks for something that the agreement must grant.
 
+mod joins;
+
 use crate::admit::{Admitted, Caller};
 use crate::document::{Aggregate as Grant, Agreement, Column, Table, Use};
-use crate::footprint::{Aggregate, Argument, Footprint, Function, Term};
-use crate::id::{AgreementHash, AgreementId, ColumnName, Purpose, TableName};
+use crate::footprint::{Aggregate, Argument, Footprint, Function, Term, place_in_cut};
+use crate::id::{AgreementHash, AgreementId, ColumnName, Purpose};
 use crate::refusal::{Code, Refusal, list};
 pub use crate::table::Obligations;
 
@@ -43,17 +45,12 @@ impl Permit {
         &self.purpose
     }
 
-    /// The protected table.
-    pub fn table(&self) -> &TableName {
-        &self.footprint.table
-    }
-
     /// What was permitted: the result must have this form.
     pub fn footprint(&self) -> &Footprint {
         &self.footprint
     }
 
-    /// What the engine must compute beside the cut, and what is public about the table.
+    /// What the engine must compute beside the cut, and what is public about its tables.
     pub fn obligations(&self) -> &Obligations {
         &self.obligations
     }
@@ -67,8 +64,8 @@ impl Permit {
 /// Permits one cut, or refuses it.
 ///
 /// # Errors
-/// The first position in which a column stands without the use that the agreement must give it, in the order WHERE, group
-/// keys, aggregates.
+/// The first position in which a column stands without the use that the agreement must give it, in the order joins,
+/// WHERE, group keys, aggregates.
 pub fn decide(admitted: &Admitted, footprint: &Footprint) -> Result<Permit, Refusal> {
     let agreement = admitted.agreement();
     let obligations = judge(agreement, footprint)?;
@@ -88,36 +85,41 @@ pub fn decide(admitted: &Admitted, footprint: &Footprint) -> Result<Permit, Refu
 /// # Errors
 /// As [`decide`].
 pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations, Refusal> {
-    let Some(table) = agreement.tables().get(&footprint.table) else {
-        return Err(Refusal::new(
-            Code::ColumnUse,
-            "table",
-            format!("agreement `{}` does not speak of table `{}`", agreement.id(), footprint.table),
-            format!("ask for one of its tables: {}", list(agreement.tables().keys())),
-        ));
-    };
-    let judge = Judge { table };
+    let tables = footprint.tables.iter().map(|name| {
+        agreement.tables().get(name).ok_or_else(|| {
+            Refusal::new(
+                Code::ColumnUse,
+                "table",
+                format!("agreement `{}` does not speak of table `{name}`", agreement.id()),
+                format!("ask for one of its tables: {}", list(agreement.tables().keys())),
+            )
+        })
+    });
+    let judge = Judge { tables: tables.collect::<Result<_, _>>()?, guarded: agreement.minimum().is_some() };
+    let joined = joins::judge(&judge, footprint)?;
     judge.conditions(&footprint.filter)?;
-    for column in footprint.groups.iter().flat_map(|key| &key.columns) {
-        judge.group(column)?;
+    for key in &footprint.groups {
+        key.columns.iter().try_for_each(|column| judge.group(column))?;
+        judge.of_one_table(&key.columns)?;
     }
     for aggregate in &footprint.aggregates {
         judge.aggregate(aggregate)?;
     }
-    let obligations = agreement.obligations(table);
-    if obligations.minimum.is_some() {
+    if judge.guarded {
         for aggregate in &footprint.aggregates {
             judge.choice(footprint, aggregate)?;
         }
     }
-    Ok(obligations)
+    Ok(joins::obligations(&judge, joined, agreement.minimum()))
 }
 
+/// The tables of a cut, and whether the agreement has a minimum.
 struct Judge<'a> {
-    table: &'a Table,
+    tables: Vec<&'a Table>,
+    guarded: bool,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     /// WHERE, FILTER and CASE conditions: each column must be a filter column.
     fn conditions(&self, columns: &[ColumnName]) -> Result<(), Refusal> {
         columns.iter().try_for_each(|column| {
@@ -127,8 +129,8 @@ impl Judge<'_> {
             Err(self.refuse(
                 Code::LiteralCompare,
                 column,
-                format!("column `{column}` may not stand in a condition (WHERE, FILTER, CASE)"),
-                self.others("filter by", Use::Filter),
+                format!("column `{}` may not stand in a condition (WHERE, FILTER, CASE)", self.own(column)),
+                self.others(column, "filter by", Use::Filter),
             ))
         })
     }
@@ -142,49 +144,87 @@ impl Judge<'_> {
         Err(self.refuse(
             Code::ColumnUse,
             column,
-            format!("column `{column}` may not be grouped by or listed"),
-            self.others("group by", Use::Group),
+            format!("column `{}` may not be grouped by or listed", self.own(column)),
+            self.others(column, "group by", Use::Group),
+        ))
+    }
+
+    /// Whom a join leaves out of a group is judged for each table by the group's own keys of it, so under a minimum a key
+    /// belongs to one table.
+    fn of_one_table(&self, key: &[ColumnName]) -> Result<(), Refusal> {
+        let table = |column: &ColumnName| self.place(column).map(|(at, _)| at);
+        let mut tables = key.iter().map(table);
+        let first = tables.next();
+        if !self.guarded || tables.all(|table| Some(table) == first) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Code::Expression,
+            "disclosure.minimum_contributors",
+            "a group key may not be computed from columns of several tables",
+            "group by each column by itself",
         ))
     }
 
     fn aggregate(&self, aggregate: &Aggregate) -> Result<(), Refusal> {
         self.conditions(&aggregate.filter)?;
+        let function = aggregate.function;
+        if matches!(function, Function::Min | Function::Max) && self.guarded {
+            return Err(Refusal::new(
+                Code::Function,
+                "disclosure.minimum_contributors",
+                "the least or the greatest value is a single entity's",
+                "use avg, or count with conditions",
+            ));
+        }
         match &aggregate.argument {
-            Argument::Rows => match aggregate.function {
+            Argument::Rows => match function {
                 Function::Count => Ok(()),
-                Function::CountDistinct | Function::Sum | Function::Avg => Err(self.shape()),
+                _ => Err(self.shape()),
             },
-            Argument::Term(term) => self.term(aggregate.function, term),
+            Argument::Term(term) => self.term(function, term),
             Argument::Case { conditions, branches } => {
                 self.conditions(conditions)?;
                 if branches.is_empty() {
                     return Err(self.shape());
                 }
-                branches.iter().try_for_each(|term| self.term(aggregate.function, term))
+                branches.iter().try_for_each(|term| self.term(function, term))
             }
+            Argument::Expression { .. } if self.guarded || function == Function::CountDistinct => {
+                Err(self.shape())
+            }
+            Argument::Expression { columns } => columns.iter().try_for_each(|column| {
+                if self.uses(column, Use::Filter) { Ok(()) } else { self.summed(column) }
+            }),
         }
     }
 
     /// A sum or an average may not choose its rows by the very column that it adds up: a crowd that all have one known value
-    /// would hide a single person's, and `(sum - crowd * value)` be it.
+    /// would hide a single person's, and `(sum - crowd * value)` be it. A table that is joined with itself has two names for
+    /// the column.
     fn choice(&self, footprint: &Footprint, aggregate: &Aggregate) -> Result<(), Refusal> {
         if !matches!(aggregate.function, Function::Sum | Function::Avg) {
             return Ok(());
         }
         let (conditions, terms): (&[ColumnName], &[Term]) = match &aggregate.argument {
-            Argument::Rows => (&[], &[]),
+            Argument::Rows | Argument::Expression { .. } => (&[], &[]),
             Argument::Term(term) => (&[], std::slice::from_ref(term)),
             Argument::Case { conditions, branches } => (conditions, branches),
         };
         let keys = footprint.groups.iter().flat_map(|key| &key.columns);
         let mut chosen = footprint.filter.iter().chain(&aggregate.filter).chain(conditions).chain(keys);
-        match chosen.find(|column| terms.iter().any(|term| term.columns.contains(column))) {
+        let added = |column: &ColumnName| {
+            let mut read = terms.iter().flat_map(|term| term.columns.iter().chain(&term.factors));
+            read.any(|other| self.same_column(column, other))
+        };
+        match chosen.find(|column| added(column)) {
             None => Ok(()),
             Some(column) => Err(self.refuse(
                 Code::ColumnUse,
                 column,
                 format!(
-                    "column `{column}` may not be added up or averaged under a condition or key that reads it"
+                    "column `{}` may not be added up or averaged under a condition or key that reads it",
+                    self.own(column)
                 ),
                 "choose rows by other columns, or count them instead".to_owned(),
             )),
@@ -193,19 +233,27 @@ impl Judge<'_> {
 
     /// What is counted, added up or averaged.
     fn term(&self, function: Function, term: &Term) -> Result<(), Refusal> {
-        match (function, term.columns.as_slice()) {
-            (Function::CountDistinct, [column]) if *column == self.table.entity => Ok(()),
-            (Function::CountDistinct, _) => Err(self.distinct()),
-            (_, []) => Ok(()),
-            (Function::Count, [column]) => self.counted(column),
-            // A product is a measure of both, and its count tells how often both are there.
-            (Function::Count, [one, other]) => self.summed(one).and_then(|()| self.summed(other)),
-            (Function::Sum | Function::Avg, [one]) => self.summed(one),
-            (Function::Sum | Function::Avg, [one, other]) => {
-                self.summed(one).and_then(|()| self.summed(other))
-            }
-            (Function::Count | Function::Sum | Function::Avg, _) => Err(self.shape()),
+        if term.factors.len() > 2 || (term.columns.is_empty() && !term.factors.is_empty()) {
+            return Err(self.shape());
         }
+        match (function, term.columns.as_slice()) {
+            (Function::CountDistinct, [column]) if self.is_entity(column) && term.factors.is_empty() => {
+                return Ok(());
+            }
+            (Function::CountDistinct, _) => return Err(self.distinct()),
+            (_, []) => {}
+            (Function::Count, [column]) if term.factors.is_empty() => self.counted(column)?,
+            // A product is a measure of both, and its count tells how often both are there.
+            (Function::Count | Function::Sum | Function::Avg, [_] | [_, _]) => {
+                term.columns.iter().try_for_each(|column| self.summed(column))?;
+            }
+            (Function::Min | Function::Max, [column]) if self.uses(column, Use::Group) => {}
+            (Function::Min | Function::Max, [column]) => self.summed(column)?,
+            (Function::Count | Function::Sum | Function::Avg | Function::Min | Function::Max, _) => {
+                return Err(self.shape());
+            }
+        }
+        term.factors.iter().try_for_each(|column| self.summed(column))
     }
 
     /// `count(column)`: how often a measure or a filter column has a value.
@@ -213,22 +261,24 @@ impl Judge<'_> {
         if self.uses(column, Use::Measure) || self.uses(column, Use::Filter) {
             return Ok(());
         }
-        let fix = if *column == self.table.entity {
-            format!("write `count(*)`, or `count(DISTINCT {column})`")
+        let own = self.own(column);
+        let fix = if self.is_entity(column) {
+            format!("write `count(*)`, or `count(DISTINCT {own})`")
         } else {
             "write `count(*)`".into()
         };
-        Err(self.refuse(Code::ColumnUse, column, format!("column `{column}` may not be counted"), fix))
+        Err(self.refuse(Code::ColumnUse, column, format!("column `{own}` may not be counted"), fix))
     }
 
     /// `sum` and `avg`: each with the counts gives the other, so a grant of one is a grant of both.
     fn summed(&self, column: &ColumnName) -> Result<(), Refusal> {
+        let own = self.own(column);
         if !self.uses(column, Use::Measure) {
             return Err(self.refuse(
                 Code::ColumnUse,
                 column,
-                format!("column `{column}` may not be added up or averaged"),
-                self.others("aggregate", Use::Measure),
+                format!("column `{own}` may not be added up or averaged"),
+                self.others(column, "aggregate", Use::Measure),
             ));
         }
         let granted = |grant: Grant| self.column(column).is_some_and(|c| c.aggregates.contains(&grant));
@@ -238,8 +288,8 @@ impl Judge<'_> {
         Err(Refusal::new(
             Code::Function,
             self.clause(column, "aggregates"),
-            format!("column `{column}` may be counted, but not added up or averaged"),
-            format!("write `count({column})`"),
+            format!("column `{own}` may be counted, but not added up or averaged"),
+            format!("write `count({own})`"),
         ))
     }
 
@@ -247,19 +297,44 @@ impl Judge<'_> {
         self.column(column).is_some_and(|c| c.uses.contains(&position))
     }
 
-    fn column(&self, column: &ColumnName) -> Option<&Column> {
-        self.table.columns.get(column)
+    fn column(&self, column: &ColumnName) -> Option<&'a Column> {
+        let (table, own) = self.of(column)?;
+        table.columns.get(&own)
+    }
+
+    /// The position of a column's table, and the column's own name.
+    fn place(&self, column: &ColumnName) -> Option<(usize, ColumnName)> {
+        place_in_cut(self.tables.len(), column)
+    }
+
+    /// A column's table, and its own name.
+    fn of(&self, column: &ColumnName) -> Option<(&'a Table, ColumnName)> {
+        let (table, own) = self.place(column)?;
+        Some((*self.tables.get(table)?, own))
+    }
+
+    /// What a column is called in its table.
+    fn own(&self, column: &ColumnName) -> ColumnName {
+        self.of(column).map_or_else(|| column.clone(), |(_, own)| own)
+    }
+
+    fn is_entity(&self, column: &ColumnName) -> bool {
+        self.of(column).is_some_and(|(table, own)| table.entity.as_ref() == Some(&own))
+    }
+
+    /// The same column of the same table, whichever of the table's places in the cut it is read at.
+    fn same_column(&self, one: &ColumnName, other: &ColumnName) -> bool {
+        match (self.of(one), self.of(other)) {
+            (Some((table, own)), Some((its, name))) => table.name == its.name && own == name,
+            (None, _) | (_, None) => one == other,
+        }
     }
 
     /// The columns that may stand in such a position: known from the agreement, so they tell nothing new.
-    fn others(&self, verb: &str, position: Use) -> String {
-        let others: Vec<_> = self
-            .table
-            .columns
-            .iter()
-            .filter(|(_, c)| c.uses.contains(&position))
-            .map(|(name, _)| name)
-            .collect();
+    fn others(&self, column: &ColumnName, verb: &str, position: Use) -> String {
+        let columns = self.of(column).into_iter().flat_map(|(table, _)| &table.columns);
+        let others: Vec<_> =
+            columns.filter(|(_, c)| c.uses.contains(&position)).map(|(name, _)| name).collect();
         if others.is_empty() {
             return format!(
                 "leave it out; the agreement gives no column of this table the use `{}`",
@@ -275,26 +350,34 @@ impl Judge<'_> {
     }
 
     fn distinct(&self) -> Refusal {
-        let entity = &self.table.entity;
-        Refusal::new(
-            Code::Function,
-            format!("table.{}.entity", key(self.table.name.as_str())),
-            "`count(DISTINCT …)` may only count the protected entities",
-            format!("write `count(DISTINCT {entity})`"),
-        )
+        let mut protected = self.tables.iter().filter_map(|t| Some((&t.name, t.entity.as_ref()?)));
+        let (clause, fix) = match protected.next() {
+            Some((table, entity)) => {
+                let fix = format!("write `count(DISTINCT {entity})`");
+                (format!("table.{}.entity", key(table.as_str())), fix)
+            }
+            None => ("table".to_owned(), "write `count(*)`".to_owned()),
+        };
+        Refusal::new(Code::Function, clause, "`count(DISTINCT …)` may only count the protected entities", fix)
     }
 
     fn shape(&self) -> Refusal {
+        let table = self.tables.first().map(|table| format!("table.{}.columns", key(table.name.as_str())));
         Refusal::new(
             Code::Expression,
-            format!("table.{}.columns", key(self.table.name.as_str())),
-            "an aggregate may stand over one column, a product of two, or CASE over these",
+            table.unwrap_or_else(|| "table".to_owned()),
+            "an aggregate may stand over one column, a product of two (times `1 + column` or `1 - column`), or CASE over these",
             "write it as `sum(column)`, `avg(column)`, `count(*)` or `sum(CASE WHEN … THEN column END)`",
         )
     }
 
     fn clause(&self, column: &ColumnName, part: &str) -> String {
-        format!("table.{}.columns.{}.{part}", key(self.table.name.as_str()), key(column.as_str()))
+        match self.of(column) {
+            Some((table, own)) => {
+                format!("table.{}.columns.{}.{part}", key(table.name.as_str()), key(own.as_str()))
+            }
+            None => "table".to_owned(),
+        }
     }
 }
 

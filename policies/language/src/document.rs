@@ -8,7 +8,7 @@ use chrono::{Days, NaiveDate};
 use crate::file::File;
 pub use crate::file::{Entities, PartyRole};
 use crate::id::{AgreementHash, AgreementId, ColumnName, OrganisationName, Purpose, RoleName, TableName};
-use crate::table::{ColumnRule, Obligations};
+use crate::table::{ColumnRule, Obligations, TableRules};
 
 /// One version of one agreement: what the node enforces, and the whole file for readers.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,7 @@ impl Agreement {
         &self.recipients
     }
 
-    /// The protected tables.
+    /// The tables.
     pub fn tables(&self) -> &BTreeMap<TableName, Table> {
         &self.tables
     }
@@ -84,14 +84,14 @@ impl Agreement {
         self.rows_out_max
     }
 
-    /// What the engine must know and compute for a cut over one of the tables.
+    /// What the engine must know and check of one of the tables; what a cut obliges it to is for the decision to say.
     pub fn obligations(&self, table: &Table) -> Obligations {
-        Obligations {
-            table: table.name.clone(),
-            entity: table.entity.clone(),
-            minimum: (self.minimum_contributors > 1).then_some(self.minimum_contributors),
-            columns: table.columns.iter().map(|(name, column)| (name.clone(), column.rule.clone())).collect(),
-        }
+        Obligations::of_table(table.rules(), self.minimum())
+    }
+
+    /// The minimum, unless it is switched off.
+    pub fn minimum(&self) -> Option<u32> {
+        (self.minimum_contributors > 1).then_some(self.minimum_contributors)
     }
 
     /// The whole file as it was written, keys for the record and promises included.
@@ -137,12 +137,16 @@ pub struct Recipient {
     pub purposes: BTreeSet<Purpose>,
 }
 
-/// What the agreement says of one protected table.
+/// What the agreement says of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     pub(crate) name: TableName,
-    pub(crate) entity: ColumnName,
+    pub(crate) entity: Option<ColumnName>,
     pub(crate) entities: Entities,
+    pub(crate) keys_within: BTreeSet<ColumnName>,
+    pub(crate) rows_per_entity_max: Option<u32>,
+    pub(crate) join_keys: BTreeSet<ColumnName>,
+    pub(crate) references: BTreeMap<ColumnName, (TableName, ColumnName)>,
     pub(crate) columns: BTreeMap<ColumnName, Column>,
 }
 
@@ -152,9 +156,37 @@ impl Table {
         &self.name
     }
 
-    /// The column whose distinct values are the protected entities; always one of [`Self::columns`].
-    pub fn entity(&self) -> &ColumnName {
-        &self.entity
+    /// The column whose distinct values are the protected entities, always one of [`Self::columns`]; none where the table
+    /// protects nobody and lies whole at every site.
+    pub fn entity(&self) -> Option<&ColumnName> {
+        self.entity.as_ref()
+    }
+
+    /// Columns of which each value belongs to one entity.
+    pub fn keys_within(&self) -> &BTreeSet<ColumnName> {
+        &self.keys_within
+    }
+
+    /// The columns on which the table may be joined.
+    pub fn join_keys(&self) -> &BTreeSet<ColumnName> {
+        &self.join_keys
+    }
+
+    /// Keys of which every value stands in a column of another table at the same site.
+    pub fn references(&self) -> &BTreeMap<ColumnName, (TableName, ColumnName)> {
+        &self.references
+    }
+
+    /// What the engine must know of the table.
+    pub fn rules(&self) -> TableRules {
+        TableRules {
+            table: self.name.clone(),
+            entity: self.entity.clone(),
+            columns: self.columns.iter().map(|(name, column)| (name.clone(), column.rule.clone())).collect(),
+            keys_within: self.keys_within.clone(),
+            rows_per_entity_max: self.rows_per_entity_max,
+            references: self.references.clone(),
+        }
     }
 
     /// Whether an entity can be at two sites.
@@ -171,7 +203,7 @@ impl Table {
     pub fn visible_columns(&self) -> impl Iterator<Item = &ColumnName> {
         self.columns
             .iter()
-            .filter(|(name, column)| !column.uses.is_empty() || **name == self.entity)
+            .filter(|(name, column)| !column.uses.is_empty() || Some(*name) == self.entity.as_ref())
             .map(|(name, _)| name)
     }
 }
@@ -196,6 +228,8 @@ pub enum Use {
     Filter,
     /// Inside an aggregate.
     Measure,
+    /// In the condition of a join.
+    Join,
 }
 
 impl Use {
@@ -205,6 +239,7 @@ impl Use {
             Self::Group => "group",
             Self::Filter => "filter",
             Self::Measure => "measure",
+            Self::Join => "join",
         }
     }
 }

@@ -16,7 +16,8 @@ pub use rules::{
     SnapshotRhythm, Template, Zeros,
 };
 pub use table::{
-    AggregateWord, Column, DomainBound, DomainText, Entities, Join, Missing, Quantiles, Table, UseWord,
+    AggregateWord, Column, DomainBound, DomainText, Entities, Join, Missing, Quantiles, Reference, Table,
+    UseWord,
 };
 
 use crate::id::{AgreementId, OrganisationName, Purpose, RoleName, TableName};

@@ -6,17 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ColumnName, TableName};
 
-/// One cut: an aggregate over one protected table, at the release boundary.
+/// One cut: an aggregate over one table or an inner join of several, at the release boundary.
+///
+/// Columns are called as [`column_in_cut`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Footprint {
-    /// The protected table under the cut.
-    pub table: TableName,
+    /// The tables under the cut, in order; one that is joined with itself stands there twice.
+    pub tables: Vec<TableName>,
+    /// The conditions on which they are joined: pairs of columns of two tables that must be equal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<(ColumnName, ColumnName)>,
     /// Columns that WHERE reads. Every one of them is compared with literals or tested.
     pub filter: Vec<ColumnName>,
     /// The group keys, in order; none means one group over everything.
     pub groups: Vec<GroupKey>,
     /// The aggregates, in order; none means that only the presence of groups is released (DISTINCT).
     pub aggregates: Vec<Aggregate>,
+}
+
+/// What a cut calls a column of one of its tables: by its own name where there is one table, `t0.name`, `t1.name` … where
+/// there are several.
+pub fn column_in_cut(tables: usize, table: usize, column: &str) -> ColumnName {
+    if tables == 1 { ColumnName::new(column) } else { ColumnName::new(format!("t{table}.{column}")) }
+}
+
+/// Which table's column that is, and its own name; the way back from [`column_in_cut`].
+pub fn place_in_cut(tables: usize, column: &ColumnName) -> Option<(usize, ColumnName)> {
+    if tables == 1 {
+        return Some((0, column.clone()));
+    }
+    let (table, name) = column.as_str().split_once('.')?;
+    let table = table.strip_prefix('t')?.parse().ok().filter(|table| *table < tables)?;
+    Some((table, ColumnName::new(name)))
 }
 
 /// One group key.
@@ -49,6 +70,10 @@ pub enum Function {
     Sum,
     /// Mean.
     Avg,
+    /// The least value.
+    Min,
+    /// The greatest value.
+    Max,
 }
 
 /// What stands inside an aggregate.
@@ -66,11 +91,19 @@ pub enum Argument {
         /// One term a branch, ELSE last; a branch that gives NULL is left out.
         branches: Vec<Term>,
     },
+    /// Any other expression.
+    Expression {
+        /// Every column that it reads.
+        columns: Vec<ColumnName>,
+    },
 }
 
-/// A product of columns, at most two.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A product of at most two columns and of at most two factors `1 + column` or `1 - column`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Term {
     /// The columns multiplied; none for the literals 0 and 1.
     pub columns: Vec<ColumnName>,
+    /// The columns of the factors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<ColumnName>,
 }

@@ -24,7 +24,8 @@
 //! // One patient, picked out by name: the agreement gives `patient` no use.
 //! let count = Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] };
 //! let touches = Footprint {
-//!     table: "cardiac".into(),
+//!     tables: vec!["cardiac".into()],
+//!     joins: vec![],
 //!     filter: vec!["patient".into()],
 //!     groups: vec![],
 //!     aggregates: vec![count],

@@ -1,6 +1,6 @@
 //! What an agreement says of one table and of its columns, as the engine and the disclosure rules need it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -83,18 +83,59 @@ pub struct ColumnRule {
     pub missing_public: bool,
 }
 
-/// What the engine must compute beside a cut's own columns, and what it must know of the table for that.
+/// What the engine must know of one table of a cut. Columns go by their own names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRules {
+    /// The table.
+    pub table: TableName,
+    /// The column whose distinct values are the protected entities; none where the table protects nobody.
+    pub entity: Option<ColumnName>,
+    /// What is public about each column that the agreement lists.
+    pub columns: BTreeMap<ColumnName, ColumnRule>,
+    /// Columns of which each value belongs to one entity.
+    pub keys_within: BTreeSet<ColumnName>,
+    /// The most rows that one entity can have.
+    pub rows_per_entity_max: Option<u32>,
+    /// Columns of which every value stands in a column of another table.
+    pub references: BTreeMap<ColumnName, (TableName, ColumnName)>,
+}
+
+/// What the engine must compute beside a cut's own columns, and what it must know of the tables for that. Columns are
+/// called as the cut calls them ([`crate::footprint::column_in_cut`]), unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obligations {
-    /// The protected table.
-    pub table: TableName,
-    /// The column whose distinct values are the protected entities.
+    /// The tables of the cut, in its order.
+    pub tables: Vec<TableRules>,
+    /// The column whose distinct values are the protected entities: in joined rows those of all tables are the same.
     pub entity: ColumnName,
     /// The least number of distinct entities behind a cell and behind what its plan leaves out;
     /// none where `minimum_contributors = 1` switches the disclosure rules off.
     pub minimum: Option<u32>,
     /// What is public about each column that the agreement lists.
     pub columns: BTreeMap<ColumnName, ColumnRule>,
+    /// Classes of columns that the join conditions make equal, directly or along one another.
+    pub equal: Vec<BTreeSet<ColumnName>>,
+    /// Keys within the entity by which tables are tied: rows that agree in them must agree in the entity.
+    pub tied: Vec<(ColumnName, ColumnName)>,
+    /// Under a minimum: parts of the join, as positions of tables, of which the whole join can leave rows out.
+    pub parts: Vec<BTreeSet<usize>>,
+}
+
+impl Obligations {
+    /// Of a cut over one table.
+    pub fn of_table(rules: TableRules, minimum: Option<u32>) -> Self {
+        let columns = rules.columns.clone();
+        let entity = rules.entity.clone().unwrap_or_else(|| ColumnName::new(""));
+        Self {
+            tables: vec![rules],
+            entity,
+            minimum,
+            columns,
+            equal: Vec::new(),
+            tied: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

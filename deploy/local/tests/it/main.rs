@@ -9,6 +9,7 @@
 mod federated_equals_pooled;
 mod generate;
 mod heart;
+mod joins;
 mod nothing_small_leaves;
 mod pooled;
 mod question;

@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod joins;
 mod opening;
 mod oracle;
 mod site;

@@ -1,6 +1,6 @@
 //! A small site in a temporary folder, and a front's side of the conversation with its engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
 use liquid_policy::footprint::Footprint;
 use liquid_policy::id::{ColumnName, TableName};
-use liquid_policy::table::{ColumnRule, Obligations};
+use liquid_policy::table::{ColumnRule, Obligations, TableRules};
 use tempfile::TempDir;
 
 /// Files, and the configuration that names them.
@@ -119,8 +119,10 @@ impl Front {
 
     /// Plans a query of one cut and runs that.
     pub(crate) async fn cells(&mut self, sql: &str, obligations: &Obligations) -> (Layout, RecordBatch) {
-        let planned = self.plan(sql, obligations.table.as_str()).await;
-        self.run(planned.plan, 0, obligations).await
+        let tables: Vec<_> = obligations.tables.iter().map(|rules| rules.table.as_str()).collect();
+        let told = self.try_plan(sql, &[], &tables).await;
+        let Told::Planned { plan, .. } = told else { panic!("{sql}: {told:?}") };
+        self.run(plan, 0, obligations).await
     }
 }
 
@@ -142,10 +144,19 @@ pub(crate) fn encode(batch: &RecordBatch) -> Bytes {
 
 /// Obligations for a table, without any declared column.
 pub(crate) fn obligations(table: &str, entity: &str, minimum: Option<u32>) -> Obligations {
-    Obligations { table: table.into(), entity: entity.into(), minimum, columns: BTreeMap::new() }
+    let rules = TableRules {
+        table: table.into(),
+        entity: Some(entity.into()),
+        columns: BTreeMap::new(),
+        keys_within: BTreeSet::new(),
+        rows_per_entity_max: None,
+        references: BTreeMap::new(),
+    };
+    Obligations::of_table(rules, minimum)
 }
 
 pub(crate) fn declare(obligations: &mut Obligations, column: &str, rule: ColumnRule) {
+    obligations.tables[0].columns.insert(ColumnName::new(column), rule.clone());
     obligations.columns.insert(ColumnName::new(column), rule);
 }
 

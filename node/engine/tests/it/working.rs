@@ -287,7 +287,7 @@ async fn plans_are_for_one_catalogue_one_number_and_one_table() {
     let (told, _) = front.try_run(second.plan, 1, &open, caps()).await;
     assert_eq!(failed(&told).1, "there is no such cut");
     let (told, _) = front.try_run(second.plan, 0, &obligations("other", "patient", None), caps()).await;
-    assert_eq!(failed(&told).1, "the permit is for another table than the cut");
+    assert_eq!(failed(&told).1, "the permit is for other tables than the cut");
     front.catalogue = "another".to_owned();
     let told = front.try_plan("SELECT count(*) FROM visits", &[], &["visits"]).await;
     assert!(matches!(failed(&told).0, Error::Fault { retry: true, .. }), "{told:?}");

@@ -65,7 +65,7 @@ minimum_contributors = {minimum}
 
 /// Groups by `keys`, and one aggregate for each number: so many branches.
 pub(crate) fn footprint(keys: &[&str], branches: &[usize]) -> Footprint {
-    let term = Term { columns: vec!["x".into()] };
+    let term = Term { columns: vec!["x".into()], factors: vec![] };
     let aggregate = |branches: &usize| Aggregate {
         function: Function::Sum,
         argument: match branches {
@@ -75,7 +75,8 @@ pub(crate) fn footprint(keys: &[&str], branches: &[usize]) -> Footprint {
         filter: vec![],
     };
     Footprint {
-        table: "t".into(),
+        tables: vec!["t".into()],
+        joins: vec![],
         filter: vec![],
         groups: keys.iter().map(|key| GroupKey { columns: vec![(*key).into()] }).collect(),
         aggregates: branches.iter().map(aggregate).collect(),

@@ -1,15 +1,18 @@
 //! What will be tried, as far as planning stops it or must show it to the decision: each line in many spellings.
 
+mod joined;
+
 use datafusion_common::ScalarValue;
 use liquid_footprint::{PlanError, footprint};
+use liquid_policy::decide::judge;
 use liquid_policy::footprint::{Argument, Footprint};
 use liquid_policy::{Code, Refusal};
 
-use crate::fixture::{request, request_with};
+use crate::fixture::{AGREEMENT, request, request_with};
 
 /// What must come of a question.
 enum Expect {
-    /// Refused by the platform, with one of these codes.
+    /// Refused by the platform or the agreement, with one of these codes.
     Refused(&'static [Code]),
     /// Planned, and the decision sees these columns compared with literals (WHERE, FILTER, CASE).
     Compared(&'static [&'static str]),
@@ -17,10 +20,12 @@ enum Expect {
     Grouped(&'static [&'static str]),
     /// Planned, and the decision sees these columns inside aggregates.
     Measured(&'static [&'static str]),
+    /// Planned and permitted.
+    Permitted,
     /// Not a question of this language at all.
     Invalid,
 }
-use Expect::{Compared, Grouped, Invalid, Measured, Refused};
+use Expect::{Compared, Grouped, Invalid, Measured, Permitted, Refused};
 
 const FUNCTION: Expect = Refused(&[Code::Function]);
 const EXPRESSION: Expect = Refused(&[Code::Expression]);
@@ -153,27 +158,6 @@ const ATTACKS: &[(u32, &str, Expect)] = &[
     (23, "SELECT avg(-benefit_amt) FROM person", EXPRESSION),
     (23, "SELECT sum(character_length(name)) FROM person", EXPRESSION),
     (23, "SELECT sum(benefit_amt * benefit_amt) FROM person", Measured(&["benefit_amt"])),
-    (25, "SELECT sum(benefit_amt) FROM person JOIN (VALUES (1),(2),(3)) v(x) ON true", JOIN),
-    (26, "SELECT offence, count(*) FROM person JOIN crime USING(upi) GROUP BY offence", JOIN),
-    (27, "SELECT count(*) FROM person CROSS JOIN generate_series(1,100)", FUNCTION),
-    (27, "SELECT count(*) FROM person, person p2", JOIN),
-    (27, "SELECT count(*) FROM person, UNNEST([1,2,3])", PLAN_NODE),
-    (28, "SELECT count(*) FROM person JOIN crime ON person.postcode = crime.offence", JOIN),
-    (
-        29,
-        "SELECT count(*) FROM person LEFT JOIN crime ON person.upi = crime.upi WHERE crime.upi IS NULL",
-        JOIN,
-    ),
-    (30, "SELECT count(*) FROM person p JOIN (VALUES ('U1'),('U2')) v(upi) USING(upi)", JOIN),
-    (30, "SELECT count(*) FROM person p JOIN (SELECT 'U1' AS upi) v USING(upi)", JOIN),
-    (30, "SELECT count(*) FROM person p NATURAL JOIN system.queries", JOIN),
-    (30, "SELECT count(*) FROM person WHERE upi IN (SELECT id FROM system.queries)", EXPRESSION),
-    (
-        30,
-        "SELECT count(*) FROM person WHERE upi = ANY(SELECT id FROM system.queries)",
-        Refused(&[Code::Expression, Code::PlanNode]),
-    ),
-    (30, "SELECT count(*) FROM person p JOIN (SELECT count(*) n FROM person) c ON p.benefit_amt > c.n", JOIN),
     (
         33,
         "SELECT count(*) FROM (SELECT upi FROM person WHERE sex='F' EXCEPT SELECT upi FROM person WHERE band='Z') x",
@@ -415,7 +399,7 @@ fn columns<'a>(names: impl IntoIterator<Item = &'a liquid_policy::id::ColumnName
 fn compared(f: &Footprint) -> Vec<String> {
     let conditions = f.aggregates.iter().flat_map(|a| match &a.argument {
         Argument::Case { conditions, .. } => conditions.as_slice(),
-        Argument::Rows | Argument::Term(_) => &[],
+        Argument::Rows | Argument::Term(_) | Argument::Expression { .. } => &[],
     });
     columns(f.filter.iter().chain(f.aggregates.iter().flat_map(|a| &a.filter)).chain(conditions))
 }
@@ -425,12 +409,18 @@ fn measured(f: &Footprint) -> Vec<String> {
         Argument::Rows => Vec::new(),
         Argument::Term(term) => term.columns.iter().collect(),
         Argument::Case { branches, .. } => branches.iter().flat_map(|t| &t.columns).collect(),
+        Argument::Expression { columns } => columns.iter().collect(),
     }))
 }
 
 fn footprints(sql: &str, parameters: &[ScalarValue]) -> Result<Vec<Footprint>, PlanError> {
     let request = if parameters.is_empty() { request(sql)? } else { request_with(sql, parameters)? };
-    request.cuts.iter().map(|cut| footprint(&cut.query)).collect()
+    Ok(request.cuts.iter().map(|cut| footprint(&cut.query)).collect())
+}
+
+/// What the agreement of the list decides: entity `upi`, at least 10 behind every cell.
+fn decided(all: &[Footprint]) -> Result<(), Refusal> {
+    all.iter().try_for_each(|footprint| judge(&AGREEMENT, footprint).map(|_| ()))
 }
 
 fn check(sql: &str, parameters: &[ScalarValue], expect: &Expect) {
@@ -440,9 +430,19 @@ fn check(sql: &str, parameters: &[ScalarValue], expect: &Expect) {
         other => panic!("{sql}: {other:?}"),
     };
     match expect {
-        Refused(codes) => match &found {
-            Err(PlanError::Refused(Refusal { code, .. })) if codes.contains(code) => {}
-            other => panic!("{sql}: {other:?}"),
+        Refused(codes) => {
+            let refused = match &found {
+                Ok(all) => decided(all).err(),
+                Err(PlanError::Refused(refusal)) => Some(refusal.clone()),
+                Err(_) => None,
+            };
+            let refusal = refused.unwrap_or_else(|| panic!("{sql}: {found:?}"));
+            assert!(codes.contains(&refusal.code), "{sql}: {refusal}");
+            assert!(!refusal.fix.is_empty(), "{sql}: {refusal}");
+        }
+        Permitted => match &found {
+            Ok(all) => assert_eq!(decided(all), Ok(()), "{sql}"),
+            Err(error) => panic!("{sql}: {error}"),
         },
         Invalid => assert!(matches!(found, Err(PlanError::Invalid { .. })), "{sql}: {found:?}"),
         Compared(wanted) => assert_eq!(seen(compared), *wanted, "{sql}"),
@@ -455,7 +455,7 @@ fn check(sql: &str, parameters: &[ScalarValue], expect: &Expect) {
 
 #[test]
 fn attacks_are_refused_or_shown_to_the_decision_in_every_spelling() {
-    for (number, sql, expect) in ATTACKS {
+    for (number, sql, expect) in ATTACKS.iter().chain(joined::ATTACKS) {
         assert!((1..=70).contains(number));
         for spelling in spellings(sql) {
             check(&spelling, &[], expect);
@@ -465,7 +465,7 @@ fn attacks_are_refused_or_shown_to_the_decision_in_every_spelling() {
 
 #[test]
 fn bound_values_are_literals() {
-    for (_, sql, expect) in ATTACKS {
+    for (_, sql, expect) in ATTACKS.iter().chain(joined::ATTACKS) {
         for literal in ["'Ann Lee'", "'U7'", "'943%'", "'943'", "'a3'"] {
             if sql.contains(literal) && !sql.contains("EXISTS") && !matches!(expect, Refused(_)) {
                 let value = ScalarValue::from(literal.trim_matches('\''));
@@ -520,7 +520,10 @@ fn unknown_names_say_what_there_is() {
         panic!()
     };
     assert_eq!(message, "table `patients` is not known");
-    assert_eq!(fix, "the tables open to you are `cardiac`, `crime`, `hh`, `person`, `system.queries`");
+    assert_eq!(
+        fix,
+        "the tables open to you are `cardiac`, `crime`, `hh`, `person`, `system.queries`, `treatment`, `visit`, `ward`"
+    );
     let PlanError::Invalid { message, fix } = request("SELECT cholesterol FROM cardiac").unwrap_err() else {
         panic!()
     };

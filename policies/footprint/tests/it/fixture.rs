@@ -1,10 +1,11 @@
 //! The tables of the attack list and of the heart data, and helpers that plan against them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion_common::ScalarValue;
 use liquid_footprint::{Catalogue, Opaque, PlanError, Request, TableKind, cut, plan};
+use liquid_policy::{Agreement, parse};
 
 /// A protected or public table.
 pub(crate) fn table(name: &str, kind: TableKind, columns: &[(&str, DataType)]) -> Opaque {
@@ -26,6 +27,7 @@ pub(crate) fn catalogue() -> Catalogue {
         ("beat", Utf8),
         ("ethnicity", Utf8),
         ("benefit_amt", Float64),
+        ("bonus", Float64),
         ("band", Utf8),
         ("note", Utf8),
     ];
@@ -44,12 +46,17 @@ pub(crate) fn catalogue() -> Catalogue {
         ("ratio", Float64),
         ("note", Utf8),
     ];
+    let visit = [("upi", Utf8), ("visit_id", Int64), ("day", Date32)];
+    let treatment = [("upi", Utf8), ("visit_id", Int64), ("cost", Float64)];
     let queries = [("id", Utf8), ("elapsed_ms", Int64)];
     let shown = ["age", "sex", "chol"];
     Catalogue::new()
         .with(table("person", TableKind::Protected, &person))
         .with(table("crime", TableKind::Protected, &crime))
         .with(table("hh", TableKind::Protected, &[("upi", Utf8), ("hh_id", Utf8)]))
+        .with(table("visit", TableKind::Protected, &visit))
+        .with(table("treatment", TableKind::Protected, &treatment))
+        .with(table("ward", TableKind::Protected, &[("ward", Utf8), ("region", Utf8)]))
         .with(table("cardiac", TableKind::Protected, &cardiac).showing(shown))
         .with(table("system.queries", TableKind::Public, &queries))
 }
@@ -63,3 +70,71 @@ pub(crate) fn request(sql: &str) -> Result<Request, PlanError> {
 pub(crate) fn request_with(sql: &str, parameters: &[ScalarValue]) -> Result<Request, PlanError> {
     cut(plan(sql, parameters, &catalogue())?)
 }
+
+/// The agreement of the list of attacks, and some tables more.
+pub(crate) static AGREEMENT: LazyLock<Agreement> = LazyLock::new(|| {
+    parse(
+        r#"schema = "liquid/agreement/1"
+[agreement]
+id = "A-1"
+version = "1"
+purposes = ["p"]
+in_force = 2026-01-01
+expires = 2026-12-31
+[[party]]
+organisation = "north"
+role = "controller"
+[table.person]
+entity = "upi"
+entities = "disjoint"
+join = { keys = ["upi", "ward"], references = { ward = "ward.ward" } }
+[table.person.columns]
+upi = { use = ["join"] }
+ward = { use = ["group", "filter", "join"] }
+sex = { use = ["group", "filter"] }
+beat = { use = ["group", "filter"] }
+band = { use = ["group", "filter"] }
+benefit_amt = { use = ["measure"] }
+bonus = { use = ["measure", "filter"] }
+[table.crime]
+entity = "upi"
+entities = "disjoint"
+join = { keys = ["upi"], references = { upi = "person.upi" } }
+[table.crime.columns]
+upi = { use = ["join"] }
+offence = { use = ["group", "filter"] }
+ts = { use = ["group", "filter"] }
+fine = { use = ["measure"] }
+[table.hh]
+entity = "upi"
+join.keys = ["upi"]
+[table.hh.columns]
+upi = { use = ["join"] }
+hh_id = { use = [] }
+[table.visit]
+entity = "upi"
+keys_within = ["visit_id"]
+join.keys = ["visit_id", "upi"]
+[table.visit.columns]
+upi = { use = ["join"] }
+visit_id = { use = ["join"] }
+[table.treatment]
+entity = "upi"
+keys_within = ["visit_id"]
+join.keys = ["visit_id", "upi"]
+[table.treatment.columns]
+upi = { use = ["join"] }
+visit_id = { use = ["join"] }
+[table.ward]
+replicated = true
+join.keys = ["ward"]
+[table.ward.columns]
+ward = { use = ["join", "filter"] }
+region = { use = ["group", "filter"] }
+[disclosure]
+minimum_contributors = 10
+"#,
+        "attacks.toml",
+    )
+    .unwrap()
+});

@@ -11,7 +11,7 @@ fn on_small_stack(sql: String) -> Result<Request, PlanError> {
         let request = request(&sql)?;
         carry_marks(&request.upper)?;
         for cut in &request.cuts {
-            footprint(&cut.query)?;
+            footprint(&cut.query);
             match roundtrip(&cut.query, &catalogue()) {
                 // Printing adds parentheses, so a question at the very edge may not fit through the gate again.
                 Ok(_) | Err(PlanError::Refused(_)) => {}

@@ -9,6 +9,7 @@
 mod analysis;
 mod attacks;
 mod engine;
+mod examples;
 mod fixture;
 mod generate;
 mod limits;

@@ -8,16 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ColumnName, OrganisationName, TableName};
 use crate::table::DomainValue;
 
-/// A protected table.
+/// A table: one that protects entities, or one that lies whole at every site and protects nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of keys")]
 pub struct Table {
-    /// The column whose distinct values are the protected entities; every count of contributors is of these.
-    pub entity: ColumnName,
-    /// The most rows that one entity can have. Omitted: no bound.
+    /// The column whose distinct values are the protected entities; every count of contributors is of these. Each table
+    /// has one, unless it is `replicated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<ColumnName>,
+    /// The table protects nobody and lies whole at every site, as lists of codes and products do.
+    #[serde(default)]
+    pub replicated: bool,
+    /// The most rows that one entity can have: a fact that the node checks. Omitted: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_per_entity_max: Option<u32>,
-    /// Columns of which each value belongs to one entity.
+    /// Columns of which each value belongs to one entity: a fact that the node checks.
     #[serde(default)]
     pub keys_within: Vec<ColumnName>,
     /// Bins over which a count for each entity may be grouped or filtered.
@@ -38,7 +43,7 @@ pub struct Table {
     /// The columns; one that is not here has no use.
     #[serde(default)]
     pub columns: BTreeMap<ColumnName, Column>,
-    /// Joins with tables of other organisations. Omitted: none.
+    /// Joins with other tables. Omitted: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
 }
@@ -110,7 +115,7 @@ pub enum UseWord {
     Filter,
     /// Inside an aggregate.
     Measure,
-    /// As the key of a join between organisations.
+    /// In the condition of a join.
     Join,
     /// In rows that leave.
     Output,
@@ -183,12 +188,16 @@ pub struct Quantiles {
     pub min_each_side: u32,
 }
 
-/// Joins with tables of other organisations.
+/// Joins with other tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of keys")]
 pub struct Join {
-    /// The columns on which the table may be joined.
+    /// The columns on which the table may be joined, each of them with the use `join`.
     pub keys: Vec<ColumnName>,
+    /// Keys of which every value stands in a column of another table at the same site, written `table.column`: a fact that
+    /// the node checks. Such a join leaves out nothing of this table.
+    #[serde(default)]
+    pub references: BTreeMap<ColumnName, Reference>,
     /// Whether absence from a table may be asked for.
     #[serde(default)]
     pub anti_join: bool,
@@ -198,4 +207,23 @@ pub struct Join {
     /// The columns that it may receive.
     #[serde(default)]
     pub send: Vec<ColumnName>,
+}
+
+/// A column of another table, written `table.column`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Reference(String);
+
+impl Reference {
+    /// The table and the column; none where it is not written so.
+    pub fn parts(&self) -> Option<(TableName, ColumnName)> {
+        let (table, column) = self.0.rsplit_once('.')?;
+        Some((TableName::new(table), ColumnName::new(column)))
+    }
+}
+
+impl std::fmt::Display for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }

@@ -1,5 +1,7 @@
 //! What the keys say together: keys that no node enforces yet, contradictions, and then the [`Agreement`].
 
+mod relations;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
@@ -168,22 +170,15 @@ impl Check<'_> {
     }
 
     fn table(&mut self, file: &File, name: &crate::id::TableName, table: &file::Table) -> document::Table {
-        let at = ["table", name.as_str()];
-        self.name(&at, name.as_str());
-        if !table.columns.contains_key(&table.entity) {
-            self.problem(
-                &["table", name.as_str(), "entity"],
-                format!("the entity `{}` is not among the table's columns", table.entity),
-                format!("add `{} = {{ use = [] }}` to its columns, or name another column", table.entity),
-            );
-        }
+        self.name(&["table", name.as_str()], name.as_str());
+        self.protects(name, table);
         let columns = table
             .columns
             .iter()
             .map(|(column, written)| {
                 let path = ["table", name.as_str(), "columns", column.as_str()];
                 self.name(&path, column.as_str());
-                if *column == table.entity && file.disclosure.minimum_contributors > 1 {
+                if Some(column) == table.entity.as_ref() && file.disclosure.minimum_contributors > 1 {
                     self.entity(&path, written);
                 }
                 (column.clone(), self.column(&path, written))
@@ -193,6 +188,10 @@ impl Check<'_> {
             name: name.clone(),
             entity: table.entity.clone(),
             entities: table.entities,
+            keys_within: table.keys_within.iter().cloned().collect(),
+            rows_per_entity_max: table.rows_per_entity_max,
+            join_keys: self.join_keys(name, table),
+            references: self.references(file, name, table),
             columns,
         }
     }
@@ -205,7 +204,7 @@ impl Check<'_> {
             self.problem(
                 &[path.as_slice(), &["use"]].concat(),
                 format!("`{name}` is the protected entity, so it cannot be grouped, filtered or measured by"),
-                "write `use = []`; `count(DISTINCT …)` over it is always allowed",
+                "write `use = []`, or `use = [\"join\"]`; `count(DISTINCT …)` over it is always allowed",
             );
         }
     }
@@ -220,11 +219,12 @@ impl Check<'_> {
                 UseWord::Group => uses.insert(Use::Group),
                 UseWord::Filter => uses.insert(Use::Filter),
                 UseWord::Measure => uses.insert(Use::Measure),
-                UseWord::Join | UseWord::Output => {
+                UseWord::Join => uses.insert(Use::Join),
+                UseWord::Output => {
                     self.problem(
                         &place,
                         "this use is not enforced by this version, so the agreement cannot be used with it",
-                        "write `group`, `filter` or `measure`, or leave the use out",
+                        "write `group`, `filter`, `measure` or `join`, or leave the use out",
                     );
                     continue;
                 }

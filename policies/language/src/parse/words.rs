@@ -109,7 +109,6 @@ fn example(key: &str) -> String {
         "organisation" => "organisation = \"north-hospital\"",
         "role" => "role = \"controller\"",
         "roles" => "roles = [\"analyst\"]",
-        "entity" => "entity = \"patient\"",
         "minimum_contributors" => "minimum_contributors = 10",
         _ => return format!("add `{key} = …`"),
     };

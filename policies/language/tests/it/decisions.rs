@@ -71,11 +71,11 @@ fn columns(names: &[&str]) -> Vec<ColumnName> {
 }
 
 fn term(names: &[&str]) -> Argument {
-    Argument::Term(Term { columns: columns(names) })
+    Argument::Term(Term { columns: columns(names), factors: vec![] })
 }
 
 fn empty() -> Footprint {
-    Footprint { table: "t".into(), filter: vec![], groups: vec![], aggregates: vec![] }
+    Footprint { tables: vec!["t".into()], joins: vec![], filter: vec![], groups: vec![], aggregates: vec![] }
 }
 
 fn computes(function: Function, argument: Argument, filter: &[&str]) -> Footprint {
@@ -83,7 +83,7 @@ fn computes(function: Function, argument: Argument, filter: &[&str]) -> Footprin
 }
 
 fn case(conditions: &[&str], branches: &[&[&str]]) -> Argument {
-    let branches = branches.iter().map(|names| Term { columns: columns(names) }).collect();
+    let branches = branches.iter().map(|names| Term { columns: columns(names), factors: vec![] }).collect();
     Argument::Case { conditions: columns(conditions), branches }
 }
 
@@ -204,7 +204,7 @@ fn shapes_that_no_agreement_permits() {
         ),
         (computes(Function::Count, term(&["person"]), &[]), Code::ColumnUse, "table.t.columns.person.use"),
         (computes(Function::Sum, term(&["person"]), &[]), Code::ColumnUse, "table.t.columns.person.use"),
-        (Footprint { table: "raw".into(), ..empty() }, Code::ColumnUse, "table"),
+        (Footprint { tables: vec!["raw".into()], ..empty() }, Code::ColumnUse, "table"),
     ] {
         let refusal = judge(&agreement, &footprint).expect_err("refused");
         assert_eq!((refusal.code, refusal.clause.as_str()), (code, clause), "{footprint:?}");
@@ -240,10 +240,7 @@ fn a_permit_says_what_it_is_for() {
     let footprint = computes(Function::Count, Argument::Rows, &["sex"]);
     let permit = decide(&admitted, &footprint).expect("permitted");
     assert_eq!((permit.agreement(), permit.hash(), permit.caller()), (small.id(), small.hash(), &who));
-    assert_eq!(
-        (permit.footprint(), permit.table().as_str(), permit.purpose().as_str()),
-        (&footprint, "t", "care")
-    );
+    assert_eq!((permit.footprint(), permit.purpose().as_str()), (&footprint, "care"));
     assert_eq!(permit.obligations().minimum, Some(10));
     assert_eq!(permit.obligations().entity.as_str(), "person");
     assert_eq!(permit.rows_out_max(), 10_000);
@@ -267,7 +264,7 @@ fn some(most: usize) -> impl Strategy<Value = Vec<ColumnName>> {
 }
 
 fn argument() -> impl Strategy<Value = Argument> {
-    let term = || some(2).prop_map(|columns| Term { columns });
+    let term = || some(2).prop_map(|columns| Term { columns, factors: vec![] });
     prop_oneof![
         Just(Argument::Rows),
         term().prop_map(Argument::Term),
@@ -281,7 +278,7 @@ fn footprints() -> impl Strategy<Value = Footprint> {
         .prop_map(|(function, argument, filter)| Aggregate { function, argument, filter });
     let key = some(2).prop_map(|columns| GroupKey { columns });
     (some(2), prop::collection::vec(key, 0..2), prop::collection::vec(aggregate, 0..3))
-        .prop_map(|(filter, groups, aggregates)| Footprint { table: "t".into(), filter, groups, aggregates })
+        .prop_map(|(filter, groups, aggregates)| Footprint { filter, groups, aggregates, ..empty() })
 }
 
 proptest! {

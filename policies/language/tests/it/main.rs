@@ -4,6 +4,7 @@
 mod admission;
 mod decisions;
 mod examples;
+mod joins;
 mod schema;
 mod signatures;
 mod support;
