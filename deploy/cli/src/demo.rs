@@ -76,7 +76,7 @@ async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
                 Failure::here(format!("the data cannot be generated: {error}"), "try again")
             })??;
             progress.end();
-            let blueprint = tpch::blueprint(data.path(), demo.sites, &[]);
+            let blueprint = tpch::blueprint(data.path(), demo.sites);
             Ok(Prepared { blueprint, tale: Tale::Tour, _data: Some(data) })
         }
     }

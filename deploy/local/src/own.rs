@@ -95,12 +95,8 @@ async fn hold_against(draft: &Draft, plan: &SitePlan) -> Result<Vec<String>, Err
             Ok(engine) => engine,
             Err(error) => return Ok(vec![here(error.to_string())]),
         };
-    let mut problems = Vec::new();
-    for table in draft.agreement.tables().values() {
-        let checked = engine.check(draft.agreement.obligations(table)).await;
-        problems.extend(checked.err().map(here));
-    }
-    Ok(problems)
+    let problems = engine.check(&draft.agreement).await.err().unwrap_or_default();
+    Ok(problems.into_iter().map(here).collect())
 }
 
 fn plan(draft: &Draft, shared: &model::Shared, drafts: &[Draft]) -> SitePlan {

@@ -1,4 +1,4 @@
-//! The TPC-H federation: generated trade data, split over sites by customer, under example agreements.
+//! The TPC-H federation: generated trade data, split over sites by customer, under two example agreements.
 //!
 //! A customer lies at one site, with all orders and all their lines; the tables that belong to nobody lie whole at every
 //! site. `data/tpch/README.md` says what differs from TPC-H itself.
@@ -30,6 +30,11 @@ use crate::blueprint::{Blueprint, Content, SitePlan, Source};
 
 /// The shared schema.
 pub const MODEL: &str = include_str!("../data/tpch/model.toml");
+/// *open*: everything is allowed, for correctness and speed.
+pub const OPEN: &str = include_str!("../../../policies/examples/open/agreement.toml");
+/// *customers*: nothing about fewer than ten customers leaves a site.
+pub const CUSTOMERS: &str = include_str!("../../../policies/examples/customers/agreement.toml");
+
 /// Most sites that a federation on one machine is given.
 pub const SITES_MAX: usize = 40;
 
@@ -39,7 +44,7 @@ const SPLIT: [&str; 3] = ["customer", "orders", "lineitem"];
 const WHOLE: [&str; 5] = ["part", "supplier", "partsupp", "nation", "region"];
 
 /// The federation over data that [`generate`] has written into `folder`.
-pub fn blueprint(folder: &Path, sites: usize, agreements: &[&str]) -> Blueprint {
+pub fn blueprint(folder: &Path, sites: usize) -> Blueprint {
     let source = |site: usize, table: &str| Source {
         name: format!("raw_{table}"),
         file: format!("{table}.parquet"),
@@ -53,7 +58,7 @@ pub fn blueprint(folder: &Path, sites: usize, agreements: &[&str]) -> Blueprint 
             ORGANISATIONS.get(at % ORGANISATIONS.len()).copied().unwrap_or("north"),
         ),
         model: MODEL.to_owned(),
-        agreements: agreements.iter().map(|text| (*text).to_owned()).collect(),
+        agreements: vec![OPEN.to_owned(), CUSTOMERS.to_owned()],
         sources: SPLIT.into_iter().chain(WHOLE).map(|table| source(at, table)).collect(),
         views: SPLIT
             .into_iter()

@@ -11,9 +11,11 @@ use liquid_node_api::Error;
 use liquid_node_api::engine::{Ask, Caps, Told};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
+use liquid_policy::document::{Agreement, Table};
 use liquid_policy::id::TableName;
 use liquid_policy::table::Obligations;
 
+use crate::base::Base;
 use crate::config::EngineConfig;
 use crate::error::{Failure, OpenError};
 use crate::finish::finish_here;
@@ -47,16 +49,30 @@ impl LocalEngine {
         Ok(Self { config, threads, opened: Arc::new(opened), plan: None, plans: 0 })
     }
 
-    /// Holds a table against what an agreement says of it, before anybody asks.
+    /// Holds the tables against what an agreement says of each of them, before anybody asks. Tables that the site does not
+    /// have are passed over.
     ///
     /// # Errors
-    /// What is not so, for the operator, with the cure.
-    pub async fn check(&self, obligations: Obligations) -> Result<(), String> {
+    /// What is not so, for the operator, with the cure: what is wrong with each table by itself, else with one of several.
+    pub async fn check(&self, agreement: &Agreement) -> Result<(), Vec<String>> {
+        let here = |table: &&Table| self.opened.tables.contains_key(table.name());
+        let rules: Vec<_> = agreement.tables().values().filter(here).map(Table::rules).collect();
+        let mut problems = Vec::new();
+        for one in &rules {
+            problems.extend(self.hold(Obligations::of_tables(vec![one.clone()])).await.err());
+        }
+        if problems.is_empty() {
+            problems.extend(self.hold(Obligations::of_tables(rules)).await.err());
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    async fn hold(&self, obligations: Obligations) -> Result<(), String> {
         let (opened, threads) = (Arc::clone(&self.opened), self.config.threads);
         let work = async move {
-            let Some(table) = opened.tables.get(&obligations.table) else { return Ok(()) };
             let session = session(threads, &OPENING)?;
-            checks::check(&session, table, &obligations, &opened.checked, &OPENING).await.map(drop)
+            let base = Base::new(&opened.tables, &obligations)?;
+            checks::check(&session, &base, &opened.checked, &OPENING).await.map(drop)
         };
         self.threads.run(work).await?.map_err(|failure| failure.detail().to_owned())
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::footprint::column_in_cut;
 use crate::id::{ColumnName, TableName};
 
 /// A value of a declared domain.
@@ -122,6 +123,24 @@ pub struct Obligations {
 }
 
 impl Obligations {
+    /// Of several tables by themselves, joined on nothing: what is to be checked of each, and nothing to count.
+    pub fn of_tables(tables: Vec<TableRules>) -> Self {
+        let count = tables.len();
+        let columns = tables.iter().enumerate().flat_map(|(at, rules)| {
+            let called = move |name: &ColumnName| column_in_cut(count, at, name.as_str());
+            rules.columns.iter().map(move |(name, rule)| (called(name), rule.clone()))
+        });
+        Self {
+            columns: columns.collect(),
+            tables,
+            entity: ColumnName::new(""),
+            minimum: None,
+            equal: Vec::new(),
+            tied: Vec::new(),
+            parts: Vec::new(),
+        }
+    }
+
     /// Of a cut over one table.
     pub fn of_table(rules: TableRules, minimum: Option<u32>) -> Self {
         let columns = rules.columns.clone();
