@@ -5,6 +5,7 @@
 //! `SET liquid.<name> = '…'`; the latter two last as long as the connection.
 
 mod catalogue;
+mod door;
 mod front;
 mod info;
 mod options;
@@ -96,8 +97,11 @@ pub trait Backend: Send + Sync + 'static {
     }
 }
 
-/// Largest message that a server or a [`crate::flight::FlightChannel`] takes.
+/// Largest message that a [`crate::flight::FlightChannel`] takes, and a server sends.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Largest message that a server takes: an envelope, or a row of values with its statement.
+const REQUEST_BYTES_MAX: usize = 2 << 20;
 
 /// How long requests may still run after a server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -115,12 +119,13 @@ pub async fn serve<B: Backend>(
 ) -> Result<(), tls::Error> {
     let failed =
         |e: &dyn std::fmt::Display| tls::Error::new(format!("the server ended: {e}"), "start it again");
+    let doors = door::Doors(Arc::clone(&backend));
     let service = service::Service::new(backend)?;
     let service = FlightServiceServer::new(front::Front(service))
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tls::http2().add_service(service).serve_with_incoming_shutdown(
+    let serving = tls::http2().layer(doors).add_service(service).serve_with_incoming_shutdown(
         tls::incoming(listener, certificates, limits)?,
         async move {
             shutdown.await;

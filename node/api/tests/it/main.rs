@@ -15,6 +15,7 @@ mod certificates;
 mod child;
 mod envelope;
 mod gate;
+mod hostile;
 mod renewal;
 mod sql;
 mod tickets;
