@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adbc;
 #[cfg(test)]
+mod byzantine;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configs;
@@ -14,6 +16,8 @@ mod fixture;
 mod from;
 #[cfg(test)]
 mod full_disk;
+#[cfg(test)]
+mod hostile_site;
 #[cfg(test)]
 mod own;
 #[cfg(test)]
