@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use liquid_local::Blueprint;
-use liquid_local::blueprint::{Content, SitePlan, Source};
+use liquid_local::blueprint::{Connect, Content, SitePlan, Source};
 use liquid_policy::id::{OrganisationName, SiteName};
 use parquet::arrow::ArrowWriter;
 
@@ -80,6 +80,7 @@ pub(crate) fn blueprint(sites: &[SiteRows]) -> Blueprint {
         }],
         views: "CREATE VIEW visits AS SELECT person, ward, sex, cost FROM rows;\n".to_owned(),
         tables: None,
+        connect: Connect::Inbound,
     };
     Blueprint { name: "bench".to_owned(), sites: sites.iter().map(plan).collect() }
 }

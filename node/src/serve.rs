@@ -1,17 +1,21 @@
 //! Flight SQL at a site: who asks is settled here, by token for the caller and by certificate for whoever carries it.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::envelope::{Verified, token_hash};
 use liquid_node_api::sql::{
     Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement, request_id,
 };
-use liquid_node_api::tls::{self, PeerCertificate};
+use liquid_node_api::tls::outbound::keep;
+use liquid_node_api::tls::{self, Certificates, PeerCertificate};
 use liquid_node_api::wire::Encoded;
 use liquid_node_api::wire::gate::decode_schema;
 use liquid_policy::admit::Caller;
@@ -19,6 +23,7 @@ use liquid_policy::id::AgreementHash;
 use tokio::net::TcpListener;
 
 use crate::check::broke_its_word;
+use crate::config::{Config, Mode};
 use crate::envelope::ask;
 use crate::node::Node;
 use crate::pipeline::{Question, answer, describe, turn_away};
@@ -36,22 +41,43 @@ pub struct Session {
     pub token_hash: String,
 }
 
+/// Where a node's connections come from: its port, coordinators that it has dialled, or both. What is asked on them, and
+/// under which limits, is the same.
+pub struct Doors(BoxStream<'static, io::Result<tls::Connection>>);
+
+impl Doors {
+    /// Opens them. Where the node dials, each coordinator has been tried once when this returns, or does not answer.
+    ///
+    /// # Errors
+    /// Where the certificates cannot be used, which [`crate::Config::check_tls`] says beforehand.
+    pub async fn open(config: &Config, listener: Option<TcpListener>) -> Result<Self, tls::Error> {
+        let limits = tls::Limits {
+            connections: config.limits.connections,
+            per_address: config.limits.connections_per_address,
+            ..tls::Limits::default()
+        };
+        let accepted = match listener {
+            Some(listener) => tls::incoming(listener, &Certificates::open(&config.tls)?, limits)?.boxed(),
+            None => stream::empty().boxed(),
+        };
+        let dialled = match config.connect.mode {
+            Mode::Inbound => stream::empty().boxed(),
+            Mode::Outbound => keep(config.outbound()?).await.boxed(),
+        };
+        Ok(Self(stream::select(accepted, dialled).boxed()))
+    }
+}
+
 /// Serves a node until `shutdown` is ready.
 ///
 /// # Errors
-/// Where the certificates cannot be used, which [`crate::Config::check_tls`] says beforehand, or the server fails.
+/// Where the server fails.
 pub async fn serve(
     node: Arc<Node>,
-    listener: TcpListener,
+    doors: Doors,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), tls::Error> {
-    let certificates = tls::Certificates::open(&node.config.tls)?;
-    let limits = tls::Limits {
-        connections: node.config.limits.connections,
-        per_address: node.config.limits.connections_per_address,
-        ..tls::Limits::default()
-    };
-    liquid_node_api::sql::serve(node, listener, &certificates, limits, shutdown).await
+    liquid_node_api::sql::serve(node, doors.0, shutdown).await
 }
 
 impl Node {

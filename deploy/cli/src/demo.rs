@@ -112,7 +112,8 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
     let (ca, tokens) = (connection.ca.display(), federation.folder().token_folder());
     let mut text = format!("\n{} {}\n", paint.good("ready"), connection.coordinator);
     for site in &connection.sites {
-        let _ = writeln!(text, "      {} {}", site.url, site.name);
+        let url = site.url.as_deref().unwrap_or("dials the coordinator");
+        let _ = writeln!(text, "      {url} {}", site.name);
     }
     let role = connection.tokens.first().map_or("", |(role, _)| role);
     let how = match is_found {

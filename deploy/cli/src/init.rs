@@ -62,8 +62,8 @@ fn write(root: &Path) -> Result<String, liquid_local::Error> {
     let mut sites = Vec::new();
     for (plan, port) in blueprint.sites.iter().zip(SITE_PORT..) {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        folder.site(plan, listen)?;
-        sites.push((plan, listen));
+        folder.site(plan, Some(listen), None)?;
+        sites.push((plan, Some(listen)));
     }
     folder.coordinator(SocketAddr::from((Ipv4Addr::LOCALHOST, COORDINATOR_PORT)), &sites)?;
     Ok(sites.first().map(|(plan, _)| plan.site.to_string()).unwrap_or_default())

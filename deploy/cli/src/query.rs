@@ -93,7 +93,7 @@ async fn client(query: &Query) -> Result<Client, Failure> {
             .and_then(first_token)
             .ok_or_else(|| missing("the token", "--token-file", "LIQUID_TOKEN_FILE"))?,
     };
-    Ok(Client::new(&url, &ca, &token)?)
+    Ok(Client::by_environment(&url, &ca, &token)?)
 }
 
 fn first_token(demo: &Connection) -> Option<String> {

@@ -39,6 +39,21 @@ pub struct SitePlan {
     pub views: String,
     /// The tables that the others expect to find here; every table where nothing is said.
     pub tables: Option<Vec<TableName>>,
+    /// Who dials.
+    pub connect: Connect,
+}
+
+/// Who dials between a site and the coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Connect {
+    /// The coordinator dials the site's port.
+    #[default]
+    Inbound,
+    /// The site dials the coordinator, and needs no port.
+    Outbound {
+        /// Whether it has one all the same, for those who ask it past the coordinator.
+        port: bool,
+    },
 }
 
 /// One of a site's own tables.

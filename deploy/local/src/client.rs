@@ -10,7 +10,7 @@ use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{FlightDescriptor, FlightInfo, Ticket};
 use futures::TryStreamExt;
 use liquid_node_api::Error;
-use liquid_node_api::tls::{self, Material, Target};
+use liquid_node_api::tls::{self, Material, Proxy, Target};
 use prost::Message;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 use tonic::transport::Channel;
@@ -36,9 +36,23 @@ impl Client {
     /// # Errors
     /// [`Error::Invalid`] where the address or the file is none.
     pub fn new(url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
+        Self::through(None, url, authority, token)
+    }
+
+    /// The same, through the proxy that HTTPS_PROXY and NO_PROXY name for this address.
+    ///
+    /// # Errors
+    /// As for [`Client::new`], and where the proxy cannot be used.
+    pub fn by_environment(url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
+        let proxy = Proxy::of_environment(url)
+            .map_err(|error| Error::invalid(error.to_string(), "then ask again"))?;
+        Self::through(proxy, url, authority, token)
+    }
+
+    fn through(proxy: Option<Proxy>, url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
         let wrong = |error: tls::Error| Error::invalid(error.to_string(), "see `liquid query --help`");
         let config = Material::anonymous(authority).map_err(wrong)?;
-        let target = Target { url: url.to_owned(), server_name: None, identity: None };
+        let target = Target { url: url.to_owned(), proxy, ..Target::default() };
         let channel = tls::connect(&target, config).map_err(wrong)?;
         let flight = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let mut client = Self { url: url.to_owned(), flight, headers: MetadataMap::new() };

@@ -26,8 +26,9 @@ pub struct Connection {
 pub struct SiteConnection {
     /// Its name.
     pub name: String,
-    /// Its Flight SQL address.
-    pub url: String,
+    /// Its Flight SQL address, if it has a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The ids of the agreements that it holds.
     pub agreements: Vec<String>,
 }
@@ -168,7 +169,11 @@ mod tests {
             coordinator: "grpc+tls://127.0.0.1:7433".into(),
             ca: "ca.pem".into(),
             tokens,
-            sites: vec![SiteConnection { name: "x".into(), url: "y".into(), agreements: vec!["z".into()] }],
+            sites: vec![SiteConnection {
+                name: "x".into(),
+                url: Some("y".into()),
+                agreements: vec!["z".into()],
+            }],
         };
         let beacon = Beacon::light(&path, &connection).unwrap();
         assert_eq!(connection.tokens.first(), Some(("z/y", "t")));

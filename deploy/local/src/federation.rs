@@ -7,7 +7,7 @@ use liquid_policy::id::SiteName;
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::blueprint::{Blueprint, SitePlan};
+use crate::blueprint::{Blueprint, Connect, SitePlan};
 use crate::client::Client;
 use crate::connection::{Connection, SiteConnection};
 use crate::folder::{Folder, SiteFolder};
@@ -38,7 +38,7 @@ pub struct Federation {
 
 struct Site {
     folder: SiteFolder,
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     part: Option<Part>,
 }
 
@@ -54,7 +54,8 @@ pub struct AuditLog {
 }
 
 impl Federation {
-    /// Writes the folder, starts every node, then the coordinator, and waits until all are ready.
+    /// Writes the folder, starts the nodes that are dialled, the coordinator, then the nodes that dial it, and waits until all
+    /// are ready.
     ///
     /// # Errors
     /// Where a part does not start; the others are ended. The folder stays if the error names a log in it.
@@ -95,9 +96,9 @@ impl Federation {
     /// A client of one site's node, past the coordinator.
     ///
     /// # Errors
-    /// Where there is no such site or role.
+    /// Where there is no such site with a port, or no such role.
     pub fn site_client(&self, site: &str, role: Option<&str>) -> Result<Client, Error> {
-        let url = self.connection.sites.iter().find(|it| it.name == site).map(|it| it.url.as_str());
+        let url = self.connection.sites.iter().find(|it| it.name == site).and_then(|it| it.url.as_deref());
         self.client_of(url.ok_or_else(|| Error::NoSuchSite(site.to_owned()))?, role)
     }
 
@@ -199,36 +200,63 @@ struct Started {
 impl Started {
     async fn start(root: &Path, blueprint: &Blueprint, run: &Run) -> Result<Self, Error> {
         let folder = Folder::begin(root, blueprint)?;
-        let written =
-            blueprint.sites.iter().map(|plan| folder.site(plan, ANY_PORT)).collect::<Result<Vec<_>, _>>()?;
-        let starts =
-            written.iter().map(|site| Part::start(run, Kind::Node, site.site.as_str(), &site.config));
-        let parts = futures::future::try_join_all(starts).await?;
-        let sites: Vec<Site> = written
-            .into_iter()
-            .zip(parts)
-            .map(|(folder, part)| Site { listen: part.listen(), folder, part: Some(part) })
-            .collect();
-        for site in &sites {
-            keep_port(&site.folder.config, site.listen)?;
-        }
-        let addresses: Vec<_> = blueprint.sites.iter().zip(sites.iter().map(|site| site.listen)).collect();
+        let mut sites = start_sites(run, &folder, blueprint, None).await?;
+        let addresses: Vec<_> = blueprint.sites.iter().map(|plan| (plan, listen(&sites, plan))).collect();
         let coordinator_config = folder.coordinator(ANY_PORT, &addresses)?;
         let coordinator = Part::start(run, Kind::Coordinator, "coordinator", &coordinator_config).await?;
-        keep_port(&coordinator_config, coordinator.listen())?;
-        let site = |(plan, address): &(&SitePlan, SocketAddr)| SiteConnection {
+        let Some(address) = coordinator.listen() else {
+            return Err(Error::Part("the coordinator has no port".to_owned()));
+        };
+        keep_port(&coordinator_config, address)?;
+        sites.extend(start_sites(run, &folder, blueprint, Some(address)).await?);
+        let site = |plan: &SitePlan| SiteConnection {
             name: plan.site.to_string(),
-            url: url(*address),
+            url: listen(&sites, plan).map(url),
             agreements: folder.held_by(plan).map(|agreement| agreement.id().to_string()).collect(),
         };
         let connection = Connection {
-            coordinator: url(coordinator.listen()),
+            coordinator: url(address),
             ca: folder.ca(),
             tokens: folder.tokens()?,
-            sites: addresses.iter().map(site).collect(),
+            sites: blueprint.sites.iter().map(site).collect(),
         };
+        let place = |site: &Site| blueprint.sites.iter().position(|plan| plan.site == site.folder.site);
+        sites.sort_by_key(place);
         Ok(Self { connection, coordinator, coordinator_config, sites, folder })
     }
+}
+
+/// Writes and starts the sites that dial this coordinator, or those that are dialled where there is none yet.
+async fn start_sites(
+    run: &Run,
+    folder: &Folder,
+    blueprint: &Blueprint,
+    coordinator: Option<SocketAddr>,
+) -> Result<Vec<Site>, Error> {
+    let mut written = Vec::new();
+    for plan in &blueprint.sites {
+        let port = match (plan.connect, coordinator) {
+            (Connect::Inbound, None) | (Connect::Outbound { port: true }, Some(_)) => Some(ANY_PORT),
+            (Connect::Outbound { port: false }, Some(_)) => None,
+            _ => continue,
+        };
+        written.push(folder.site(plan, port, coordinator)?);
+    }
+    let starts = written.iter().map(|site| Part::start(run, Kind::Node, site.site.as_str(), &site.config));
+    let parts = futures::future::try_join_all(starts).await?;
+    let mut sites = Vec::new();
+    for (folder, part) in written.into_iter().zip(parts) {
+        if let Some(listen) = part.listen() {
+            keep_port(&folder.config, listen)?;
+        }
+        sites.push(Site { listen: part.listen(), folder, part: Some(part) });
+    }
+    Ok(sites)
+}
+
+/// Where a site listens, if it does.
+fn listen(sites: &[Site], plan: &SitePlan) -> Option<SocketAddr> {
+    sites.iter().find(|site| site.folder.site == plan.site).and_then(|site| site.listen)
 }
 
 fn url(address: SocketAddr) -> String {

@@ -159,11 +159,16 @@ impl Folder {
         Ok(tokens)
     }
 
-    /// Writes a site's folder.
+    /// Writes a site's folder: a port to listen on, a coordinator to dial, or both.
     ///
     /// # Errors
     /// Where something cannot be written.
-    pub fn site(&self, plan: &SitePlan, listen: SocketAddr) -> Result<SiteFolder, Error> {
+    pub fn site(
+        &self,
+        plan: &SitePlan,
+        listen: Option<SocketAddr>,
+        coordinator: Option<SocketAddr>,
+    ) -> Result<SiteFolder, Error> {
         let folder = self.root.join(format!("sites/{}", plan.site));
         let identity = self.authority.issue(plan.site.as_str(), &format!("liquid://site/{}", plan.site))?;
         self.identity(&folder, &identity)?;
@@ -181,19 +186,19 @@ impl Folder {
             self.agreement(&folder.join("agreements"), agreement, text)?;
         }
         let config = folder.join("node.toml");
-        write(&config, self.node_toml(plan, listen).as_bytes())?;
+        write(&config, self.node_toml(plan, listen, coordinator).as_bytes())?;
         let audit_log = folder.join("audit.jsonl");
         Ok(SiteFolder { site: plan.site.clone(), folder, config, audit_log, audit_key: audit.public })
     }
 
-    /// Writes the coordinator's folder and returns its configuration.
+    /// Writes the coordinator's folder and returns its configuration. A site without an address dials.
     ///
     /// # Errors
     /// Where something cannot be written.
     pub fn coordinator(
         &self,
         listen: SocketAddr,
-        sites: &[(&SitePlan, SocketAddr)],
+        sites: &[(&SitePlan, Option<SocketAddr>)],
     ) -> Result<PathBuf, Error> {
         let folder = self.root.join("coordinator");
         let identity = self.authority.issue("coordinator", &format!("liquid://coordinator/{COORDINATOR}"))?;
@@ -230,17 +235,25 @@ impl Folder {
         write(&folder.join("ca.pem"), self.authority.certificate().as_bytes())
     }
 
-    fn node_toml(&self, plan: &SitePlan, listen: SocketAddr) -> String {
+    fn node_toml(
+        &self,
+        plan: &SitePlan,
+        listen: Option<SocketAddr>,
+        coordinator: Option<SocketAddr>,
+    ) -> String {
+        let listen = listen.map(|address| format!("listen = \"{address}\"\n")).unwrap_or_default();
         let mut text = format!(
             "# The node of {site}. Paths are relative to this file.\n\
-             [node]\nsite = \"{site}\"\norganisation = \"{organisation}\"\nlisten = \"{listen}\"\n\
+             [node]\nsite = \"{site}\"\norganisation = \"{organisation}\"\n{listen}\
              agreements = \"agreements\"\n\
              # Coordinators that may carry questions here, by the name in their certificate.\n\
              coordinators = [\"liquid://coordinator/{COORDINATOR}\"]\n\n\
              [tls]\ncert = \"certificate.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n\n\
+             {connect}\n\
              [audit]\nlog = \"audit.jsonl\"\nkey = \"audit.key\"\n\n{issuer}",
             site = plan.site,
             organisation = plan.organisation,
+            connect = connect_toml(coordinator),
             issuer = self.issuer_toml(),
         );
         text.push_str("\n# Whose signatures count on agreements.\n");
@@ -270,7 +283,7 @@ impl Folder {
         text
     }
 
-    fn coordinator_toml(&self, listen: SocketAddr, sites: &[(&SitePlan, SocketAddr)]) -> String {
+    fn coordinator_toml(&self, listen: SocketAddr, sites: &[(&SitePlan, Option<SocketAddr>)]) -> String {
         let mut text = format!(
             "# The coordinator. Paths are relative to this file.\n\
              [coordinator]\nlisten = \"{listen}\"\n\n\
@@ -279,7 +292,11 @@ impl Folder {
         );
         text.push_str("\n# The sites, in the order in which answers name them.\n");
         for (plan, address) in sites {
-            let _ = writeln!(text, "[[site]]\nname = \"{}\"\nurl = \"https://{address}\"", plan.site);
+            let way = match address {
+                Some(address) => format!("url = \"https://{address}\""),
+                None => "connect = \"outbound\"".to_owned(),
+            };
+            let _ = writeln!(text, "[[site]]\nname = \"{}\"\n{way}", plan.site);
             if let Some(tables) = &plan.tables {
                 let tables: Vec<_> = tables.iter().map(|table| format!("\"{table}\"")).collect();
                 let _ = writeln!(text, "tables = [{}]", tables.join(", "));
@@ -297,6 +314,24 @@ impl Folder {
             self.issuer.public_key()
         )
     }
+}
+
+/// Who dials.
+fn connect_toml(coordinator: Option<SocketAddr>) -> String {
+    let (what, hash, url) = match coordinator {
+        Some(address) => {
+            ("The node dials the coordinator, which asks it on that connection.", "", address.to_string())
+        }
+        None => (
+            "The coordinator dials the port above. Behind a firewall the node dials instead, and `listen` can go; the coordinator \
+             then\n# has `connect = \"outbound\"` in place of this site's `url`.",
+            "# ",
+            "localhost:7433".to_owned(),
+        ),
+    };
+    format!(
+        "# {what}\n{hash}[connect]\n{hash}mode = \"outbound\"\n{hash}[[connect.coordinator]]\n{hash}url = \"https://{url}\"\n"
+    )
 }
 
 fn key_id(organisation: &OrganisationName) -> KeyId {

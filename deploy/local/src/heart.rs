@@ -4,14 +4,14 @@
 
 use liquid_policy::id::{OrganisationName, SiteName};
 
-use crate::blueprint::{Blueprint, Content, SitePlan, Source};
+use crate::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 
 /// The shared schema.
 pub const MODEL: &str = include_str!("../data/heart/model.toml");
 /// The agreement that all four hospitals sign.
 pub const AGREEMENT: &str = include_str!("../../../policies/examples/heart/agreement.toml");
 
-/// The federation.
+/// The federation. Half of its nodes are dialled, the others dial.
 pub fn blueprint() -> Blueprint {
     Blueprint { name: "heart".to_owned(), sites: HOSPITALS.iter().map(Hospital::plan).collect() }
 }
@@ -25,7 +25,11 @@ struct Hospital {
     null: Option<&'static str>,
     data: &'static [u8],
     views: &'static str,
+    connect: Connect,
 }
+
+/// The node dials; its port on this machine is for those who ask it past the coordinator.
+const OUTBOUND: Connect = Connect::Outbound { port: true };
 
 const HOSPITALS: [Hospital; 4] = [
     Hospital {
@@ -37,6 +41,7 @@ const HOSPITALS: [Hospital; 4] = [
         null: None,
         data: include_bytes!("../data/heart/cleveland/angiography.parquet"),
         views: include_str!("../data/heart/cleveland/views.sql"),
+        connect: Connect::Inbound,
     },
     Hospital {
         site: "budapest",
@@ -47,6 +52,7 @@ const HOSPITALS: [Hospital; 4] = [
         null: Some("?"),
         data: include_bytes!("../data/heart/budapest/betegek.csv"),
         views: include_str!("../data/heart/budapest/views.sql"),
+        connect: OUTBOUND,
     },
     Hospital {
         site: "zurich-basel",
@@ -57,6 +63,7 @@ const HOSPITALS: [Hospital; 4] = [
         null: None,
         data: include_bytes!("../data/heart/zurich-basel/patienten.ndjson"),
         views: include_str!("../data/heart/zurich-basel/views.sql"),
+        connect: Connect::Inbound,
     },
     Hospital {
         site: "long-beach",
@@ -67,6 +74,7 @@ const HOSPITALS: [Hospital; 4] = [
         null: None,
         data: include_bytes!("../data/heart/long-beach/cath_lab.parquet"),
         views: include_str!("../data/heart/long-beach/views.sql"),
+        connect: OUTBOUND,
     },
 ];
 
@@ -86,6 +94,7 @@ impl Hospital {
             }],
             views: self.views.to_owned(),
             tables: None,
+            connect: self.connect,
         }
     }
 }

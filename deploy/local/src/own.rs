@@ -23,7 +23,7 @@ use liquid_engine::{EngineConfig, LocalEngine};
 use liquid_policy::id::TableName;
 
 use crate::Error;
-use crate::blueprint::{Blueprint, SitePlan};
+use crate::blueprint::{Blueprint, Connect, SitePlan};
 use crate::folder::write;
 use read::Draft;
 
@@ -110,5 +110,6 @@ fn plan(draft: &Draft, shared: &model::Shared, drafts: &[Draft]) -> SitePlan {
         sources: draft.sources(),
         views: shared.views_of(draft),
         tables: (!everywhere).then_some(here),
+        connect: Connect::Inbound,
     }
 }

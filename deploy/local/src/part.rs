@@ -37,8 +37,8 @@ impl Part {
         }
     }
 
-    /// Where it listens.
-    pub(crate) fn listen(&self) -> SocketAddr {
+    /// Where it listens, if it does.
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
         match self {
             Self::Process(process) => process.listen(),
             Self::Task(task) => task.listen(),

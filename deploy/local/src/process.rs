@@ -17,11 +17,12 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a part may take to end by itself before it is killed.
 const STOPPED_WITHIN: Duration = Duration::from_secs(7);
 
-/// The line `ready {…}` that a node or coordinator prints when it listens.
+/// The line `ready {…}` that a node or coordinator prints when it can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
-    /// Where it listens.
-    pub listen: SocketAddr,
+    /// Where it listens; nowhere, where a node dials its coordinators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
 }
 
 impl Ready {
@@ -29,7 +30,8 @@ impl Ready {
 
     /// The line.
     pub fn line(&self) -> String {
-        format!("{}{{\"listen\":\"{}\"}}", Self::WORD, self.listen)
+        // An address always becomes JSON.
+        format!("{}{}", Self::WORD, serde_json::to_string(self).unwrap_or_default())
     }
 
     fn read(line: &str) -> Option<Self> {
@@ -42,7 +44,7 @@ impl Ready {
 pub struct Process {
     name: String,
     log: PathBuf,
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     child: Child,
     stdin: Option<ChildStdin>,
 }
@@ -100,8 +102,8 @@ impl Process {
         &self.log
     }
 
-    /// Where it listens.
-    pub fn listen(&self) -> SocketAddr {
+    /// Where it listens, if it does.
+    pub fn listen(&self) -> Option<SocketAddr> {
         self.listen
     }
 
@@ -163,9 +165,12 @@ mod tests {
 
     #[test]
     fn the_ready_line_reads_back() {
-        let ready = Ready { listen: "127.0.0.1:7433".parse().unwrap() };
+        let ready = Ready { listen: Some("127.0.0.1:7433".parse().unwrap()) };
         assert_eq!(ready.line(), r#"ready {"listen":"127.0.0.1:7433"}"#);
         assert_eq!(Ready::read(&ready.line()), Some(ready));
+        let dialling = Ready { listen: None };
+        assert_eq!(dialling.line(), "ready {}");
+        assert_eq!(Ready::read(&dialling.line()), Some(dialling));
         assert_eq!(Ready::read("hello"), None);
     }
 }

@@ -12,13 +12,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use liquid_coordinator::planner::Planner;
 use liquid_coordinator::{Coordinator, Member};
 use liquid_engine::{EngineConfig, LocalEngine};
+use liquid_node::serve::Doors;
 use liquid_node::{Node, Parts};
 use liquid_node_api::child::{self, Pool, PoolSettings, Program, Start};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::envelope::{AnswerCaps, Issuer};
 use liquid_node_api::flight::FlightChannel;
 use liquid_node_api::sql;
-use liquid_node_api::tls::{self, Certificates, Identity, Limits, Target};
+use liquid_node_api::tls::outbound::Expected;
+use liquid_node_api::tls::{self, Certificates, Limits, Link};
 use liquid_node_api::worker::Worker;
 use liquid_policy::admit::{Caller, open_to};
 use liquid_policy::signature::Signed;
@@ -35,9 +37,9 @@ pub enum Workers {
     InProcess,
 }
 
-/// A part that is open and bound to its port, and serves once it is run.
+/// A part that is open, bound to its port if it has one, and serves once it is run.
 pub struct Serving {
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     run: Box<dyn FnOnce(Shutdown) -> Served + Send>,
 }
 
@@ -45,8 +47,8 @@ type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Served = Pin<Box<dyn Future<Output = Result<(), tls::Error>> + Send>>;
 
 impl Serving {
-    /// Where it listens.
-    pub fn listen(&self) -> SocketAddr {
+    /// Where it listens, if it does.
+    pub fn listen(&self) -> Option<SocketAddr> {
         self.listen
     }
 
@@ -66,7 +68,10 @@ impl Serving {
 pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     let file = config.to_owned();
     let config = liquid_node::Config::read(config).map_err(part)?;
-    let (listener, listen) = bind(config.node.listen).await?;
+    let (listener, listen) = match config.node.listen {
+        Some(address) => bind(address).await.map(|(listener, listen)| (Some(listener), Some(listen)))?,
+        None => (None, None),
+    };
     config.check_tls().map_err(part)?; // what is wrong with it is said before `ready`, not after
     let (engines, fatal): (Arc<dyn Start<Ask, Told>>, _) = match workers {
         Workers::Processes(binary) => (Arc::new(engine(binary, &file)), end_process as fn(&str)),
@@ -77,9 +82,10 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     if !node.agreements().signed.iter().any(|signed| in_force(signed, now().date_naive())) {
         tracing::warn!("no agreement is in force, so every question is refused");
     }
+    let doors = Doors::open(node.config(), listener).await.map_err(part)?;
     Ok(Serving {
         listen,
-        run: Box::new(move |shutdown| Box::pin(liquid_node::serve::serve(node, listener, shutdown))),
+        run: Box::new(move |shutdown| Box::pin(liquid_node::serve::serve(node, doors, shutdown))),
     })
 }
 
@@ -92,18 +98,24 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
     let (listener, listen) = bind(config.coordinator.listen).await?;
     config.check_tls().map_err(part)?;
     let certificates = Certificates::open(&config.tls).map_err(part)?;
-    let client = certificates.client().map_err(part)?;
     let settings = &config.coordinator;
     let caps = AnswerCaps { rows: settings.rows_max as u64, bytes: settings.answer_bytes_max as u64 };
     let issuer = Issuer::new(certificates.clone(), Arc::new(now), caps).map_err(part)?;
+    let mut expected = Expected::new();
     let mut members = Vec::new();
-    for site in config.sites {
-        let identity = Some(Identity::Site(site.name.clone()));
-        let target = Target { url: site.url, server_name: site.server_name, identity };
-        let channel = tls::connect(&target, Arc::clone(&client)).map_err(part)?;
-        let channel =
-            FlightChannel::new(site.name, channel, config.coordinator.answer_bytes_max, Arc::clone(&issuer));
-        members.push(Member { channel: Arc::new(channel), tables: site.tables });
+    for site in &config.sites {
+        let name = site.name.clone();
+        let files = config.tls.trusting(site.ca.as_deref(), site.crl.as_deref());
+        let own = site.ca.as_ref().map(|_| Certificates::open(&files)).transpose().map_err(part)?;
+        let link = match config.target(site).map_err(part)? {
+            Some(target) => {
+                let client = own.as_ref().unwrap_or(&certificates).client().map_err(part)?;
+                Link::from(tls::connect(&target, client).map_err(part)?)
+            }
+            None => expected.expect(name.clone(), own).into(),
+        };
+        let channel = FlightChannel::new(name, link, settings.answer_bytes_max, Arc::clone(&issuer));
+        members.push(Member { channel: Arc::new(channel), tables: site.tables.clone() });
     }
     let planners: Arc<dyn Start<_, _>> = match workers {
         Workers::Processes(binary) => Arc::new(planner(binary)),
@@ -118,13 +130,10 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
         Coordinator::new(config.coordinator, &config.identity, members, planners, Arc::new(now))
             .map_err(part)?;
     let coordinator = Arc::new(coordinator);
+    let clients = expected.incoming(listener, &certificates, Limits::default()).map_err(part)?;
     Ok(Serving {
-        listen,
-        run: Box::new(move |shutdown| {
-            Box::pin(async move {
-                sql::serve(coordinator, listener, &certificates, Limits::default(), shutdown).await
-            })
-        }),
+        listen: Some(listen),
+        run: Box::new(move |shutdown| Box::pin(sql::serve(coordinator, clients, shutdown))),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use liquid_policy::id::{OrganisationName, SiteName};
 
-use crate::blueprint::{Blueprint, Content, SitePlan, Source};
+use crate::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 
 /// Its name.
 pub const NAME: &str = "starter";
@@ -25,6 +25,7 @@ pub fn blueprint() -> Blueprint {
             }],
             views: include_str!("../data/starter/views.sql").to_owned(),
             tables: None,
+            connect: Connect::Inbound,
         }],
     }
 }

@@ -20,7 +20,7 @@ const CUT_OFF_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running part. Dropping it cuts it off.
 pub(crate) struct Task {
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     runtime: Option<Runtime>,
     shutdown: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<Result<(), Error>>>,
@@ -34,8 +34,7 @@ impl Task {
             .enable_all()
             .build()
             .map_err(|error| Error::machine("no threads can be started", error))?;
-        let mut task =
-            Self { listen: crate::federation::ANY_PORT, runtime: None, shutdown: None, served: None };
+        let mut task = Self { listen: None, runtime: None, shutdown: None, served: None };
         let config = config.to_owned();
         let opened = runtime.spawn(async move {
             match kind {
@@ -54,7 +53,7 @@ impl Task {
         Ok(task)
     }
 
-    pub(crate) fn listen(&self) -> SocketAddr {
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
         self.listen
     }
 

@@ -26,7 +26,7 @@ use tpchgen_arrow::{
 };
 
 use crate::Error;
-use crate::blueprint::{Blueprint, Content, SitePlan, Source};
+use crate::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 
 /// The shared schema.
 pub const MODEL: &str = include_str!("../data/tpch/model.toml");
@@ -66,6 +66,7 @@ pub fn blueprint(folder: &Path, sites: usize) -> Blueprint {
             .map(|table| format!("CREATE VIEW {table} AS SELECT * FROM raw_{table};\n"))
             .collect(),
         tables: None,
+        connect: if at.is_multiple_of(2) { Connect::Inbound } else { Connect::Outbound { port: true } },
     };
     Blueprint { name: "tpch".to_owned(), sites: (0..sites).map(plan).collect() }
 }

@@ -1,5 +1,7 @@
 //! The networked [`NodeChannel`]: a site's Flight port, its answers put together without being read.
 
+use std::error::Error as StdError;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use arrow_flight::{Action, FlightData};
 use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use liquid_policy::id::SiteName;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -17,14 +20,15 @@ use crate::envelope::Issuer;
 use crate::error::Error;
 use crate::request::SiteRequest;
 use crate::sql::{CATALOGUE_ACTION, MESSAGE_BYTES_MAX, site_ticket};
+use crate::tls::Link;
 use crate::wire::assemble;
 use crate::wire::gate::BATCHES_MAX;
 
-/// A site behind a [`Channel`], as [`crate::tls::connect`] makes it.
+/// A site behind a [`Link`]: one of us has dialled the other.
 #[derive(Clone)]
 pub struct FlightChannel {
     site: SiteName,
-    channel: Channel,
+    link: Link,
     answer_bytes_max: usize,
     issuer: Arc<Issuer>,
 }
@@ -40,24 +44,31 @@ const NETWORK_ALLOWANCE: Duration = Duration::from_secs(2);
 
 impl FlightChannel {
     /// A way to `site`; answers may have up to `answer_bytes_max` bytes, and `issuer` signs what is asked.
-    pub fn new(site: SiteName, channel: Channel, answer_bytes_max: usize, issuer: Arc<Issuer>) -> Self {
-        Self { site, channel, answer_bytes_max, issuer }
+    pub fn new(site: SiteName, link: impl Into<Link>, answer_bytes_max: usize, issuer: Arc<Issuer>) -> Self {
+        Self { site, link: link.into(), answer_bytes_max, issuer }
     }
 
-    fn client(&self) -> FlightServiceClient<Channel> {
-        FlightServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    /// Calls the site, on another of its connections where the one that was chosen has just ended.
+    async fn call<T, F>(&self, call: impl Fn(FlightServiceClient<Channel>) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        loop {
+            let channel = self.link.channel().await.ok_or_else(|| self.missing("has not connected"))?;
+            let client = FlightServiceClient::new(channel)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX);
+            match call(client).await {
+                Err(status) if self.link.is_unseen(&status) => {}
+                called => return called.map_err(|status| self.error(&status)),
+            }
+        }
     }
 
-    fn request<T>(&self, body: T, token: &Token, timeout: Duration) -> Result<Request<T>, Error> {
-        let mut request = Request::new(body);
-        let bearer = format!("Bearer {}", token.secret()).parse().map_err(|_| {
+    fn bearer(token: &Token) -> Result<MetadataValue<Ascii>, Error> {
+        format!("Bearer {}", token.secret()).parse().map_err(|_| {
             Error::unauthenticated("the token is not plain text", "log in again for a new token")
-        })?;
-        request.metadata_mut().insert("authorization", bearer);
-        request.set_timeout(timeout);
-        Ok(request)
+        })
     }
 
     /// The site's own error, typed; or that there is no answer of it.
@@ -65,7 +76,11 @@ impl FlightChannel {
         if let Some(error) = Error::from_status(status) {
             return error;
         }
-        tracing::warn!(site = %self.site, code = ?status.code(), detail = status.message(), "site gave no answer");
+        let mut cause: &dyn StdError = status;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        tracing::warn!(site = %self.site, code = ?status.code(), %cause, "site gave no answer");
         let late = matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled);
         self.missing(if late { "did not answer in time" } else { "cannot be reached" })
     }
@@ -104,6 +119,13 @@ impl FlightChannel {
     }
 }
 
+fn request<T>(body: T, bearer: &MetadataValue<Ascii>, timeout: Duration) -> Request<T> {
+    let mut request = Request::new(body);
+    request.metadata_mut().insert("authorization", bearer.clone());
+    request.set_timeout(timeout);
+    request
+}
+
 #[async_trait]
 impl NodeChannel for FlightChannel {
     fn site(&self) -> &SiteName {
@@ -112,15 +134,14 @@ impl NodeChannel for FlightChannel {
 
     async fn catalogue(&self, token: &Token) -> Result<Catalogue, Error> {
         let action = Action { r#type: CATALOGUE_ACTION.to_owned(), body: Default::default() };
-        let request = self.request(action, token, CATALOGUE_TIMEOUT)?;
-        let answer = async {
-            let mut stream = self.client().do_action(request).await?.into_inner();
-            stream.message().await
-        };
+        let bearer = Self::bearer(token)?;
+        let answer = self.call(|mut client| {
+            let request = request(action.clone(), &bearer, CATALOGUE_TIMEOUT);
+            async move { client.do_action(request).await?.into_inner().message().await }
+        });
         let answer = tokio::time::timeout(CATALOGUE_TIMEOUT, answer).await;
         let body = answer
-            .map_err(|_| self.missing("did not answer in time"))?
-            .map_err(|status| self.error(&status))?
+            .map_err(|_| self.missing("did not answer in time"))??
             .map(|result| result.body)
             .unwrap_or_default();
         serde_json::from_slice(&body).map_err(|error| {
@@ -132,11 +153,13 @@ impl NodeChannel for FlightChannel {
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error> {
         let timeout = request.deadline().min(DEADLINE_MAX) + NETWORK_ALLOWANCE;
         let envelope = self.issuer.seal(token, &self.site, request)?;
-        let request = self.request(site_ticket(&envelope), token, timeout)?;
+        let (ticket, bearer) = (site_ticket(&envelope), Self::bearer(token)?);
         let answer = async {
-            let stream =
-                self.client().do_get(request).await.map_err(|status| self.error(&status))?.into_inner();
-            self.collect(stream).await
+            let stream = self.call(|mut client| {
+                let request = self::request(ticket.clone(), &bearer, timeout);
+                async move { client.do_get(request).await }
+            });
+            self.collect(stream.await?.into_inner()).await
         };
         tokio::time::timeout(timeout, answer).await.map_err(|_| self.missing("did not answer in time"))?
     }

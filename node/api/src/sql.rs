@@ -16,6 +16,7 @@ pub mod text;
 mod ticket;
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +24,9 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow_flight::flight_service_server::FlightServiceServer;
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::Stream;
 use liquid_policy::id::{AgreementHash, RequestId};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 
 use crate::catalogue::{ModelColumn, ModelTable};
 use crate::channel::Token;
@@ -106,15 +107,14 @@ const REQUEST_BYTES_MAX: usize = 2 << 20;
 /// How long requests may still run after a server was told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
-/// Serves a backend until `shutdown` is ready: no new connections then, and a few seconds for what still runs.
+/// Serves a backend on connections, as [`tls::incoming`] or [`tls::outbound::keep`] give them, until `shutdown` is ready: no
+/// new ones then, and a few seconds for what still runs.
 ///
 /// # Errors
 /// Where the server cannot be set up or its loop ends with an error.
 pub async fn serve<B: Backend>(
     backend: Arc<B>,
-    listener: TcpListener,
-    certificates: &tls::Certificates,
-    limits: tls::Limits,
+    connections: impl Stream<Item = io::Result<tls::Connection>> + Send,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), tls::Error> {
     let failed =
@@ -125,14 +125,12 @@ pub async fn serve<B: Backend>(
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tls::http2().layer(doors).add_service(service).serve_with_incoming_shutdown(
-        tls::incoming(listener, certificates, limits)?,
-        async move {
-            shutdown.await;
-            // Nobody listens if the server has ended by itself.
-            let _ = stopping.send(());
-        },
-    );
+    let server = tls::http2().layer(doors).add_service(service);
+    let serving = server.serve_with_incoming_shutdown(connections, async move {
+        shutdown.await;
+        // Nobody listens if the server has ended by itself.
+        let _ = stopping.send(());
+    });
     tokio::select! {
         ended = serving => ended.map_err(|e| failed(&e)),
         () = async {

@@ -4,24 +4,34 @@
 //!    renewed when the files change.
 //! 2. [`listen`] binds, [`incoming`] accepts: a cap on connections, a limit on handshakes, [`PeerInfo`] for each request.
 //! 3. [`connect`] makes a lazy client channel that presents its own certificate and insists on the peer's identity.
+//!    Behind a [`Proxy`], it does so inside a tunnel.
+//! 4. [`outbound`] turns the roles: a site's node dials, and serves on the connection that it opened. [`Link`] is a way to
+//!    a site whoever dialled.
 //!
 //! Organisations are known by exactly one URI in their certificate, [`Identity`], never by their address.
 
 mod certificates;
 mod connect;
+mod dial;
 mod ending;
 mod identity;
 mod incoming;
+mod link;
 mod material;
+pub mod outbound;
+mod proxy;
 mod seats;
 
 pub use certificates::Certificates;
-pub use connect::{Target, connect};
+pub use connect::connect;
+pub use dial::Target;
 pub(crate) use ending::Ending;
 pub use identity::{Identity, PeerCertificate};
 pub use incoming::{Connection, Limits, PeerInfo, http2, incoming, listen};
+pub use link::Link;
 pub(crate) use material::provider;
 pub use material::{Files, Material, install_provider};
+pub use proxy::Proxy;
 
 /// Why TLS or a listener could not be set up; for operators, and it names the cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,10 +9,14 @@
 #[path = "../../api/tests/it/certificates.rs"]
 mod certificates;
 
+#[path = "../../api/tests/it/line.rs"]
+mod line;
+
 mod admission;
 mod breakage;
 mod engine;
 mod envelopes;
+mod outbound;
 mod port;
 mod release;
 mod site;

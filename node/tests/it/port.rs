@@ -11,6 +11,7 @@ use arrow_flight::{FlightInfo, IpcMessage};
 use futures::TryStreamExt;
 use liquid_node::Node;
 use liquid_node::audit::{Body, Outcome};
+use liquid_node::serve::Doors;
 use liquid_node_api::Error;
 use liquid_node_api::channel::NodeChannel;
 use liquid_node_api::envelope::{AnswerCaps, Issuer};
@@ -53,12 +54,13 @@ pub(crate) async fn start_with(mut site: Site, authority: Authority) -> Open {
         files.ca.display()
     );
     let node: Arc<Node> = site.open().await;
-    let listener = listen(node.config().node.listen).await.unwrap();
+    let listener = listen(node.config().node.listen.unwrap()).await.unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     let identity = Some(Identity::Site("cleveland".into()));
-    let target = Target { url, server_name: None, identity };
+    let target = Target { url, identity, ..Target::default() };
+    let doors = Doors::open(node.config(), Some(listener)).await.unwrap();
     let serving = tokio::spawn(async move {
-        liquid_node::serve::serve(node, listener, std::future::pending()).await.unwrap();
+        liquid_node::serve::serve(node, doors, std::future::pending()).await.unwrap();
     });
     Open { site, authority, target, serving }
 }

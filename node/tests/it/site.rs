@@ -96,6 +96,7 @@ pub(crate) struct Site {
     pub(crate) fatal: Arc<Mutex<Vec<String>>>,
     pub(crate) limits: String,
     pub(crate) tls: String,
+    pub(crate) coordinator: String,
     pub(crate) store: Option<Box<dyn Store>>,
 }
 
@@ -111,6 +112,7 @@ impl Site {
             fatal: Arc::default(),
             limits: "deadline_ms = 2000".to_owned(),
             tls: "cert = \"c\"\nkey = \"k\"\nca = \"a\"".to_owned(),
+            coordinator: COORDINATOR.to_owned(),
             store: None,
         };
         site.agree("one", AGREEMENT, CONTROLLER_SEED);
@@ -148,7 +150,7 @@ site = "cleveland"
 organisation = "cleveland"
 listen = "127.0.0.1:0"
 agreements = "agreements"
-coordinators = ["{COORDINATOR}"]
+coordinators = ["{}"]
 [tls]
 {}
 [[identity.issuer]]
@@ -165,6 +167,7 @@ key = "audit.key"
 [limits]
 {}
 "#,
+            self.coordinator,
             self.tls,
             public(ISSUER_SEED),
             public(CONTROLLER_SEED),

@@ -113,7 +113,8 @@ impl Scene {
         let client = certificates.client().unwrap();
         let mut nodes = Vec::new();
         for site in &federation.connection().sites {
-            let target = Target { url: site.url.clone(), server_name: None, identity: None };
+            let url = site.url.clone().unwrap();
+            let target = Target { url, server_name: None, identity: None, proxy: None };
             let channel = connect(&target, Arc::clone(&client)).unwrap();
             nodes.push(Node { site: site.name.clone(), channel });
         }

@@ -40,7 +40,8 @@ fn the_defaults_that_the_samples_show_are_the_real_ones() {
         let debug = |path: &Path| match name {
             "node.toml" => {
                 let node = liquid_node::Config::read(path).unwrap();
-                format!("{:?} {:?}", node.limits, liquid_local::serve::engine_config(path).unwrap())
+                let engine = liquid_local::serve::engine_config(path).unwrap();
+                format!("{:?} {:?} {engine:?}", node.limits, node.connect)
             }
             _ => format!("{:?}", liquid_coordinator::Config::read(path).unwrap()),
         };

@@ -17,6 +17,9 @@ fn liquid_at(binary: &Path) -> Command {
     for variable in ["LIQUID_URL", "LIQUID_CA", "LIQUID_TOKEN_FILE", "LIQUID_LOG", "NO_COLOR"] {
         command.env_remove(variable);
     }
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+        command.env_remove(variable);
+    }
     command.env("XDG_STATE_HOME", "/nonexistent");
     command
 }

@@ -79,7 +79,7 @@ async fn a_full_disk_releases_nothing_and_mends_itself() {
 
     disk.fits(&(disk.used() + 100).to_string());
     let site = disk.federation.connection().sites.iter().find(|site| site.name == "cleveland").unwrap();
-    let at_the_site = disk.query(Some(&site.url), &[]);
+    let at_the_site = disk.query(site.url.as_deref(), &[]);
     assert_eq!(at_the_site.code, 1, "{at_the_site:?}");
     assert!(
         at_the_site.err.contains("audit log") && at_the_site.err.contains("free space"),

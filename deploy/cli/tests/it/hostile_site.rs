@@ -289,10 +289,10 @@ async fn a_site_that_was_taken_over_harms_nobody_else() {
 
 /// Stops the site's node, and serves in its place, with its certificate and its tables.
 async fn take_over(federation: &mut Federation) -> Arc<Mutex<Sends>> {
-    let url = federation.connection().sites.iter().find(|it| it.name == SITE).unwrap().url.clone();
+    let url = federation.connection().sites.iter().find(|it| it.name == SITE).unwrap().url.clone().unwrap();
     let port: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
     let coordinator = Certificates::open(&files(&federation.root().join("coordinator"))).unwrap();
-    let target = Target { url, server_name: None, identity: None };
+    let target = Target { url, server_name: None, identity: None, proxy: None };
     let channel = connect(&target, coordinator.client().unwrap()).unwrap();
     let caps = AnswerCaps { rows: 1, bytes: 1 };
     let issuer = Issuer::new(coordinator, Arc::new(chrono::Utc::now), caps).unwrap();

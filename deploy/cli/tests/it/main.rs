@@ -19,6 +19,8 @@ mod full_disk;
 #[cfg(test)]
 mod hostile_site;
 #[cfg(test)]
+mod outbound;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod refusals;

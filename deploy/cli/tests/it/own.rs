@@ -6,27 +6,29 @@ use std::process::{Child, Stdio};
 
 use crate::fixture::{Ended, liquid};
 
-/// A part that runs as long as this is there.
-struct Part {
-    child: Child,
-    listen: String,
+/// A part that runs as long as this is there; what it says is beside its configuration.
+pub(crate) struct Part {
+    pub(crate) child: Child,
+    /// Where it listens; empty where it does not.
+    pub(crate) listen: String,
 }
 
 impl Part {
-    fn start(command: &str, config: &Path) -> Self {
+    pub(crate) fn start(command: &str, config: &Path) -> Self {
+        let log = std::fs::File::create(config.with_extension("log")).unwrap();
         let mut child = liquid()
             .args([command, "--until-stdin-closes", "--config"])
             .arg(config)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready = line.strip_prefix("ready ").unwrap_or_else(|| panic!("{command} is not ready: `{line}`"));
         let ready: serde_json::Value = serde_json::from_str(ready).unwrap();
-        Self { child, listen: ready["listen"].as_str().unwrap().to_owned() }
+        Self { child, listen: ready["listen"].as_str().unwrap_or_default().to_owned() }
     }
 }
 
@@ -38,7 +40,7 @@ impl Drop for Part {
 }
 
 /// Puts one text in place of another, which must be there.
-fn edit(file: &Path, from: &str, to: &str) {
+pub(crate) fn edit(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "`{from}` is not in {}", file.display());
     std::fs::write(file, text.replace(from, to)).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::prelude::{CsvReadOptions, SessionContext};
-use liquid_local::blueprint::{Blueprint, Content, SitePlan, Source};
+use liquid_local::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 use liquid_local::client::Client;
 use liquid_local::{Federation, Run};
 use liquid_policy::id::{OrganisationName, SiteName};
@@ -266,8 +266,12 @@ async fn world(agreement: &str) -> World {
         sites.push(SitePlan {
             site: SiteName::new(*organisation),
             organisation: OrganisationName::new(*organisation),
+            model: model(),
+            agreements: vec![agreement.to_owned()],
             sources: own.iter().chain(&whole).map(write).collect(),
             views: String::new(),
+            tables: None,
+            connect: Connect::default(),
         });
     }
     let pooled = SessionContext::new();
@@ -285,8 +289,7 @@ async fn world(agreement: &str) -> World {
         let options = CsvReadOptions::new().schema(&schema);
         pooled.register_csv(table, path.to_str().unwrap(), options).await.unwrap();
     }
-    let blueprint =
-        Blueprint { name: "tpch".to_owned(), model: model(), agreements: vec![agreement.to_owned()], sites };
+    let blueprint = Blueprint { name: "tpch".to_owned(), sites };
     let federation = Federation::start(&blueprint, Run::InProcess).await.unwrap();
     World { federation, pooled, _files: folder }
 }

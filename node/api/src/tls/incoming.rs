@@ -1,5 +1,6 @@
 //! A server's connections: bound, capped, and through their handshake before anything else sees them.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -8,17 +9,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
-use super::ending::{Fetching, Watched};
+use super::ending::Fetching;
 use super::seats::{Seat, Seats};
 use super::{Certificates, Ending, Error, PeerCertificate};
 use crate::sql::ConnectionOptions;
@@ -100,14 +103,65 @@ impl PeerInfo {
     }
 }
 
-/// An established TLS connection that holds its place under the caps.
+/// An established TLS connection, whoever dialled it.
 #[derive(Debug)]
 pub struct Connection {
     stream: TlsStream<TcpStream>,
+    /// What was read before the connection came here.
+    early: Bytes,
     peer: PeerInfo,
-    _watched: Option<Watched>,
-    _place: OwnedSemaphorePermit,
-    _seat: Seat,
+    /// Told of the first bytes that come.
+    heard: Option<oneshot::Sender<()>>,
+    /// Dropped with the connection: its places under the caps, what looks after its peer, what tells its owner of its end.
+    _held: Box<dyn Any + Send>,
+}
+
+impl Connection {
+    /// A connection whose handshake is over. It ends when its peer's certificate is no longer good.
+    pub(super) fn new(
+        stream: TlsStream<TcpStream>,
+        certificates: &Certificates,
+        fetch: Duration,
+    ) -> Result<Self, Error> {
+        let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificate = presented.first().map(PeerCertificate::read).transpose()?;
+        let (certificates, ending) = (certificates.clone(), Ending::default());
+        let watched = certificate.is_some().then(|| ending.with(presented.to_vec(), &certificates));
+        let options = ConnectionOptions::default();
+        let peer = PeerInfo { certificate, options, certificates, ending, fetch };
+        Ok(Self { stream, early: Bytes::new(), peer, heard: None, _held: Box::new(watched) })
+    }
+
+    /// The same, of which this was read already.
+    pub(super) fn after(self, early: Bytes) -> Self {
+        Self { early, ..self }
+    }
+
+    /// The same, holding one thing more until it ends.
+    pub(super) fn holding(self, more: impl Any + Send) -> Self {
+        Self { _held: Box::new((self._held, more)), ..self }
+    }
+
+    /// The same, and what is told of the first bytes that come.
+    pub(super) fn listened_to(self) -> (Self, oneshot::Receiver<()>) {
+        let (heard, first) = oneshot::channel();
+        (Self { heard: Some(heard), ..self }, first)
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.peer
+    }
+
+    /// The certificate of the other end, with those that lead to its authority.
+    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
+        self.stream.get_ref().1.peer_certificates().unwrap_or_default()
+    }
+
+    /// The protocol that both ends agreed on.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        self.stream.get_ref().1.alpn_protocol()
+    }
 }
 
 /// Accepts connections until the stream is dropped. A connection that fails its handshake is logged and forgotten.
@@ -119,15 +173,25 @@ pub fn incoming(
     certificates: &Certificates,
     limits: Limits,
 ) -> Result<ReceiverStream<io::Result<Connection>>, Error> {
+    Ok(incoming_by(listener, certificates.server()?, certificates, limits))
+}
+
+/// The same, with another configuration of these certificates.
+pub(super) fn incoming_by(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    certificates: &Certificates,
+    limits: Limits,
+) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(16);
     let acceptor = Acceptor {
-        tls: TlsAcceptor::from(certificates.server()?),
+        tls: TlsAcceptor::from(config),
         certificates: certificates.clone(),
         places: Arc::new(Semaphore::new(limits.connections)),
         limits,
     };
     tokio::spawn(accept(listener, acceptor, sender));
-    Ok(ReceiverStream::new(receiver))
+    ReceiverStream::new(receiver)
 }
 
 #[derive(Clone)]
@@ -177,11 +241,10 @@ async fn open(
     sender: mpsc::Sender<io::Result<Connection>>,
 ) {
     match tokio::time::timeout(acceptor.limits.handshake, handshake(&acceptor, stream)).await {
-        Ok(Ok((stream, peer, watched))) => match Arc::clone(&acceptor.places).try_acquire_owned() {
+        Ok(Ok(connection)) => match Arc::clone(&acceptor.places).try_acquire_owned() {
             Ok(place) => {
-                let connection = Connection { stream, peer, _watched: watched, _place: place, _seat: seat };
                 // The server has stopped if nobody receives.
-                let _ = sender.send(Ok(connection)).await;
+                let _ = sender.send(Ok(connection.holding((place, seat)))).await;
             }
             Err(_) => {
                 tracing::warn!(%address, "connection closed: there are as many as `connections` allows")
@@ -192,25 +255,10 @@ async fn open(
     }
 }
 
-async fn handshake(
-    acceptor: &Acceptor,
-    stream: TcpStream,
-) -> io::Result<(TlsStream<TcpStream>, PeerInfo, Option<Watched>)> {
+async fn handshake(acceptor: &Acceptor, stream: TcpStream) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let stream = acceptor.tls.accept(stream).await?;
-    let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let certificate = presented.first().map(PeerCertificate::read).transpose().map_err(io::Error::other)?;
-    let (certificates, ending) = (acceptor.certificates.clone(), Ending::default());
-    let chain: Vec<_> = presented.iter().map(|certificate| certificate.clone().into_owned()).collect();
-    let watched = certificate.is_some().then(|| ending.with(chain, &certificates));
-    let peer = PeerInfo {
-        certificate,
-        options: ConnectionOptions::default(),
-        certificates,
-        ending,
-        fetch: acceptor.limits.fetch,
-    };
-    Ok((stream, peer, watched))
+    Connection::new(stream.into(), &acceptor.certificates, acceptor.limits.fetch).map_err(io::Error::other)
 }
 
 /// A gRPC server with every HTTP/2 limit set: left alone, several of them mean "no limit".
@@ -242,7 +290,20 @@ impl AsyncRead for Connection {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.peer.ending.check(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if self.early.has_remaining() {
+            let length = self.early.len().min(buf.remaining());
+            buf.put_slice(&self.early.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before
+            && let Some(heard) = self.heard.take()
+        {
+            // Nobody waits any more if it took too long.
+            let _ = heard.send(());
+        }
+        read
     }
 }
 

@@ -64,6 +64,15 @@ impl Files {
         }
     }
 
+    /// The same certificate, with peers of another authority where one is named; its list of revoked certificates is its own.
+    #[must_use]
+    pub fn trusting(&self, ca: Option<&Path>, crl: Option<&Path>) -> Self {
+        match ca {
+            Some(ca) => Self { ca: ca.to_owned(), crl: crl.map(Path::to_owned), ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
     /// Every file that is named.
     pub(super) fn all(&self) -> impl Iterator<Item = &Path> {
         let Self { cert, key, ca, crl } = self;

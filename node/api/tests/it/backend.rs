@@ -16,7 +16,7 @@ use liquid_node_api::report::SiteReport;
 use liquid_node_api::sql::{
     self, Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement,
 };
-use liquid_node_api::tls::{Certificates, Limits, PeerCertificate, Target, connect, listen};
+use liquid_node_api::tls::{Certificates, Limits, PeerCertificate, Target, connect, incoming, listen};
 use liquid_node_api::wire::Combined;
 use liquid_policy::id::AgreementHash;
 use liquid_policy::{Code, Refusal};
@@ -258,13 +258,14 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
-            sql::serve(fake, listener, &certificates, limits, shutdown).await.is_ok()
+            let connections = incoming(listener, &certificates, limits).unwrap();
+            sql::serve(fake, connections, shutdown).await.is_ok()
         });
         Self { port, authority, stop: Some(stop), ended }
     }
 
     pub(crate) fn target(&self) -> Target {
-        Target { url: format!("https://localhost:{}", self.port), server_name: None, identity: None }
+        Target { url: format!("https://localhost:{}", self.port), ..Target::default() }
     }
 
     /// A channel with a coordinator's certificate.
