@@ -57,7 +57,9 @@ impl Coordinator {
         let mut requests = Vec::new();
         for (number, cut) in planned.cuts.iter().enumerate() {
             let holdings = holdings(view, cut, site);
-            let Some((_, first)) = holdings.first() else { continue };
+            if holdings.is_empty() {
+                continue;
+            }
             holds = true;
             let Some(text) = cut.sites.iter().find(|text| text.site == *site) else { continue };
             let missing = holdings.iter().find_map(|(_, holding)| match holding {
@@ -74,7 +76,7 @@ impl Coordinator {
                 parameters: text.parameters.clone(),
                 purpose: session.options.purpose.clone(),
                 agreement: session.options.agreement.clone(),
-                pinned: first.pinned(&session.options),
+                pinned: holdings.iter().find_map(|(_, holding)| holding.pinned(&session.options)),
                 deadline_ms: 0,
                 marks: true,
             };

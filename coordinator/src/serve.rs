@@ -13,6 +13,7 @@ use liquid_policy::id::AgreementHash;
 
 use crate::answer::{Coordinator, Session};
 use crate::plan::SITE;
+use crate::plan::tables::has_virtual_site;
 use crate::queries::{self, Owner};
 
 #[async_trait]
@@ -43,13 +44,13 @@ impl Backend for Coordinator {
     async fn catalogue(&self, session: &Session) -> Result<Vec<PublishedTable>, Error> {
         let view = self.federation.view(&session.token, self.deadline(&session.options)).await;
         let site = || {
-            let remarks = "the site where a row lies; every federated table has this column";
+            let remarks = "the site where a row lies; every table that is split over sites has this column";
             Field::new(SITE, DataType::Utf8, true)
                 .with_metadata([(REMARKS.to_owned(), remarks.to_owned())].into())
         };
         let tables = view.tables.iter().map(|table| {
-            let has_one = table.table.columns.iter().any(|column| column.name.as_str() == SITE);
-            let more = if has_one { Vec::new() } else { vec![site()] };
+            let virtual_site = has_virtual_site(&table.federated(&session.options));
+            let more = if virtual_site { vec![site()] } else { Vec::new() };
             PublishedTable::of_model("public", &table.table, more)
         });
         Ok(tables.chain([queries_table()]).collect())

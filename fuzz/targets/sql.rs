@@ -37,9 +37,7 @@ fuzz_target!(|sql: &str| {
         Err(error) => return no_bug(error),
     };
     for cut in &request.cuts {
-        if let Err(error) = footprint(&cut.query) {
-            no_bug(error);
-        }
+        let _ = footprint(&cut.query);
         if let Err(error) = roundtrip(&cut.query, &TABLES) {
             no_bug(error);
         }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{
     CsvReadOptions, JsonReadOptions, ParquetReadOptions, SessionConfig, SessionContext,
@@ -127,6 +128,8 @@ pub(crate) fn value(column: &dyn Array, row: usize) -> Option<Value> {
     Some(match column.data_type() {
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
         DataType::Int64 => Value::Int(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Int32 => Value::Int(column.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Date32 => Value::Text(array_value_to_string(column, row).unwrap()),
         DataType::Float64 => Value::Float(column.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => Value::Text(column.as_string::<i32>().value(row).to_owned()),
         DataType::Utf8View => Value::Text(column.as_string_view().value(row).to_owned()),

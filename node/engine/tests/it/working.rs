@@ -473,3 +473,25 @@ async fn numbers_outside_their_domain_are_missing() {
     let (_, cells) = front.cells("SELECT count(*), count(cost), sum(cost) FROM visits", &ranged).await;
     assert_eq!(lines(&cells), ["6 3 90"]);
 }
+
+#[tokio::test]
+async fn a_factor_of_zero_stands_behind_no_sum() {
+    let (_site, mut front) =
+        site("patient,ward,sex,cost\n1,A,F,1\n2,A,F,1\n3,A,M,1\n4,A,M,5\n5,A,M,0\n").await;
+    // Present, contributors: 1 - cost is 0 for three, and cost itself for one.
+    let (_, cells) = front.cells("SELECT sum(cost * (1 - cost)) FROM visits", &guarded(10)).await;
+    assert!(lines(&cells)[0].starts_with("-20 5 1 "), "{:?}", lines(&cells));
+    let (_, cells) = front.cells("SELECT sum(cost * (1 + cost)) FROM visits", &guarded(10)).await;
+    assert!(lines(&cells)[0].starts_with("36 5 4 "), "{:?}", lines(&cells));
+    let (_, cells) = front.cells("SELECT count(cost * (1 - cost)) FROM visits", &guarded(10)).await;
+    assert!(lines(&cells)[0].starts_with("5 5 5 "), "{:?}", lines(&cells));
+}
+
+#[tokio::test]
+async fn without_a_minimum_any_expression_and_extremes_are_answered() {
+    let (_site, mut front) = site(VISITS).await;
+    let sql = "SELECT ward, sum(abs(cost - 25) * 2), min(cost), max(sex) FROM visits GROUP BY ward";
+    let (layout, cells) = front.cells(sql, &obligations("visits", "patient", None)).await;
+    assert_eq!(layout.branches, [1, 1, 1]);
+    assert_eq!(lines(&cells), ["A 70 10 M", "B 10 30 F", "X 70 60 M"]);
+}

@@ -210,7 +210,7 @@ fn answers(engine: &Engine, sql: &str) -> Result<(), TestCaseError> {
             "{}",
             sql
         );
-        prop_assert_eq!(liquid_footprint::footprint(&cut.query).tables.len(), 1);
+        prop_assert!((1..=3).contains(&liquid_footprint::footprint(&cut.query).tables.len()));
     }
     // DataFusion itself cannot plan some nestings of CASE and IS TRUE (it disagrees with itself on nullability).
     if !engine.can_run(sql) {

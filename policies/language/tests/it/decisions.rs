@@ -305,3 +305,46 @@ proptest! {
         }
     }
 }
+
+/// Under a minimum and without one, over a measure `m`, one that may be counted alone, and one that may be filtered too.
+#[test]
+fn factors_are_measures_and_other_expressions_need_the_minimum_off() {
+    let guarded = with_columns(
+        "m = { use = [\"measure\"] }\nc = { use = [\"measure\"], aggregates = [\"count\"] }\ng = { use = [\"measure\", \"filter\"] }\n",
+    );
+    let product = |names: &[&str], factors: &[&str]| {
+        Argument::Term(Term { columns: columns(names), factors: columns(factors) })
+    };
+    let asked = |function, argument, filter: &[&str]| {
+        judge(&guarded, &computes(function, argument, filter)).map(|_| ()).map_err(|refusal| refusal.code)
+    };
+    let sum = |names: &[&str], factors: &[&str]| asked(Function::Sum, product(names, factors), &[]);
+    assert_eq!(sum(&["m", "m"], &["m", "g"]), Ok(()));
+    assert_eq!(asked(Function::Count, product(&["m"], &["g"]), &[]), Ok(()));
+    assert_eq!(sum(&["m"], &["c"]), Err(Code::Function));
+    assert_eq!(sum(&["m"], &["sex"]), Err(Code::ColumnUse));
+    assert_eq!(sum(&["m"], &["m", "m", "m"]), Err(Code::Expression));
+    assert_eq!(sum(&[], &["m"]), Err(Code::Expression));
+    assert_eq!(asked(Function::Sum, product(&["m"], &["g"]), &["g"]), Err(Code::ColumnUse));
+    assert_eq!(asked(Function::CountDistinct, product(&["person"], &["m"]), &[]), Err(Code::Function));
+
+    let any = || Argument::Expression { columns: columns(&["m", "sex"]) };
+    assert_eq!(asked(Function::Sum, any(), &[]), Err(Code::Expression));
+    assert_eq!(asked(Function::Max, product(&["m"], &[]), &[]), Err(Code::Function));
+    let open = SMALL.replace("minimum_contributors = 10", "minimum_contributors = 1");
+    let open = agreement(&open.replace(
+        "person = { use = [] }\n",
+        "person = { use = [] }\nm = { use = [\"measure\"] }\nno = { use = [] }\n",
+    ));
+    let asked = |function, argument| {
+        judge(&open, &computes(function, argument, &[])).map(|_| ()).map_err(|refusal| refusal.code)
+    };
+    for function in [Function::Sum, Function::Avg, Function::Count, Function::Min, Function::Max] {
+        assert_eq!(asked(function, any()), Ok(()));
+        let closed = Argument::Expression { columns: columns(&["m", "no"]) };
+        assert_eq!(asked(function, closed), Err(Code::ColumnUse));
+    }
+    assert_eq!(asked(Function::Min, product(&["sex"], &[])), Ok(()));
+    assert_eq!(asked(Function::Min, product(&["no"], &[])), Err(Code::ColumnUse));
+    assert_eq!(asked(Function::CountDistinct, any()), Err(Code::Expression));
+}
