@@ -157,7 +157,8 @@ impl Proxy {
     fn refusal(&self, status: StatusCode, target: &str) -> String {
         let code = status.as_u16();
         match status {
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            // Tinyproxy says 401 of wrong credentials.
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
                 let what = match self.credentials {
                     Some(_) => "does not take the credentials",
                     None => "asks for credentials",

@@ -168,6 +168,11 @@ async fn a_proxy_that_opens_no_tunnel_is_named_with_the_way_out() {
             "allow CONNECT",
         ),
         (
+            Manner::Says("HTTP/1.0 401 Unauthorized\r\n\r\n"),
+            "asks for credentials (401)",
+            "`proxy_credentials`",
+        ),
+        (
             Manner::Says("HTTP/1.1 502 Bad Gateway\r\n\r\n"),
             "cannot reach localhost:",
             "see whether that runs",
