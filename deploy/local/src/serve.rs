@@ -108,10 +108,7 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
         let files = config.tls.trusting(site.ca.as_deref(), site.crl.as_deref());
         let own = site.ca.as_ref().map(|_| Certificates::open(&files)).transpose().map_err(part)?;
         let link = match config.target(site).map_err(part)? {
-            Some(target) => {
-                let client = own.as_ref().unwrap_or(&certificates).client().map_err(part)?;
-                Link::from(tls::connect(&target, client).map_err(part)?)
-            }
+            Some(target) => Link::from(own.as_ref().unwrap_or(&certificates).connect(&target).map_err(part)?),
             None => expected.expect(name.clone(), own).into(),
         };
         let channel = FlightChannel::new(name, link, settings.answer_bytes_max, Arc::clone(&issuer));

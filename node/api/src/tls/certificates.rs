@@ -112,16 +112,24 @@ impl Certificates {
     /// # Errors
     /// Where it is not, or speaks for nobody.
     pub(crate) fn verify(&self, chain: &[CertificateDer<'_>]) -> Result<PeerCertificate, Error> {
-        let bad = |why: &dyn std::fmt::Display| {
-            Error::new(
-                format!("the certificate is not good: {why}"),
-                "present a good certificate of the authority",
-            )
-        };
         let (own, others) = chain.split_first().ok_or_else(|| bad(&"there is none"))?;
         let verifier = Arc::clone(self.current().clients());
         verifier.verify_client_cert(own, others, UnixTime::now()).map_err(|e| bad(&e))?;
         PeerCertificate::read(own)
+    }
+
+    /// Whether a chain is good for a server of this name now.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub(super) fn verify_server(
+        &self,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+    ) -> Result<(), Error> {
+        let (own, others) = chain.split_first().ok_or_else(|| bad(&"there is none"))?;
+        let verifier = Arc::clone(self.current().servers());
+        verifier.verify_server_cert(own, others, name, &[], UnixTime::now()).map(|_| ()).map_err(|e| bad(&e))
     }
 
     /// Changes at each renewal.
@@ -132,6 +140,10 @@ impl Certificates {
     fn current(&self) -> Arc<Material> {
         self.0.current()
     }
+}
+
+fn bad(why: &dyn std::fmt::Display) -> Error {
+    Error::new(format!("the certificate is not good: {why}"), "present a good certificate of the authority")
 }
 
 impl Shared {

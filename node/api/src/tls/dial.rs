@@ -53,6 +53,11 @@ impl Dial {
         Ok(Self { host, port, name, proxy: target.proxy.clone(), tls: TlsConnector::from(config) })
     }
 
+    /// The name that the other end's certificate must have.
+    pub(super) fn name(&self) -> &ServerName<'static> {
+        &self.name
+    }
+
     /// `host:port`, as errors and logs name it.
     pub(super) fn address(&self) -> String {
         address(&self.host, self.port)

@@ -8,10 +8,9 @@ use std::task::Context;
 use std::time::Duration;
 
 use futures::task::AtomicWaker;
-use rustls::pki_types::CertificateDer;
 use tokio::task::AbortHandle;
 
-use super::Certificates;
+use super::{Certificates, Error};
 
 /// One connection's end. Clones are of the same one.
 #[derive(Debug, Clone, Default)]
@@ -39,16 +38,24 @@ impl Ending {
         }
     }
 
-    /// Ends the connection as soon as its peer's certificate is no longer good: certificates or lists have changed. It
-    /// looks for as long as what comes back is held.
-    pub(super) fn with(&self, chain: Vec<CertificateDer<'static>>, certificates: &Certificates) -> Watched {
+    /// Ends the connection as soon as its peer is no longer `good`: certificates or lists have changed. It looks for as long
+    /// as what comes back is held.
+    pub(super) fn unless(
+        &self,
+        certificates: &Certificates,
+        good: impl Fn(&Certificates) -> Result<(), Error> + Send + 'static,
+    ) -> Watched {
         let (ending, certificates, mut renewals) =
             (self.clone(), certificates.clone(), certificates.renewals());
         let watching = tokio::spawn(async move {
-            while renewals.changed().await.is_ok() {
-                if let Err(error) = certificates.verify(&chain) {
+            // Once at the beginning: they may have changed since the handshake.
+            loop {
+                if let Err(error) = good(&certificates) {
                     tracing::warn!(%error, "a connection is closed");
                     return ending.end();
+                }
+                if renewals.changed().await.is_err() {
+                    return;
                 }
             }
         });

@@ -126,7 +126,9 @@ impl Connection {
         let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificate = presented.first().map(PeerCertificate::read).transpose()?;
         let (certificates, ending) = (certificates.clone(), Ending::default());
-        let watched = certificate.is_some().then(|| ending.with(presented.to_vec(), &certificates));
+        let chain = presented.to_vec();
+        let good = move |certificates: &Certificates| certificates.verify(&chain).map(|_| ());
+        let watched = certificate.is_some().then(|| ending.unless(&certificates, good));
         let options = ConnectionOptions::default();
         let peer = PeerInfo { certificate, options, certificates, ending, fetch };
         Ok(Self { stream, early: Bytes::new(), peer, heard: None, _held: Box::new(watched) })

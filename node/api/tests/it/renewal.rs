@@ -199,12 +199,16 @@ async fn a_server_that_is_revoked_or_expired_is_not_asked() {
     let target = scene.server.target();
     let ask = async || asks(&connect(&target, certificates.client().unwrap()).unwrap()).await;
     ask().await.unwrap();
+    let lasting = certificates.connect(&target).unwrap();
+    asks(&lasting).await.unwrap();
     scene.authority.revoke(&[serial], 10);
     tokio::time::sleep(LOOKED).await;
     assert!(ask().await.is_err());
+    assert!(asks(&lasting).await.is_err(), "on the connection that there was neither");
     scene.authority.revoke(&[], 10);
     tokio::time::sleep(LOOKED).await;
     ask().await.unwrap();
+    asks(&lasting).await.unwrap();
     scene.authority.files_until("server", &[SITE], -1);
     tokio::time::sleep(LOOKED).await;
     assert!(ask().await.is_err(), "a certificate that has expired");
