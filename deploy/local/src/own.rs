@@ -90,11 +90,11 @@ async fn hold_against(draft: &Draft, plan: &SitePlan) -> Result<Vec<String>, Err
     write(&model, plan.model.as_bytes())?;
     write(&views, plan.views.as_bytes())?;
     let sources = draft.configured();
-    let engine =
-        match LocalEngine::open(EngineConfig { model, views: Some(views), sources, threads: 2 }).await {
-            Ok(engine) => engine,
-            Err(error) => return Ok(vec![here(error.to_string())]),
-        };
+    let config = EngineConfig { model, views: Some(views), ..EngineConfig::of_sources(sources) };
+    let engine = match LocalEngine::open(config).await {
+        Ok(engine) => engine,
+        Err(error) => return Ok(vec![here(error.to_string())]),
+    };
     let problems = engine.check(&draft.agreement).await.err().unwrap_or_default();
     Ok(problems.into_iter().map(here).collect())
 }

@@ -6,9 +6,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use liquid_node_api::engine::Caps;
 
-use crate::config::SourceConfig;
+use crate::config::{EngineConfig, SourceConfig};
 use crate::error::OpenError;
 use crate::runtime::Threads;
+use crate::sources::{Pinned, Stores};
 use crate::{session, sources, views};
 
 /// What was found, and what could not be read.
@@ -33,10 +34,15 @@ pub async fn discover(
     const CAPS: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
     let threads = Threads::start(1).map_err(|error| OpenError::Start(error.to_string()))?;
     let work = async move {
-        let session = session::session(1, &CAPS).map_err(|error| OpenError::Start(error.to_string()))?;
-        let mut found = Discovered::default();
-        for source in &given {
-            if let Err(problem) = sources::register(&session, source).await {
+        let config = EngineConfig::of_sources(given);
+        let (files, problems) = Pinned::list_each(&config, &Stores::open(&config)?).await;
+        let session =
+            session::session_over(&files, 1, &CAPS).map_err(|error| OpenError::Start(error.to_string()))?;
+        let mut found = Discovered { problems, ..Discovered::default() };
+        for (at, source) in config.sources.iter().enumerate() {
+            if !files.files(at).is_empty()
+                && let Err(problem) = sources::register(&session, source, &files, at).await
+            {
                 found.problems.push(problem);
             }
         }

@@ -8,6 +8,9 @@ use liquid_footprint::PlanError;
 use liquid_node_api::Error;
 use liquid_node_api::engine::Told;
 
+use crate::config::SourceConfig;
+use crate::sources::{Changed, File, unanswered};
+
 /// Why a site's data cannot be opened. The text is for the operator and names the cure.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -30,16 +33,44 @@ pub enum OpenError {
         reason: String,
     },
     /// A source cannot be read.
-    #[error("source `{name}` (`{}`) cannot be read: {reason}; {fix}", path.display())]
+    #[error("source `{name}` (`{path}`) cannot be read: {reason}; {fix}")]
     Source {
         /// Its name.
         name: String,
-        /// Its path.
-        path: PathBuf,
+        /// Its path or URL.
+        path: String,
         /// What is wrong.
         reason: String,
         /// What to do.
         fix: String,
+    },
+    /// A store cannot be used as it is configured.
+    #[error("store `{url}`: {reason}; correct its [[engine.store]]")]
+    Store {
+        /// Its URL.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of a source is not as it must be.
+    #[error("source `{name}`: {place}: {reason}; {fix}")]
+    Data {
+        /// The source's name.
+        name: String,
+        /// The file, with line and column where they are known.
+        place: String,
+        /// What is wrong, without any value.
+        reason: String,
+        /// What to do.
+        fix: String,
+    },
+    /// A file was written, put there or taken away while it was read.
+    #[error("source `{name}`: `{file}` changed while it was read; {CHANGED_FIX}")]
+    Changed {
+        /// The source's name.
+        name: String,
+        /// The file.
+        file: String,
     },
     /// A view does not fit the sources, or the file holds something else than views.
     #[error("`{}`: {reason}; {fix}", path.display())]
@@ -60,6 +91,48 @@ pub enum OpenError {
     /// The engine could not be started.
     #[error("the engine could not be started: {0}; try again, or lower `threads` in the [engine] table")]
     Start(String),
+}
+
+const CHANGED_FIX: &str = "try again when it is whole; write a new file beside it and rename that";
+
+impl OpenError {
+    /// What is wrong with a source as a whole.
+    pub(crate) fn source(source: &SourceConfig, reason: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Source {
+            name: source.name.clone(),
+            path: source.url.clone().unwrap_or_else(|| source.path.display().to_string()),
+            reason: reason.into(),
+            fix: fix.into(),
+        }
+    }
+
+    /// A file of a source that could not be read to its end.
+    pub(crate) fn unread(source: &SourceConfig, file: &File, error: &object_store::Error) -> Self {
+        let (name, file) = (source.name.clone(), file.shown.clone());
+        if has_changed(error) {
+            return Self::Changed { name, file };
+        }
+        let (reason, fix) = match &source.url {
+            Some(_) => {
+                let (reason, fix) = unanswered(error);
+                (reason.to_owned(), fix)
+            }
+            None => (format!("it cannot be read: {error}"), "check the disk that it lies on"),
+        };
+        Self::Data { name, place: format!("`{file}`"), reason, fix: fix.to_owned() }
+    }
+}
+
+/// Whether an error comes of a file that is no longer the one that was listed.
+fn has_changed(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<Changed>())
+}
+
+/// An error, what it comes of, what that comes of …
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }
 
 /// Why a question to the engine has no answer: a text for the caller, and one for the operator's log alone.
@@ -183,18 +256,32 @@ impl Failure {
 
 impl From<DataFusionError> for Failure {
     fn from(error: DataFusionError) -> Self {
-        let cause = match error.find_root() {
+        if has_changed(&error) {
+            return Self::changed("a source file changed while a query read it");
+        }
+        if let Some(stored) = causes(&error).find_map(|cause| cause.downcast_ref::<object_store::Error>()) {
+            let (reason, fix) = unanswered(stored);
+            return Self::data(format!("a file of the sources cannot be read: {reason}; {fix}"));
+        }
+        // Arrow's texts quote values, and the log is read by more people than the data.
+        let (cause, detail) = match error.find_root() {
             DataFusionError::ResourcesExhausted(detail) => return Self::limit(detail),
             DataFusionError::ArrowError(error, _) => match error.as_ref() {
-                ArrowError::DivideByZero => Cause::ZeroDivision,
-                ArrowError::ArithmeticOverflow(_) | ArrowError::CastError(_) | ArrowError::ParseError(_) => {
-                    Cause::Value
+                ArrowError::DivideByZero => (Cause::ZeroDivision, "a value is divided by zero".to_owned()),
+                ArrowError::ArithmeticOverflow(_) => (Cause::Value, "a value does not fit 64 bits".to_owned()),
+                ArrowError::CastError(_) | ArrowError::ParseError(_) => (
+                    Cause::Value,
+                    "a value cannot be cast; look at each CAST of the views, and write TRY_CAST where NULL is meant"
+                        .to_owned(),
+                ),
+                ArrowError::CsvError(_) | ArrowError::JsonError(_) | ArrowError::ParquetError(_) => {
+                    (Cause::Fault, "a file of the sources is damaged; write it anew".to_owned())
                 }
-                _ => Cause::Fault,
+                _ => (Cause::Fault, error.to_string()),
             },
-            _ => Cause::Fault,
+            _ => (Cause::Fault, error.to_string()),
         };
-        Self { cause, ..Self::engine(error.to_string()) }
+        Self { cause, ..Self::engine(detail) }
     }
 }
 
@@ -206,6 +293,9 @@ impl From<ArrowError> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
+        if matches!(error, OpenError::Changed { .. }) {
+            return Self::changed(error.to_string());
+        }
         Self::data(error.to_string())
     }
 }

@@ -8,8 +8,8 @@
 //! 3. `runtime`, `session`, `three_valued`: threads with big stacks, sessions with bounded memory and without one
 //!    wrong simplification.
 //! 4. `sources`, `views`: raw files, and the statements that map them onto the shared tables.
-//! 5. `tables`, `opened`: the tables held against the model, and the files that they were read from; [`discover`] looks at
-//!    files for which there is no model yet.
+//! 5. `lineage`, `tables`, `opened`: the tables held against the model, and the files that they were read from;
+//!    [`discover`] looks at files for which there is no model yet.
 //! 6. `domain`, `base`, `checks`: values outside declared domains are NULL; entities and required values are there.
 //! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
 //! 8. `product`, `statics`: what is public before any data is read.
@@ -30,6 +30,7 @@ mod error;
 mod guard;
 mod hidden;
 mod ipc;
+mod lineage;
 mod names;
 mod nulls;
 mod opened;
@@ -48,7 +49,7 @@ pub mod finish;
 pub mod local;
 pub mod parameters;
 
-pub use config::{EngineConfig, Format, SourceConfig};
+pub use config::{Credentials, EngineConfig, Format, SourceConfig, StoreConfig};
 pub use discover::{Discovered, discover};
 pub use error::{Cause, Failure, OpenError};
 pub use finish::{Finished, finish};

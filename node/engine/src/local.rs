@@ -17,22 +17,32 @@ use liquid_policy::table::Obligations;
 
 use crate::base::Base;
 use crate::config::EngineConfig;
-use crate::error::{Failure, OpenError};
+use crate::error::{Cause, Failure, OpenError};
 use crate::finish::finish_here;
 use crate::opened::{self, OPENING, Opened};
 use crate::parameters::to_scalar;
 use crate::runtime::Threads;
-use crate::session::session;
+use crate::session::session_over;
+use crate::sources::{Pinned, Stores};
 use crate::{checks, ipc, run, sources};
 
 /// An engine over one site's data. It keeps one plan, the last.
 #[derive(Debug)]
 pub struct LocalEngine {
     config: Arc<EngineConfig>,
+    stores: Stores,
     threads: Threads,
     opened: Arc<Opened>,
-    plan: Option<(u64, Arc<Request>)>,
+    plan: Option<Planned>,
     plans: u64,
+}
+
+/// A planned question, and the data that it was planned over: it runs over no other.
+#[derive(Debug, Clone)]
+struct Planned {
+    number: u64,
+    request: Arc<Request>,
+    opened: Arc<Opened>,
 }
 
 impl LocalEngine {
@@ -43,10 +53,13 @@ impl LocalEngine {
     pub async fn open(config: EngineConfig) -> Result<Self, OpenError> {
         let config = Arc::new(config);
         let threads = Threads::start(config.threads).map_err(|error| OpenError::Start(error.to_string()))?;
-        let given = Arc::clone(&config);
-        let opened =
-            threads.run(async move { opened::open(&given).await }).await.map_err(OpenError::Start)??;
-        Ok(Self { config, threads, opened: Arc::new(opened), plan: None, plans: 0 })
+        let stores = Stores::open(&config)?;
+        let (given, reached) = (Arc::clone(&config), stores.clone());
+        let opened = threads
+            .run(async move { opened::open(&given, &reached).await })
+            .await
+            .map_err(OpenError::Start)??;
+        Ok(Self { config, stores, threads, opened: Arc::new(opened), plan: None, plans: 0 })
     }
 
     /// Holds the tables against what an agreement says of each of them, before anybody asks. Tables that the site does not
@@ -70,7 +83,7 @@ impl LocalEngine {
     async fn hold(&self, obligations: Obligations) -> Result<(), String> {
         let (opened, threads) = (Arc::clone(&self.opened), self.config.threads);
         let work = async move {
-            let session = session(threads, &OPENING)?;
+            let session = session_over(&opened.files, threads, &OPENING)?;
             let base = Base::new(&opened.tables, &obligations)?;
             checks::check(&session, &base, &opened.checked, &OPENING).await.map(drop)
         };
@@ -100,6 +113,7 @@ impl LocalEngine {
         catalogue: &str,
     ) -> Result<Told, Failure> {
         self.plan = None;
+        self.refresh().await?;
         if catalogue != self.opened.catalogue {
             return Err(Failure::changed("the front decided on another version of the catalogue"));
         }
@@ -118,7 +132,8 @@ impl LocalEngine {
         let (request, cuts) = planned.map_err(Failure::plan)?;
         self.plans += 1;
         let (bare, schema) = (request.bare(), ipc::write_schema(&request.output()));
-        self.plan = Some((self.plans, Arc::new(request)));
+        let opened = Arc::clone(&self.opened);
+        self.plan = Some(Planned { number: self.plans, request: Arc::new(request), opened });
         Ok(Told::Planned { plan: self.plans, cuts, bare, schema })
     }
 
@@ -129,20 +144,31 @@ impl LocalEngine {
         obligations: Obligations,
         caps: &Caps,
     ) -> Result<(Told, Vec<Bytes>), Failure> {
-        let request = self.planned(plan)?;
-        self.refresh().await?;
-        let (opened, config, caps) = (Arc::clone(&self.opened), Arc::clone(&self.config), caps.clone());
+        let Planned { request, opened, .. } = self.planned(plan)?;
+        let (config, stores, caps) = (Arc::clone(&self.config), self.stores.clone(), caps.clone());
         let work = async move {
             let query = &request.cuts.get(cut).ok_or_else(|| Failure::engine("there is no such cut"))?.query;
             if !query.tables.iter().eq(obligations.tables.iter().map(|rules| &rules.table)) {
                 return Err(Failure::engine("the permit is for other tables than the cut"));
             }
-            let session = session(config.threads, &caps)?;
-            let ran = run::run(&session, &opened.tables, query, &obligations, &opened.checked, &caps).await?;
-            if sources::stamp(&config.sources)? != opened.stamp {
-                return Err(Failure::changed("a source file changed while a query read it"));
+            let session = session_over(&opened.files, config.threads, &caps)?;
+            let ran = run::run(&session, &opened.tables, query, &obligations, &opened.checked, &caps).await;
+            if !unchanged(&config, &stores, &opened).await {
+                return Err(Failure::changed(
+                    "a source file changed between planning and the end of the question",
+                ));
             }
-            Ok(ran)
+            match ran {
+                Err(failure)
+                    if matches!(failure.cause(), Cause::Fault | Cause::Value) && !opened.complete =>
+                {
+                    // Rows that nobody looked at when the tables were opened may be what is wrong.
+                    Err(sources::problem(&session, &config, &opened.files)
+                        .await
+                        .map_or(failure, Failure::from))
+                }
+                ran => ran,
+            }
         };
         let (layout, batch) = self.threads.run(work).await.map_err(Failure::engine)??;
         Ok((Told::Ran { layout }, vec![ipc::write(&batch)?]))
@@ -154,7 +180,7 @@ impl LocalEngine {
         attached: Vec<Bytes>,
         caps: &Caps,
     ) -> Result<(Told, Vec<Bytes>), Failure> {
-        let request = self.planned(plan)?;
+        let request = self.planned(plan)?.request;
         let caps = caps.clone();
         let tables = attached
             .iter()
@@ -167,21 +193,22 @@ impl LocalEngine {
         Ok((told, vec![ipc::write(&finished.batch)?]))
     }
 
-    fn planned(&self, number: u64) -> Result<Arc<Request>, Failure> {
-        match &self.plan {
-            Some((kept, request)) if *kept == number => Ok(Arc::clone(request)),
-            _ => Err(Failure::engine("there is no such plan")),
-        }
+    fn planned(&self, number: u64) -> Result<Planned, Failure> {
+        let planned = self.plan.as_ref().filter(|planned| planned.number == number);
+        planned.cloned().ok_or_else(|| Failure::engine("there is no such plan"))
     }
 
     /// Opens the data anew where a source file has changed since.
     async fn refresh(&mut self) -> Result<(), Failure> {
-        if sources::stamp(&self.config.sources)? == self.opened.stamp {
+        let (config, stores) = (Arc::clone(&self.config), self.stores.clone());
+        let opened = Arc::clone(&self.opened);
+        let same = async move { unchanged(&config, &stores, &opened).await };
+        if self.threads.run(same).await.map_err(Failure::engine)? {
             return Ok(());
         }
         tracing::info!("a source file changed, tables are opened anew");
-        let config = Arc::clone(&self.config);
-        let opened = self.threads.run(async move { opened::open(&config).await }).await;
+        let (config, stores) = (Arc::clone(&self.config), self.stores.clone());
+        let opened = self.threads.run(async move { opened::open(&config, &stores).await }).await;
         let opened = opened.map_err(Failure::engine)??;
         if opened.catalogue != self.opened.catalogue {
             self.plan = None;
@@ -196,6 +223,11 @@ impl Worker<Ask, Told> for LocalEngine {
     async fn ask(&mut self, ask: Ask, attached: Vec<Bytes>) -> Result<(Told, Vec<Bytes>), Error> {
         Ok(self.answer(ask, attached).await.unwrap_or_else(|failure| (failure.told(), Vec::new())))
     }
+}
+
+/// Whether the files are the ones that were opened. Where they cannot even be listed, they are not.
+async fn unchanged(config: &EngineConfig, stores: &Stores, opened: &Opened) -> bool {
+    Pinned::list(config, stores).await.is_ok_and(|files| files == opened.files)
 }
 
 /// The tables that a caller may name, as opaque sources.

@@ -12,8 +12,8 @@ use crate::checks::Checked;
 use crate::config::EngineConfig;
 use crate::error::OpenError;
 use crate::names::RESERVED;
-use crate::sources::{self, Stamp};
-use crate::tables::{self, Table};
+use crate::sources::{self, Pinned, Stores};
+use crate::tables::{self, Source, Table};
 use crate::{session, views};
 
 /// What [`open`] found.
@@ -26,7 +26,9 @@ pub(crate) struct Opened {
     /// Changes whenever model, views or sources do; not when data does.
     pub(crate) catalogue: String,
     /// The files at that moment.
-    pub(crate) stamp: Stamp,
+    pub(crate) files: Pinned,
+    /// Whether every row of every text file was looked at.
+    pub(crate) complete: bool,
     /// What was found true of these files.
     pub(crate) checked: Checked,
 }
@@ -35,15 +37,18 @@ pub(crate) struct Opened {
 pub(crate) const OPENING: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
 
 /// Reads model and views, registers the sources, and holds all of them against each other.
-pub(crate) async fn open(config: &EngineConfig) -> Result<Opened, OpenError> {
-    let stamp = sources::stamp(&config.sources)?;
+pub(crate) async fn open(config: &EngineConfig, stores: &Stores) -> Result<Opened, OpenError> {
+    let files = Pinned::list(config, stores).await?;
     let model_text = read("model", &config.model)?;
     let model = parse_model(&model_text, &config.model)?;
-    let session =
-        session::session(config.threads, &OPENING).map_err(|error| OpenError::Start(error.to_string()))?;
-    for source in &config.sources {
-        sources::register(&session, source).await?;
+    let session = session::session_over(&files, config.threads, &OPENING)
+        .map_err(|error| OpenError::Start(error.to_string()))?;
+    let mut found = Vec::new();
+    for (at, source) in config.sources.iter().enumerate() {
+        let looked = sources::register(&session, source, &files, at).await?;
+        found.push(Source { config: source, files: files.files(at), looked });
     }
+    let complete = found.iter().all(|source| source.looked.complete);
     let views_text = match &config.views {
         Some(path) => {
             let text = read("views", path)?;
@@ -52,9 +57,10 @@ pub(crate) async fn open(config: &EngineConfig) -> Result<Opened, OpenError> {
         }
         None => String::new(),
     };
-    let tables = tables::fit(&session, &model).await?;
+    let tables = tables::fit(&session, &model, &found).await?;
     let catalogue = version(config, &model_text, &views_text);
-    Ok(Opened { model, tables, catalogue, stamp, checked: Checked::default() })
+    drop(found);
+    Ok(Opened { model, tables, catalogue, files, complete, checked: Checked::default() })
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<String, OpenError> {
@@ -96,9 +102,7 @@ fn version(config: &EngineConfig, model: &str, views: &str) -> String {
     add(model);
     add(views);
     for source in &config.sources {
-        add(&source.name);
-        add(&source.path.to_string_lossy());
-        add(&format!("{:?} {:?}", source.format, source.null));
+        add(&format!("{source:?}"));
     }
     hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,6 +7,9 @@ use tokio::runtime::{Builder, Runtime};
 /// Stack of each thread: optimising a deep plan recurses.
 const STACK_BYTES: usize = 64 << 20;
 
+/// Threads that wait for files; the kernel counts their stacks as this process's memory.
+const READERS: usize = 8;
+
 /// A runtime that lives as long as its owner and may be dropped anywhere.
 #[derive(Debug)]
 pub(crate) struct Threads(Option<Runtime>);
@@ -18,6 +21,7 @@ impl Threads {
             .worker_threads(threads.max(1))
             .thread_name("liquid-engine")
             .thread_stack_size(STACK_BYTES)
+            .max_blocking_threads(READERS)
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))

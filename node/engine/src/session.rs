@@ -16,12 +16,19 @@ use futures::StreamExt;
 use liquid_node_api::engine::Caps;
 
 use crate::error::Failure;
+use crate::sources::Pinned;
 use crate::three_valued::ThreeValued;
 
-/// A session with its own memory pool and empty caches, so that a file that changed is read anew.
+/// A session over no files at all.
+pub(crate) fn session(threads: usize, caps: &Caps) -> Result<SessionContext> {
+    session_over(&Pinned::default(), threads, caps)
+}
+
+/// A session with its own memory pool and empty caches, so that a file that changed is read anew. It can read these files
+/// and no others.
 ///
 /// Spilling is off: protected rows are never written to a temporary file.
-pub(crate) fn session(threads: usize, caps: &Caps) -> Result<SessionContext> {
+pub(crate) fn session_over(files: &Pinned, threads: usize, caps: &Caps) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads.max(1))
         .with_information_schema(false)
@@ -33,6 +40,7 @@ pub(crate) fn session(threads: usize, caps: &Caps) -> Result<SessionContext> {
     options.execution.skip_physical_aggregate_schema_check = true;
     let memory = usize::try_from(caps.memory_bytes).unwrap_or(usize::MAX);
     let runtime = RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(files.clone()))
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()?;

@@ -1,159 +1,138 @@
-//! A site's raw files, registered where only the operator's views can name them, and noticed when they change.
+//! A site's raw files: found, looked through, pinned as they were found, and registered where only the operator's views
+//! can name them.
+//!
+//! 1. [`beneath`], [`files`]: which files a source is made of, none outside of the root.
+//!    [`stores`]: S3-compatible ones.
+//! 2. [`pinned`]: these files as the one store of a session; a file that changed since is an error.
+//! 3. [`read`], [`seen`], [`csv_text`], [`ndjson`], [`look`]: the columns and types, or what is wrong on which line.
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+mod beneath;
+mod csv_text;
+mod files;
+mod look;
+mod ndjson;
+mod pinned;
+mod read;
+mod seen;
+mod stores;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::catalog::TableProvider;
 use datafusion::common::Column;
 use datafusion::datasource::file_format::options::{ArrowReadOptions, ReadOptions};
-use datafusion::datasource::listing::ListingTableUrl;
-use datafusion::error::DataFusionError;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::Result as EngineResult;
 use datafusion::execution::context::SessionContext;
 use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::{Expr, cast, lit};
 use datafusion::prelude::{CsvReadOptions, JsonReadOptions, ParquetReadOptions};
+use object_store::ObjectStore;
 
-use crate::config::{Format, SourceConfig};
+use crate::config::{EngineConfig, Format, SourceConfig};
 use crate::error::OpenError;
 
-/// Lines of a CSV or NDJSON file that are read to find the types of its columns.
-const TYPED_BY: usize = 1_000_000;
+pub(crate) use files::{Changed, File};
+pub(crate) use look::Looked;
+pub(crate) use pinned::Pinned;
+pub(crate) use seen::Sort;
+pub(crate) use stores::{Stores, unanswered};
 
-/// Registers one source.
-pub(crate) async fn register(session: &SessionContext, source: &SourceConfig) -> Result<(), OpenError> {
-    let wrong = |reason: String, fix: &str| OpenError::Source {
-        name: source.name.clone(),
-        path: source.path.clone(),
-        reason,
-        fix: fix.to_owned(),
-    };
-    let path = source
-        .path
-        .canonicalize()
-        .map_err(|error| wrong(error.to_string(), "check `path` of this [[engine.source]]"))?;
-    let Some(text) = path.to_str().filter(|text| !text.contains(['*', '?', '['])) else {
-        return Err(wrong(
-            "its path is no plain text".to_owned(),
-            "rename it to one without `*`, `?`, `[` and with UTF-8 letters only",
-        ));
-    };
-    if source.null.is_some() && source.format != Format::Csv {
-        return Err(wrong(
-            "only a CSV file has a text for missing values".to_owned(),
-            "remove `null` from this [[engine.source]]",
-        ));
+/// Looks through a source, and registers it under its name.
+pub(crate) async fn register(
+    session: &SessionContext,
+    source: &SourceConfig,
+    pinned: &Pinned,
+    at: usize,
+) -> Result<Looked, OpenError> {
+    let looked = look_through(session, source, pinned, at, look::TYPED_BY).await?;
+    let table = table(session, source, at, &looked).map_err(|error| misfit(source, &error))?;
+    session.register_table(source.name.as_str(), table).map_err(|error| misfit(source, &error))?;
+    Ok(looked)
+}
+
+fn misfit(source: &SourceConfig, error: &datafusion::error::DataFusionError) -> OpenError {
+    let fix = "check `name`, `path` and `format` of this [[engine.source]]";
+    OpenError::source(source, error.strip_backtrace(), fix)
+}
+
+/// Looks through a source, up to some number of rows.
+pub(crate) async fn look_through(
+    session: &SessionContext,
+    source: &SourceConfig,
+    pinned: &Pinned,
+    at: usize,
+    rows: u64,
+) -> Result<Looked, OpenError> {
+    if source.format != Format::Csv && (source.null.is_some() || source.delimiter.is_some()) {
+        let key = if source.null.is_some() { "null" } else { "delimiter" };
+        let fix = format!("remove `{key}` from this [[engine.source]]");
+        return Err(OpenError::source(source, format!("only a CSV file has a `{key}`"), fix));
     }
-    // DataFusion wants files to end as their format does; whatever this one ends with is right.
-    let end = if path.is_dir() {
-        String::new()
-    } else {
-        path.extension().and_then(|end| end.to_str()).map(|end| format!(".{end}")).unwrap_or_default()
-    };
-    let done = match source.format {
+    let options = options(session, source)?;
+    let store: Arc<dyn ObjectStore> = Arc::new(pinned.clone());
+    look::look(session, source, pinned.files(at), options.format.as_ref(), &store, rows).await
+}
+
+/// Looks through all rows of the sources that were only looked at in part, after a question over them failed.
+pub(crate) async fn problem(
+    session: &SessionContext,
+    config: &EngineConfig,
+    pinned: &Pinned,
+) -> Option<OpenError> {
+    for (at, source) in config.sources.iter().enumerate() {
+        if let Err(error) = look_through(session, source, pinned, at, u64::MAX).await {
+            return Some(error);
+        }
+    }
+    None
+}
+
+fn options(session: &SessionContext, source: &SourceConfig) -> Result<ListingOptions, OpenError> {
+    let (config, defaults) = (session.copied_config(), session.copied_table_options());
+    Ok(match source.format {
         Format::Parquet => {
-            let options = ParquetReadOptions::default().file_extension(&end);
-            session.register_parquet(source.name.as_str(), text, options).await
+            ParquetReadOptions::default().file_extension("").to_listing_options(&config, defaults)
         }
-        Format::Csv => register_csv(session, source, text, &end).await,
-        Format::Ndjson => {
-            let options = JsonReadOptions::default().file_extension(&end).schema_infer_max_records(TYPED_BY);
-            session.register_json(source.name.as_str(), text, options).await
+        Format::Csv => {
+            let delimiter = csv_text::delimiter(source).map_err(|problem| problem.of_source(source))?;
+            CsvReadOptions::new()
+                .has_header(true)
+                .newlines_in_values(true)
+                .delimiter(delimiter)
+                .file_extension("")
+                .to_listing_options(&config, defaults)
         }
-        Format::Arrow => {
-            let options = ArrowReadOptions { file_extension: &end, ..ArrowReadOptions::default() };
-            session.register_arrow(source.name.as_str(), text, options).await
-        }
-    };
-    done.map_err(|error| {
-        wrong(error.to_string(), "check `name`, `path` and `format` of this [[engine.source]]")
+        Format::Ndjson => JsonReadOptions::default().file_extension("").to_listing_options(&config, defaults),
+        Format::Arrow => ArrowReadOptions { file_extension: "", ..ArrowReadOptions::default() }
+            .to_listing_options(&config, defaults),
     })
 }
 
-/// Registers a CSV source. DataFusion knows a text for missing values when it finds out the types of columns, and has
-/// forgotten it when it reads them: with such a text, columns are read as text, and cast once it is gone.
-async fn register_csv(
+/// The table of a source. DataFusion has forgotten the text for missing values when it reads a CSV file: with such a text,
+/// columns are read as text, and cast once it is gone.
+fn table(
     session: &SessionContext,
     source: &SourceConfig,
-    path: &str,
-    end: &str,
-) -> Result<(), DataFusionError> {
-    let options = CsvReadOptions::new()
-        .has_header(true)
-        .newlines_in_values(true)
-        .file_extension(end)
-        .schema_infer_max_records(TYPED_BY);
-    let Some(null) = &source.null else {
-        return session.register_csv(source.name.as_str(), path, options).await;
+    at: usize,
+    looked: &Looked,
+) -> EngineResult<Arc<dyn TableProvider>> {
+    let schema = looked.schema();
+    let listing = |schema: Schema| -> EngineResult<Arc<dyn TableProvider>> {
+        let options = options(session, source)
+            .map_err(|error| datafusion::error::DataFusionError::External(Box::new(error)))?;
+        let config = ListingTableConfig::new(ListingTableUrl::parse(Pinned::url(at))?)
+            .with_listing_options(options)
+            .with_schema(Arc::new(schema));
+        Ok(Arc::new(ListingTable::try_new(config)?))
     };
-    let typed = options.clone().null_regex(Some(missing(null)));
-    let typed = typed
-        .to_listing_options(&session.copied_config(), session.copied_table_options())
-        .infer_schema(&session.state(), &ListingTableUrl::parse(path)?)
-        .await?;
-    let text = |field: &FieldRef| Field::new(field.name(), DataType::Utf8, true);
-    let texts = Schema::new(typed.fields().iter().map(text).collect::<Vec<_>>());
-    let columns = typed.fields().iter().map(|field| {
+    let Some(null) = &source.null else { return listing(schema) };
+    let text = schema.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+    let texts = listing(Schema::new(text.collect::<Vec<_>>()))?;
+    let columns = schema.fields().iter().map(|field| {
         let column = Expr::Column(Column::new_unqualified(field.name()));
         cast(nullif(column, lit(null.as_str())), field.data_type().clone()).alias(field.name())
     });
-    let columns = columns.collect::<Vec<_>>();
-    let view = session.read_csv(path, options.schema(&texts)).await?.select(columns)?.into_view();
-    session.register_table(source.name.as_str(), view)?;
-    Ok(())
-}
-
-/// The pattern for missing values: the empty field, or the given text as it stands.
-fn missing(text: &str) -> String {
-    let mut pattern = String::from("^(");
-    for letter in text.chars() {
-        if letter.is_alphanumeric() {
-            pattern.push(letter);
-        } else {
-            pattern.push_str(&format!(r"\x{{{:x}}}", u32::from(letter)));
-        }
-    }
-    pattern.push_str(")?$");
-    pattern
-}
-
-/// Which files a site's sources are made of, as they stand now. Equal stamps mean unchanged data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stamp(Vec<(PathBuf, u64, SystemTime)>);
-
-/// Looks at all files of all sources.
-pub(crate) fn stamp(sources: &[SourceConfig]) -> Result<Stamp, OpenError> {
-    let mut files = Vec::new();
-    for source in sources {
-        walk(&source.path, &mut files).map_err(|error| OpenError::Source {
-            name: source.name.clone(),
-            path: source.path.clone(),
-            reason: error.to_string(),
-            fix: "check `path` of this [[engine.source]]".to_owned(),
-        })?;
-    }
-    files.sort();
-    Ok(Stamp(files))
-}
-
-fn walk(path: &Path, files: &mut Vec<(PathBuf, u64, SystemTime)>) -> std::io::Result<()> {
-    let found = std::fs::metadata(path)?;
-    if found.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            walk(&entry?.path(), files)?;
-        }
-    } else {
-        files.push((path.to_owned(), found.len(), found.modified()?));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::missing;
-
-    #[test]
-    fn a_text_for_missing_values_is_taken_as_it_stands() {
-        assert_eq!(missing("?"), r"^(\x{3f})?$");
-        assert_eq!(missing("N<A"), r"^(N\x{3c}A)?$");
-    }
+    Ok(session.read_table(texts)?.select(columns.collect::<Vec<_>>())?.into_view())
 }

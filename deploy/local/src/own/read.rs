@@ -19,10 +19,8 @@ use crate::blueprint::{Content, Source};
 
 fn configured(files: &BTreeMap<String, DataFile>) -> Vec<SourceConfig> {
     let source = |(table, file): (&String, &DataFile)| SourceConfig {
-        name: table.clone(),
-        path: file.path.clone(),
-        format: file.format,
         null: file.null.clone(),
+        ..SourceConfig::new(table, &file.path, file.format)
     };
     files.iter().map(source).collect()
 }

@@ -8,8 +8,10 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod broken;
 mod joins;
 mod opening;
 mod oracle;
+mod pinning;
 mod site;
 mod working;
