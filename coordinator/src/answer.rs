@@ -208,7 +208,7 @@ impl Coordinator {
         attached: Vec<Bytes>,
         deadline: Instant,
     ) -> Result<(Told, Vec<Bytes>), Failure> {
-        self.planners.lease(deadline).await?.ask(ask, attached).await
+        self.planners.lease("", deadline).await?.ask(ask, attached).await
     }
 
     /// What the planner attached. It has read peers' bytes, so it passes the same gate as they do.

@@ -6,7 +6,7 @@ use liquid_node_api::child::{Failure, Lease};
 use liquid_node_api::engine::{Ask, Told};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::sql::text::{shortened, without_literals};
-use liquid_policy::admit::Admitted;
+use liquid_policy::admit::{Admitted, Caller};
 use liquid_policy::id::{RequestId, TableName};
 use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
 use tokio::time::Instant;
@@ -36,7 +36,12 @@ pub struct Checked {
 ///
 /// # Errors
 /// The refusal; a fault where all engines are busy, the deadline passes, or none starts.
-pub async fn engine(node: &Node, question: &Question, deadline: Instant) -> Result<Engine, Error> {
+pub async fn engine(
+    node: &Node,
+    caller: &Caller,
+    question: &Question,
+    deadline: Instant,
+) -> Result<Engine, Error> {
     let most = node.config.limits.sql_bytes;
     let values: usize = question.parameters.iter().map(bytes).sum();
     if question.sql.len() > most {
@@ -45,7 +50,8 @@ pub async fn engine(node: &Node, question: &Question, deadline: Instant) -> Resu
     if question.parameters.len() > PARAMETERS_MAX || values > most {
         return Err(too_long("the bound values are more than 1000 or", most).into());
     }
-    node.engines.lease(deadline).await.map_err(|failure| {
+    let queue = format!("{}\n{}", caller.organisation, caller.subject);
+    node.engines.lease(&queue, deadline).await.map_err(|failure| {
         if let Failure::Unstarted(detail) = &failure {
             tracing::error!(detail, "engine does not start");
         }

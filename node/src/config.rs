@@ -136,6 +136,8 @@ pub struct Limits {
     pub engines: usize,
     /// Requests that may wait for one.
     pub queue: usize,
+    /// Requests of one caller among them; callers have their turns one after the other.
+    pub queue_per_caller: usize,
     /// Bytes of SQL that are looked at.
     pub sql_bytes: usize,
     /// Memory that the large operators of one request may take.
@@ -154,6 +156,7 @@ impl Default for Limits {
             deadline_ms: 30_000,
             engines: 2,
             queue: 32,
+            queue_per_caller: 8,
             sql_bytes: 64 << 10,
             memory_bytes: 1 << 30,
             rows: 1_000_000,
@@ -176,6 +179,7 @@ impl Limits {
             deadline_ms,
             engines,
             queue: _,
+            queue_per_caller: _,
             sql_bytes,
             memory_bytes,
             rows,

@@ -71,6 +71,7 @@ impl Node {
         let settings = PoolSettings {
             workers: config.limits.engines,
             queue: config.limits.queue,
+            queue_per_caller: config.limits.queue_per_caller.min(config.limits.queue),
             ..PoolSettings::default()
         };
         let engines = Pool::start(parts.engines, settings).await?;
@@ -151,7 +152,7 @@ impl Node {
 async fn opened(engines: &Pool<Ask, Told>) -> Result<(Model, String), String> {
     let deadline = Instant::now() + OPENING_TIMEOUT;
     let failed = |why: &dyn std::fmt::Display| format!("the engine does not open the site's data: {why}");
-    let mut lease = engines.lease(deadline).await.map_err(|e| failed(&e))?;
+    let mut lease = engines.lease("", deadline).await.map_err(|e| failed(&e))?;
     match lease.ask(Ask::Open, vec![]).await.map_err(|e| failed(&e))?.0 {
         Told::Opened { model, catalogue } => Ok((model, catalogue)),
         Told::Failed { detail, .. } => Err(failed(&detail)),

@@ -91,7 +91,7 @@ pub async fn answer(node: &Node, session: &Session, question: Question) -> Resul
     let mut open = on_disk(node, move |log| log.ask(asked)).await.map_err(|e| unrecorded(&e, &request))?;
     let mut cuts = Vec::new();
     let span = tracing::info_span!("request", id = %request);
-    let released = released(node, &admitted, &question, deadline, &mut cuts).instrument(span).await;
+    let released = released(node, session, &admitted, &question, deadline, &mut cuts).instrument(span).await;
     open.touches(&cuts);
     let sealed = released.and_then(|table| seal(node, &admitted, &question, &table));
     let (answer, outcome) = match sealed {
@@ -120,7 +120,7 @@ pub async fn describe(
     let mut cuts = Vec::new();
     let admitted = admitted(node, session, &question);
     let checked = match &admitted {
-        Ok(admitted) => match engine(node, &question, deadline).await {
+        Ok(admitted) => match engine(node, &session.caller, &question, deadline).await {
             Ok(mut engine) => {
                 let span = tracing::info_span!("request", id = %request);
                 check(node, &mut engine, admitted, &question, &mut cuts).instrument(span).await
@@ -150,12 +150,13 @@ fn admitted(node: &Node, session: &Session, question: &Question) -> Result<Admit
 /// Checks, executes, discloses and finishes.
 async fn released(
     node: &Node,
+    session: &Session,
     admitted: &Admitted,
     question: &Question,
     deadline: Instant,
     cuts: &mut Vec<Footprint>,
 ) -> Result<Released<Table>, Error> {
-    let mut engine = engine(node, question, deadline).await?;
+    let mut engine = engine(node, &session.caller, question, deadline).await?;
     let checked = check(node, &mut engine, admitted, question, cuts).await?;
     let caps = node.config.limits.caps();
     let mut released = Vec::with_capacity(checked.permits.len());

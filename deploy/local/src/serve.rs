@@ -121,7 +121,12 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
             Ok(planner)
         }),
     };
-    let settings = PoolSettings { workers: config.coordinator.planners, ..PoolSettings::default() };
+    let settings = PoolSettings {
+        workers: config.coordinator.planners,
+        // Planning is short, and who asks is not told apart here.
+        queue_per_caller: PoolSettings::default().queue,
+        ..PoolSettings::default()
+    };
     let planners = Pool::start(planners, settings).await.map_err(Error::Part)?;
     let coordinator =
         Coordinator::new(config.coordinator, &config.identity, members, planners, Arc::new(now))
@@ -132,6 +137,15 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
         listen: Some(listen),
         run: Box::new(move |shutdown| Box::pin(sql::serve(coordinator, clients, shutdown))),
     })
+}
+
+/// The memory that one question to the engine of this `node.toml` may take.
+///
+/// # Errors
+/// Where the file cannot be used.
+pub fn memory_bytes(file: &Path) -> Result<u64, Error> {
+    let config = liquid_node::Config::read(file).map_err(part)?;
+    Ok(config.limits.memory_bytes)
 }
 
 /// The data that the engine of this `node.toml` works on.

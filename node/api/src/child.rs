@@ -14,6 +14,7 @@ pub mod frame;
 mod pool;
 mod process;
 mod serve;
+mod turns;
 
 pub use pool::{Failure, Lease, Pool, PoolSettings, Start, start_with};
 pub use process::{Child, Program};

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::turns::{Turn, Turns};
 use crate::error::Error;
 use crate::worker::Worker;
 
@@ -57,13 +57,15 @@ pub struct PoolSettings {
     pub workers: usize,
     /// Requests that may wait for one.
     pub queue: usize,
+    /// Requests of one caller among them.
+    pub queue_per_caller: usize,
     /// How long a worker may take to start.
     pub start: Duration,
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { workers: 2, queue: 32, start: Duration::from_secs(60) }
+        Self { workers: 2, queue: 32, queue_per_caller: 8, start: Duration::from_secs(60) }
     }
 }
 
@@ -76,6 +78,9 @@ pub enum Failure {
     /// All are busy and enough requests wait already.
     #[error("all workers are busy and the queue is full")]
     Busy,
+    /// The caller has enough requests waiting already.
+    #[error("all workers are busy and the caller's queue is full")]
+    Crowded,
     /// None could be started.
     #[error("{0}")]
     Unstarted(String),
@@ -93,6 +98,11 @@ impl From<Failure> for Error {
                 "ask a smaller question, or a longer `liquid.deadline_ms`",
             ),
             Failure::Busy => Self::fault("too many requests are waiting", true, "ask again in a few seconds"),
+            Failure::Crowded => Self::fault(
+                "too many of your requests are waiting",
+                true,
+                "ask again when one of them is answered",
+            ),
             Failure::Unstarted(_) => {
                 Self::fault("the worker process does not start", false, "send the reference to the operator")
             }
@@ -108,8 +118,7 @@ struct Shared<A, T> {
     starter: Arc<dyn Start<A, T>>,
     settings: PoolSettings,
     idle: Mutex<VecDeque<Box<dyn Worker<A, T>>>>,
-    running: Arc<Semaphore>,
-    admitted: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 impl<A, T> Clone for Pool<A, T> {
@@ -128,8 +137,7 @@ impl<A: Send + 'static, T: Send + 'static> Pool<A, T> {
             starter,
             settings,
             idle: Mutex::default(),
-            running: Arc::new(Semaphore::new(settings.workers)),
-            admitted: Arc::new(Semaphore::new(settings.workers + settings.queue)),
+            turns: Turns::new(settings.workers, settings.queue, settings.queue_per_caller),
         }));
         let starting = (0..settings.workers).map(|_| pool.0.start_one());
         for worker in futures::future::try_join_all(starting).await? {
@@ -138,27 +146,20 @@ impl<A: Send + 'static, T: Send + 'static> Pool<A, T> {
         Ok(pool)
     }
 
-    /// Leases a worker until `deadline`, for all steps of one request.
+    /// Leases a worker until `deadline`, for all steps of one request. Callers have their turns one after the other, however
+    /// many requests of one of them wait.
     ///
     /// # Errors
-    /// Where the queue is full, the deadline passes first, or no worker starts.
-    pub async fn lease(&self, deadline: Instant) -> Result<Lease<A, T>, Failure> {
+    /// Where a queue is full, the deadline passes first, or no worker starts.
+    pub async fn lease(&self, caller: &str, deadline: Instant) -> Result<Lease<A, T>, Failure> {
         let shared = &self.0;
-        let admitted = Arc::clone(&shared.admitted).try_acquire_owned().map_err(|_| Failure::Busy)?;
         let lease = async {
-            let running = Arc::clone(&shared.running).acquire_owned().await.map_err(|_| Failure::Busy)?;
+            let turn = shared.turns.take(caller).await?;
             let worker = match shared.next_alive() {
                 Some(worker) => worker,
                 None => shared.start_one().await.map_err(Failure::Unstarted)?,
             };
-            Ok(Lease {
-                worker: Some(worker),
-                busy: false,
-                deadline,
-                shared: Arc::clone(shared),
-                _running: running,
-                _admitted: admitted,
-            })
+            Ok(Lease { worker: Some(worker), busy: false, deadline, shared: Arc::clone(shared), _turn: turn })
         };
         tokio::time::timeout_at(deadline, lease).await.map_err(|_| Failure::Late)?
     }
@@ -200,8 +201,7 @@ pub struct Lease<A: Send + 'static, T: Send + 'static> {
     busy: bool,
     deadline: Instant,
     shared: Arc<Shared<A, T>>,
-    _running: OwnedSemaphorePermit,
-    _admitted: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 impl<A: Send + 'static, T: Send + 'static> Lease<A, T> {

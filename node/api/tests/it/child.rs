@@ -63,7 +63,7 @@ fn program(kind: &str) -> Program {
 }
 
 async fn pool(workers: usize, queue: usize) -> Pool<String, String> {
-    let settings = PoolSettings { workers, queue, start: Duration::from_secs(20) };
+    let settings = PoolSettings { workers, queue, queue_per_caller: queue, start: Duration::from_secs(20) };
     Pool::start(Arc::new(program("good")), settings).await.unwrap()
 }
 
@@ -111,7 +111,8 @@ async fn a_child_that_does_not_open_says_why() {
     let absent = Program { path: "/not/there".into(), ..program("good") };
     let error = Child::<String, String>::start(&absent).await.map(|_| ()).unwrap_err();
     assert!(error.contains("/not/there"), "{error}");
-    let settings = PoolSettings { workers: 1, queue: 1, start: Duration::from_millis(300) };
+    let settings =
+        PoolSettings { workers: 1, queue: 1, queue_per_caller: 1, start: Duration::from_millis(300) };
     let error =
         Pool::<String, String>::start(Arc::new(program("slow")), settings).await.map(|_| ()).unwrap_err();
     assert!(error.contains("not ready"), "{error}");
@@ -120,10 +121,10 @@ async fn a_child_that_does_not_open_says_why() {
 #[tokio::test]
 async fn a_late_child_is_killed_and_replaced() {
     let pool = pool(1, 4).await;
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     let (pid, _) = lease.ask("pid".to_owned(), vec![]).await.unwrap();
     drop(lease);
-    let mut lease = pool.lease(within(Duration::from_millis(300))).await.unwrap();
+    let mut lease = pool.lease("caller", within(Duration::from_millis(300))).await.unwrap();
     let begun = std::time::Instant::now();
     assert_eq!(lease.ask("spin".to_owned(), vec![]).await.unwrap_err(), Failure::Late);
     assert!(begun.elapsed() < Duration::from_secs(2));
@@ -133,7 +134,7 @@ async fn a_late_child_is_killed_and_replaced() {
     );
     drop(lease);
     ends(&pid).await;
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     let (other, _) = lease.ask("pid".to_owned(), vec![]).await.unwrap();
     assert_ne!(pid, other);
 }
@@ -141,53 +142,53 @@ async fn a_late_child_is_killed_and_replaced() {
 #[tokio::test]
 async fn a_child_that_dies_is_an_error_and_replaced() {
     let pool = pool(1, 4).await;
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     let Err(Failure::Died(error)) = lease.ask("die".to_owned(), vec![]).await else { panic!("it lives") };
     assert!(matches!(error, Error::Fault { retry: true, .. }), "{error}");
     drop(lease);
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     let (pid, _) = lease.ask("pid".to_owned(), vec![]).await.unwrap();
     drop(lease);
     // One that is killed while nobody uses it is noticed before the next request gets it.
     Command::new("kill").args(["-9", &pid]).status().unwrap();
     ends(&pid).await;
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     assert_eq!(lease.ask("hello".to_owned(), vec![]).await.unwrap().0, "hello");
 }
 
 #[tokio::test]
 async fn a_request_that_is_given_up_takes_its_child_along() {
     let pool = pool(1, 4).await;
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     let (pid, _) = lease.ask("pid".to_owned(), vec![]).await.unwrap();
     drop(lease);
     let asking = tokio::spawn({
         let pool = pool.clone();
         async move {
-            let mut lease = pool.lease(within(LONG)).await.unwrap();
+            let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
             lease.ask("spin".to_owned(), vec![]).await
         }
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     asking.abort();
     ends(&pid).await;
-    let mut lease = pool.lease(within(LONG)).await.unwrap();
+    let mut lease = pool.lease("caller", within(LONG)).await.unwrap();
     assert_eq!(lease.ask("hello".to_owned(), vec![]).await.unwrap().0, "hello");
 }
 
 #[tokio::test]
 async fn the_queue_is_bounded_and_waiting_has_a_deadline() {
     let pool = pool(1, 1).await;
-    let held = pool.lease(within(LONG)).await.unwrap();
+    let held = pool.lease("caller", within(LONG)).await.unwrap();
     let waiting = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.lease(within(Duration::from_millis(400))).await.err() }
+        async move { pool.lease("caller", within(Duration::from_millis(400))).await.err() }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(pool.lease(within(LONG)).await.err(), Some(Failure::Busy));
+    assert_eq!(pool.lease("caller", within(LONG)).await.err(), Some(Failure::Busy));
     assert_eq!(waiting.await.unwrap(), Some(Failure::Late));
     drop(held);
-    pool.lease(within(LONG)).await.unwrap();
+    pool.lease("caller", within(LONG)).await.unwrap();
 }
 
 #[test]
