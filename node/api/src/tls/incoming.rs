@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -112,6 +113,8 @@ pub struct Connection {
     peer: PeerInfo,
     /// Told of the first bytes that come.
     heard: Option<oneshot::Sender<()>>,
+    /// Set when the other end has ended it, and said so.
+    closed: Arc<AtomicBool>,
     /// Dropped with the connection: its places under the caps, what looks after its peer, what tells its owner of its end.
     _held: Box<dyn Any + Send>,
 }
@@ -131,7 +134,14 @@ impl Connection {
         let watched = certificate.is_some().then(|| ending.unless(&certificates, good));
         let options = ConnectionOptions::default();
         let peer = PeerInfo { certificate, options, certificates, ending, fetch };
-        Ok(Self { stream, early: Bytes::new(), peer, heard: None, _held: Box::new(watched) })
+        Ok(Self {
+            stream,
+            early: Bytes::new(),
+            peer,
+            heard: None,
+            closed: Arc::default(),
+            _held: Box::new(watched),
+        })
     }
 
     /// The same, of which this was read already.
@@ -148,6 +158,11 @@ impl Connection {
     pub(super) fn listened_to(self) -> (Self, oneshot::Receiver<()>) {
         let (heard, first) = oneshot::channel();
         (Self { heard: Some(heard), ..self }, first)
+    }
+
+    /// Whether the other end has ended it, and said so.
+    pub(super) fn closed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.closed)
     }
 
     /// Who is at the other end.
@@ -297,13 +312,16 @@ impl AsyncRead for Connection {
             buf.put_slice(&self.early.split_to(length));
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
+        let (before, room) = (buf.filled().len(), buf.remaining());
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before
             && let Some(heard) = self.heard.take()
         {
             // Nobody waits any more if it took too long.
             let _ = heard.send(());
+        }
+        if matches!(read, Poll::Ready(Ok(()))) && room > 0 && buf.filled().len() == before {
+            self.closed.store(true, Ordering::Release);
         }
         read
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -109,15 +110,16 @@ struct Open {
     /// The newest last.
     channels: Vec<(u64, Channel)>,
     taken: u64,
-    /// Since when there has been none: at first, since the coordinator started.
-    empty_since: Instant,
+    /// Connections whose server has not answered yet.
+    settling: usize,
+    /// Until when the site is waited for where it has none: after the coordinator's start, or after a cut.
+    patience: Instant,
 }
 
 /// Connections that one site may have; beyond, the oldest goes, which may be dead without anybody's knowing yet.
 const CONNECTIONS_MAX: usize = 8;
-/// A site that had a connection this short a while ago, or a coordinator that has just started, is waited for …
-const RECENT: Duration = Duration::from_secs(20);
-/// … for so long.
+/// So long after the coordinator's start, or after its last connection was cut, a site is waited for: it dials again. One
+/// that has ended its last connection itself, as a node does that is stopped, is not.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A connection is asked whether it still lives this often, idle or not, so that firewalls keep it and its end is noticed.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -126,7 +128,7 @@ const PING_WITHIN: Duration = Duration::from_secs(5);
 
 impl Callers {
     fn new(site: SiteName, authority: Option<Certificates>) -> Self {
-        let open = Open { channels: Vec::new(), taken: 0, empty_since: Instant::now() };
+        let open = Open { channels: Vec::new(), taken: 0, settling: 0, patience: Instant::now() + PATIENCE };
         Self { site, authority, open: watch::Sender::new(open) }
     }
 
@@ -135,22 +137,22 @@ impl Callers {
         self.authority.as_ref().is_none_or(|authority| authority.verify(chain).is_ok())
     }
 
-    /// The newest connection. A site that has only just lost its last one is waited for a little.
+    /// The newest connection. A site that has only just lost its last one, or not connected yet, is waited for a little.
     pub(in crate::tls) async fn newest(&self) -> Option<Channel> {
         let mut open = self.open.subscribe();
         let newest = |open: &Open| open.channels.last().map(|(_, channel)| channel.clone());
-        let empty_since = {
+        let patience = {
             let now = open.borrow_and_update();
             if let Some(channel) = newest(&now) {
                 return Some(channel);
             }
-            now.empty_since
+            match now.settling {
+                0 => now.patience,
+                _ => Instant::now() + PATIENCE,
+            }
         };
-        if empty_since.elapsed() > RECENT {
-            return None;
-        }
         let wait = open.wait_for(|open| !open.channels.is_empty());
-        let found = timeout_at(Instant::now() + PATIENCE, wait).await.ok()?.ok()?;
+        let found = timeout_at(patience, wait).await.ok()?.ok()?;
         newest(&found)
     }
 
@@ -159,9 +161,11 @@ impl Callers {
         let mut number = 0;
         self.open.send_modify(|open| {
             open.taken += 1;
+            open.settling += 1;
             number = open.taken;
         });
-        let place = || Place { callers: Arc::downgrade(&self), number };
+        let closed = connection.closed();
+        let place = || Place { callers: Arc::downgrade(&self), number, closed: Arc::clone(&closed) };
         let (connection, heard) = connection.holding(place()).listened_to();
         let once = Once { connection: Some(connection), place: place() };
         let endpoint = limited(Endpoint::from_static("http://site"))
@@ -174,12 +178,12 @@ impl Callers {
             heard.await.ok()?;
             Some(channel)
         };
-        match timeout(SETTLED_WITHIN, ready).await {
-            Ok(Some(channel)) => self.add(number, channel),
-            Ok(None) | Err(_) => {
-                tracing::info!(site = %self.site, "a connection of the site came to nothing")
-            }
+        let settled = timeout(SETTLED_WITHIN, ready).await.ok().flatten();
+        match settled {
+            Some(channel) => self.add(number, channel),
+            None => tracing::info!(site = %self.site, "a connection of the site came to nothing"),
         }
+        self.open.send_modify(|open| open.settling = open.settling.saturating_sub(1));
     }
 
     fn add(&self, number: u64, channel: Channel) {
@@ -195,13 +199,13 @@ impl Callers {
         });
     }
 
-    fn remove(&self, number: u64) {
+    fn remove(&self, number: u64, is_closed: bool) {
         let mut ended = None;
         self.open.send_if_modified(|open| {
             if let Some(at) = open.channels.iter().position(|(other, _)| *other == number) {
                 ended = Some(open.channels.remove(at));
                 if open.channels.is_empty() {
-                    open.empty_since = Instant::now();
+                    open.patience = Instant::now() + if is_closed { Duration::ZERO } else { PATIENCE };
                     tracing::warn!(site = %self.site, "the site has no connection any more; waiting for it to dial again");
                 }
             }
@@ -214,12 +218,13 @@ impl Callers {
 struct Place {
     callers: Weak<Callers>,
     number: u64,
+    closed: Arc<AtomicBool>,
 }
 
 impl Place {
     fn give_up(&self) {
         if let Some(callers) = self.callers.upgrade() {
-            callers.remove(self.number);
+            callers.remove(self.number, self.closed.load(Ordering::Acquire));
         }
     }
 }
