@@ -1,5 +1,10 @@
 //! What an agreement file says is what a node decides.
-#![expect(clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
 
 mod admission;
 mod decisions;
