@@ -163,7 +163,8 @@ pub(crate) fn unanswered(error: &Error) -> (&'static str, &'static str) {
             "the store refuses these credentials",
             "check `credentials` of the [[engine.store]], and that they may list and read",
         ),
-        Error::NotFound { .. } if error.to_string().contains("NoSuchBucket") => {
+        // A listing of no bucket is a failure like any other by its type.
+        Error::NotFound { .. } | Error::Generic { .. } if error.to_string().contains("NoSuchBucket") => {
             ("the store has no such bucket", "check `url` and `endpoint` of the [[engine.store]]")
         }
         Error::NotFound { .. } => ("there is no such object", "check `url` of this [[engine.source]]"),
