@@ -43,11 +43,26 @@ pub(crate) async fn engine(engine: &Engine) -> Result<(), Failure> {
     for_a_parent()?;
     let config = engine.config.clone().unwrap_or_default();
     let open = async move {
+        bound(&config).map_err(|error| format!("the engine's process cannot be bounded: {error}"))?;
         let config = serve::engine_config(&config).map_err(|error| error.to_string())?;
         LocalEngine::open(config).await.map_err(|error| error.to_string())
     };
     child::serve::<Ask, Told, _>(open).await.map_err(|_| Failure::Said)
 }
+
+/// Bounds this process before it reads anything: what DataFusion's pool does not count, the kernel does, and a process
+/// that wants more dies alone. One that dies leaves no image of people's data on the disk.
+fn bound(config: &Path) -> io::Result<()> {
+    let memory = serve::memory_bytes(config).map_err(io::Error::other)?;
+    rlimit::setrlimit(rlimit::Resource::CORE, 0, 0)?;
+    let (_, most) = rlimit::getrlimit(rlimit::Resource::DATA)?;
+    let memory = memory.saturating_add(PROCESS_BYTES).min(most);
+    rlimit::setrlimit(rlimit::Resource::DATA, memory, memory)
+}
+
+/// What an engine takes beside the memory of a question: the stacks of its threads, of 64 MiB each, most of which are
+/// never touched; code and plans; buffers of the files that are read.
+const PROCESS_BYTES: u64 = 2 << 30;
 
 /// Runs a coordinator's planner.
 ///

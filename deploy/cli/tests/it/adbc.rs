@@ -1,17 +1,17 @@
 //! A client that we did not write, in another language: Apache's ADBC driver for Flight SQL, from Python.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Demo, Ended};
+use crate::fixture::{Demo, Ended, python};
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 #[test]
 fn adbc_connects_lists_reads_runs_and_fetches() {
-    let python = python();
+    let python = python("adbc", REQUIREMENTS);
     let demo = Demo::serve();
     let ended: Ended = Command::new(python)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/client.py"))
@@ -59,27 +59,4 @@ fn adbc_connects_lists_reads_runs_and_fetches() {
         assert_eq!(error["status"], status, "{case}: {error}");
         assert!(error["message"].as_str().unwrap().contains(word), "{case}: {error}");
     }
-}
-
-/// A virtual environment with the driver, made once for each version of the requirements.
-fn python() -> PathBuf {
-    let sum = REQUIREMENTS.bytes().fold(17u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("adbc-{sum:x}"));
-    let (python, made) = (folder.join("bin/python"), folder.join("made"));
-    if !made.exists() {
-        let _half_made = std::fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "Python 3 with venv is needed");
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/requirements.txt");
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(file);
-        run(&mut pip, "the ADBC driver could not be installed");
-        std::fs::write(made, "").unwrap();
-    }
-    python
-}
-
-fn run(command: &mut Command, problem: &str) {
-    let ended: Ended =
-        command.output().unwrap_or_else(|error| panic!("{problem}: {command:?}: {error}")).into();
-    assert_eq!(ended.code, 0, "{problem}: {command:?}: {}", ended.err);
 }

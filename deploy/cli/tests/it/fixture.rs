@@ -194,3 +194,30 @@ pub(crate) fn processes(ancestor: u32, words: &[&str]) -> Vec<u32> {
         .map(|(id, _)| *id)
         .collect()
 }
+
+/// A Python of its own with these packages, made once for each list of them.
+pub(crate) fn python(name: &str, requirements: &str) -> PathBuf {
+    let sum = requirements.bytes().fold(17u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{sum:x}"));
+    // Two tests that want the same one wait for one another.
+    static MAKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (python, made) = (folder.join("bin/python"), folder.join("made"));
+    if !made.exists() {
+        let _half_made = std::fs::remove_dir_all(&folder);
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "Python 3 with venv is needed");
+        let file = folder.join("requirements.txt");
+        std::fs::write(&file, requirements).unwrap();
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(file);
+        run(&mut pip, "the packages could not be installed");
+        std::fs::write(made, "").unwrap();
+    }
+    python
+}
+
+fn run(command: &mut Command, problem: &str) {
+    let ended: Ended =
+        command.output().unwrap_or_else(|error| panic!("{problem}: {command:?}: {error}")).into();
+    assert_eq!(ended.code, 0, "{problem}: {command:?}: {}", ended.err);
+}

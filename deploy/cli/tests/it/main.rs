@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adbc;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod byzantine;
 #[cfg(test)]
 mod commands;
@@ -19,11 +21,15 @@ mod full_disk;
 #[cfg(test)]
 mod hostile_site;
 #[cfg(test)]
+mod hostile_sql;
+#[cfg(test)]
 mod outbound;
 #[cfg(test)]
 mod own;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod s3;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
