@@ -55,6 +55,12 @@ pub struct Coordinator {
     /// Rows that one site's answer, and the final one, may have.
     #[serde(default = "default_rows_max")]
     pub rows_max: usize,
+    /// Connections at one time.
+    #[serde(default = "default_connections")]
+    pub connections: usize,
+    /// Of them, those of one address.
+    #[serde(default = "default_connections_per_address")]
+    pub connections_per_address: usize,
 }
 
 /// `[[site]]`
@@ -253,12 +259,22 @@ impl Config {
                 "`coordinator.proxy_credentials` is for no proxy; write `proxy`, or remove it".to_owned()
             );
         }
-        let Coordinator { deadline_ms, planners, answer_bytes_max, rows_max, .. } = self.coordinator;
+        let Coordinator {
+            deadline_ms,
+            planners,
+            answer_bytes_max,
+            rows_max,
+            connections,
+            connections_per_address,
+            ..
+        } = self.coordinator;
         let limits = [
             ("deadline_ms", (1..=DEADLINE_MS_MAX).contains(&deadline_ms)),
             ("planners", (1..=PLANNERS_MAX).contains(&planners)),
             ("answer_bytes_max", answer_bytes_max > 0),
             ("rows_max", rows_max > 0),
+            ("connections", connections > 0),
+            ("connections_per_address", connections_per_address > 0),
         ];
         match limits.into_iter().find(|(_, in_order)| !in_order) {
             Some((key, _)) => Err(format!(
@@ -288,6 +304,8 @@ impl Coordinator {
             queries_kept: default_queries_kept(),
             answer_bytes_max: default_answer_bytes_max(),
             rows_max: default_rows_max(),
+            connections: default_connections(),
+            connections_per_address: default_connections_per_address(),
         }
     }
 
@@ -315,6 +333,14 @@ fn default_queries_kept() -> usize {
 
 fn default_answer_bytes_max() -> usize {
     64 << 20
+}
+
+fn default_connections() -> usize {
+    tls::Limits::default().connections
+}
+
+fn default_connections_per_address() -> usize {
+    tls::Limits::default().per_address
 }
 
 fn default_rows_max() -> usize {

@@ -99,6 +99,11 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
     config.check_tls().map_err(part)?;
     let certificates = Certificates::open(&config.tls).map_err(part)?;
     let settings = &config.coordinator;
+    let limits = Limits {
+        connections: settings.connections,
+        per_address: settings.connections_per_address,
+        ..Limits::default()
+    };
     let caps = AnswerCaps { rows: settings.rows_max as u64, bytes: settings.answer_bytes_max as u64 };
     let issuer = Issuer::new(certificates.clone(), Arc::new(now), caps).map_err(part)?;
     let mut expected = Expected::new();
@@ -132,7 +137,7 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
         Coordinator::new(config.coordinator, &config.identity, members, planners, Arc::new(now))
             .map_err(part)?;
     let coordinator = Arc::new(coordinator);
-    let clients = expected.incoming(listener, &certificates, Limits::default()).map_err(part)?;
+    let clients = expected.incoming(listener, &certificates, limits).map_err(part)?;
     Ok(Serving {
         listen: Some(listen),
         run: Box::new(move |shutdown| Box::pin(sql::serve(coordinator, clients, shutdown))),
