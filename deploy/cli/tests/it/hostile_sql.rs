@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use liquid_local::blueprint::{Blueprint, Content, SitePlan, Source};
+use liquid_local::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 use liquid_local::client::Client;
 use liquid_local::{Federation, Run};
 use liquid_node_api::Error;
@@ -136,6 +136,7 @@ fn blueprint(folder: &Path) -> Blueprint {
             }],
             views: String::new(),
             tables: None,
+            connect: Connect::default(),
         }],
     }
 }
