@@ -155,7 +155,7 @@ fn trouble(status: &Status) -> (String, &'static str) {
             "see whether it runs there and whether the authority is its own, then ask again",
         ),
         Code::DeadlineExceeded => ("did not answer in time".to_owned(), running),
-        Code::ResourceExhausted => {
+        Code::ResourceExhausted | Code::OutOfRange => {
             ("sent or was sent more than it may".to_owned(), "ask for less, or in several questions")
         }
         _ => (format!("broke off: {cause}"), running),

@@ -9,7 +9,7 @@ mod door;
 mod front;
 mod info;
 mod options;
-mod seal;
+pub mod seal;
 mod service;
 mod session;
 pub mod text;

@@ -187,6 +187,10 @@ impl Node {
         match &error {
             Error::Refused { refusal } => assert!(codes.contains(&refusal.code), "`{shown}`: {error}"),
             Error::Invalid { .. } => assert!(codes.is_empty(), "`{shown}`: {error}"),
+            // More than a message may hold is not even read.
+            Error::Fault { message, .. } if sql.len() > 2 << 20 => {
+                assert!(codes.is_empty() && message.contains("more than it may"), "`{shown}`: {error}");
+            }
             other => panic!("`{shown}`: {other:?}"),
         }
         // The node repeats the asker's own words at most, never what stands in the table.
@@ -223,7 +227,7 @@ async fn what_breaks_an_engine_is_refused_and_the_node_answers_on() {
         (format!("SELECT count(*) FROM person{}", many(", person", 200)), &[Limit]),
         (count(&format!("ward IN ({})", lists(30_000))), &[Limit]),
         (count(&format!("ward = '{}'", many("x", 60_000))), &[Limit]),
-        (count(&format!("ward = '{}'", many("x", 5_000_000))), &[Limit]),
+        (count(&format!("ward = '{}'", many("x", 5_000_000))), &[]),
         (
             "SELECT count(*) FROM person a JOIN person b ON a.benefit_amt <> b.benefit_amt".to_owned(),
             &[JoinKey],
@@ -297,7 +301,7 @@ const ATTACKS: &[(&str, &[Code])] = &[
     ("SELECT sum(benefit_amt * power(2, benefit_amt)) FROM person", EXPRESSION),
     ("SELECT sum(1 << 3) FROM person", EXPRESSION),
     ("SELECT count(*) FROM person CROSS JOIN generate_series(1,100)", FUNCTION),
-    ("SELECT count(*) FROM person p JOIN (VALUES ('U1'),('U2')) v(upi) USING(upi)", &[Code::JoinKey]),
+    ("SELECT count(*) FROM person p JOIN (VALUES ('U1'),('U2')) v(upi) USING(upi)", PLAN_NODE),
     (
         "SELECT count(*) FROM (SELECT upi FROM person WHERE sex='F' EXCEPT SELECT upi FROM person WHERE band='Z') x",
         &[Code::JoinKey],

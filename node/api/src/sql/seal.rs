@@ -26,19 +26,21 @@ use crate::tls::{self, PeerCertificate};
 /// A statement with the options under which it was described or prepared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Ticket {
-    pub(super) statement: Statement,
+pub struct Ticket {
+    /// The statement.
+    pub statement: Statement,
     /// The version of the agreement under which it was described, at a site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) pinned: Option<AgreementHash>,
+    pub pinned: Option<AgreementHash>,
+    /// What its session had set.
     #[serde(default)]
-    pub(super) options: SessionOptions,
+    pub options: SessionOptions,
 }
 
 /// What a sealed text may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Use {
+pub enum Use {
     /// To fetch the answer of a statement that was just described.
     Ticket,
     /// To bind values to a prepared statement, and to run it.
@@ -48,10 +50,11 @@ pub(super) enum Use {
 /// Who made the call: their token and the certificate of their connection. A token is signed, so this settles organisation
 /// and subject too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Holder(String);
+pub struct Holder(String);
 
 impl Holder {
-    pub(super) fn of(token: Option<&Token>, peer: Option<&PeerCertificate>) -> Self {
+    /// Whoever showed this token over a connection with this certificate.
+    pub fn of(token: Option<&Token>, peer: Option<&PeerCertificate>) -> Self {
         let peer = peer.map(|peer| peer.identity.to_string()).unwrap_or_default();
         let mut context = Context::new(&SHA256);
         for part in [token.map_or("", Token::secret), &peer] {
@@ -74,7 +77,7 @@ struct Sealed {
 }
 
 /// The keys of one process.
-pub(super) struct Seals {
+pub struct Seals {
     random: SystemRandom,
     begun: Instant,
     keys: Mutex<Keys>,
@@ -102,7 +105,7 @@ impl Seals {
     ///
     /// # Errors
     /// Where the system has no randomness to give.
-    pub(super) fn new() -> Result<Self, tls::Error> {
+    pub fn new() -> Result<Self, tls::Error> {
         let random = SystemRandom::new();
         let current = Key::generate(HMAC_SHA256, &random)
             .map_err(|_| tls::Error::new("the system gives no randomness", "check `/dev/urandom`"))?;
@@ -114,7 +117,7 @@ impl Seals {
     ///
     /// # Errors
     /// Where it has no JSON form, which is a bug.
-    pub(super) fn seal(&self, r#use: Use, holder: &Holder, ticket: &Ticket) -> Result<Bytes, Error> {
+    pub fn seal(&self, r#use: Use, holder: &Holder, ticket: &Ticket) -> Result<Bytes, Error> {
         self.seal_at(self.begun.elapsed(), r#use, holder, ticket)
     }
 
@@ -122,12 +125,12 @@ impl Seals {
     ///
     /// # Errors
     /// [`Error::Invalid`], which says how to get another.
-    pub(super) fn open(&self, r#use: Use, holder: &Holder, handle: &[u8]) -> Result<Ticket, Error> {
+    pub fn open(&self, r#use: Use, holder: &Holder, handle: &[u8]) -> Result<Ticket, Error> {
         self.open_at(self.begun.elapsed(), r#use, holder, handle)
     }
 
     /// The same for a ticket that is in use already, which may be as old as it likes.
-    pub(super) fn in_use(&self, holder: &Holder, handle: &[u8]) -> Option<Ticket> {
+    pub fn in_use(&self, holder: &Holder, handle: &[u8]) -> Option<Ticket> {
         let sealed = self.read(handle)?;
         (sealed.r#use == Use::Ticket && sealed.holder == *holder).then_some(sealed.ticket)
     }
