@@ -271,7 +271,8 @@ impl From<DataFusionError> for Failure {
                 ArrowError::ArithmeticOverflow(_) => (Cause::Value, "a value does not fit 64 bits".to_owned()),
                 ArrowError::CastError(_) | ArrowError::ParseError(_) => (
                     Cause::Value,
-                    "a value cannot be cast; look at each CAST of the views, and write TRY_CAST where NULL is meant"
+                    "a value cannot be cast; look at each CAST of the views: it must read every value that the sources hold \
+                     (TRY_CAST would make each of the others missing)"
                         .to_owned(),
                 ),
                 ArrowError::CsvError(_) | ArrowError::JsonError(_) | ArrowError::ParquetError(_) => {

@@ -1,11 +1,15 @@
 //! [`LocalEngine`]: the worker that answers a front's questions about one site's data, in a child process for real and
 //! in the same process for tests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use liquid_footprint::site_query::base_column;
 use liquid_footprint::{Catalogue, Opaque, PlanError, Request, TableKind, cut, footprint, plan};
 use liquid_node_api::Error;
 use liquid_node_api::engine::{Ask, Caps, Told};
@@ -22,7 +26,7 @@ use crate::finish::finish_here;
 use crate::opened::{self, OPENING, Opened};
 use crate::parameters::to_scalar;
 use crate::runtime::Threads;
-use crate::session::session_over;
+use crate::session::{collect, session_over};
 use crate::sources::{Pinned, Stores};
 use crate::{checks, ipc, run, sources};
 
@@ -72,12 +76,41 @@ impl LocalEngine {
         let rules: Vec<_> = agreement.tables().values().filter(here).map(Table::rules).collect();
         let mut problems = Vec::new();
         for one in &rules {
-            problems.extend(self.hold(Obligations::of_tables(vec![one.clone()])).await.err());
+            let alone = Obligations::of_tables(vec![one.clone()]);
+            let columns = one.columns.keys().map(|column| column.as_str().to_owned());
+            let mut held = self.compute(alone.clone(), columns.clone().collect()).await.is_ok();
+            // Which of them it is matters only where there is one.
+            for column in columns.filter(|_| !held) {
+                let computed = self.compute(alone.clone(), [column.clone()].into()).await;
+                problems.extend(
+                    computed.err().map(|why| format!("table `{}`, column `{column}`: {why}", one.table)),
+                );
+            }
+            held |= problems.is_empty();
+            if held {
+                problems.extend(self.hold(alone).await.err());
+            }
         }
         if problems.is_empty() {
             problems.extend(self.hold(Obligations::of_tables(rules)).await.err());
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Computes every value of some columns of one table.
+    async fn compute(&self, obligations: Obligations, columns: BTreeSet<String>) -> Result<(), String> {
+        let (opened, threads) = (Arc::clone(&self.opened), self.config.threads);
+        let work = async move {
+            let session = session_over(&opened.files, threads, &OPENING)?;
+            let rows = Base::new(&opened.tables, &obligations)?.rows(&columns)?;
+            let values =
+                columns.iter().enumerate().map(|(at, name)| count(base_column(name)).alias(format!("n{at}")));
+            let plan = LogicalPlanBuilder::from(rows)
+                .aggregate(Vec::<Expr>::new(), values.collect::<Vec<_>>())?
+                .build()?;
+            collect(&session, plan, &OPENING).await.map(drop)
+        };
+        self.threads.run(work).await?.map_err(|failure: Failure| failure.detail().to_owned())
     }
 
     async fn hold(&self, obligations: Obligations) -> Result<(), String> {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
-use datafusion::common::Column;
+use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::file_format::options::{ArrowReadOptions, ReadOptions};
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::Result as EngineResult;
@@ -132,6 +132,10 @@ fn table(
     let texts = listing(Schema::new(text.collect::<Vec<_>>()))?;
     let columns = schema.fields().iter().map(|field| {
         let column = Expr::Column(Column::new_unqualified(field.name()));
+        // A column of nothing but missing values is of no type, and no text can be cast to none.
+        if *field.data_type() == DataType::Null {
+            return lit(ScalarValue::Null).alias(field.name());
+        }
         cast(nullif(column, lit(null.as_str())), field.data_type().clone()).alias(field.name())
     });
     Ok(session.read_table(texts)?.select(columns.collect::<Vec<_>>())?.into_view())

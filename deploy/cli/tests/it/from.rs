@@ -214,3 +214,39 @@ fn an_empty_folder_and_a_missing_one_are_explained() {
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("cannot be read"), "{}", ended.err);
 }
+
+/// An empty table is a table; what cannot be read is said with its line, and in words for whoever mends it.
+#[test]
+fn an_empty_table_runs_and_broken_files_name_the_line() {
+    let folder = penguins();
+    let header = PENGUINS.lines().next().unwrap();
+    write(folder.path(), "Torgersen/data/penguins.csv", header);
+    let ended = demo(folder.path());
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(ended.out.contains("complete 3 of 3 sites answered"), "{}", ended.out);
+
+    let folder = penguins();
+    let path = folder.path().join("Dream/data/penguins.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    let latin: Vec<u8> =
+        text.replacen(",Dream,", ",Dr\u{e9}am,", 1).chars().map(|letter| letter as u8).collect();
+    fs::write(&path, latin).unwrap();
+    let mut lines: Vec<String> = fs::read_to_string(folder.path().join("Torgersen/data/penguins.csv"))
+        .unwrap()
+        .lines()
+        .map(Into::into)
+        .collect();
+    lines[4].push_str(",more");
+    write(folder.path(), "Torgersen/data/penguins.csv", lines.join("\n"));
+    write(folder.path(), "Biscoe/data/penguins.csv", "");
+    let said = problems(folder.path());
+    for (file, place, cure) in [
+        ("Biscoe", "penguins.csv`: it is empty", "write a header line"),
+        ("Dream", "penguins.csv`, line 2, column `Island`: it is not UTF-8", "iconv -f latin1 -t utf8"),
+        ("Torgersen", "penguins.csv`, line 5: it has 18 fields where the header has 17", "correct the row"),
+    ] {
+        let line = said.iter().find(|line| line.contains(&format!("DIR/{file}/data/{place}")));
+        assert!(line.is_some_and(|line| line.contains(cure)), "{file}: {}", said.join("\n"));
+    }
+    assert_eq!(said.len(), 3, "{said:?}");
+}

@@ -1,7 +1,7 @@
 //! Texts that stand for a missing value in a CSV file, such as `NA`: found where an agreement measures a column that holds
 //! numbers but for these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What people write for a missing value.
@@ -13,8 +13,42 @@ pub(super) enum Texts {
     None,
     /// This text alone, which stands for a missing value.
     Missing(String),
-    /// Other texts, or several; the first of them, by line and column.
-    Other { line: u64, column: String, texts: Vec<String> },
+    /// Other texts, or several: where the first of a column stands, and how SQL makes numbers of all of that column, where
+    /// they are numbers in another notation. [`COLUMN`] stands for the column.
+    Other { line: u64, column: String, number: Option<String> },
+}
+
+/// Stands for a column in SQL.
+pub(super) const COLUMN: &str = "\0";
+
+/// The texts of one column.
+#[derive(Default)]
+struct Column {
+    line: u64,
+    missing: BTreeSet<String>,
+    /// Whether there are others, and whether all of them are numbers in a notation.
+    others: bool,
+    unread: [bool; NOTATIONS.len()],
+}
+
+/// How people write numbers, and how SQL reads what they have written.
+const NOTATIONS: [(fn(&str) -> bool, &str); 2] = [
+    (|text| grouped(text, ',', '.'), "replace(\0, ',', '')"),
+    (|text| grouped(text, '.', ','), "replace(replace(\0, '.', ''), ',', '.')"),
+];
+
+/// A number in groups of three digits, as in 1,234.50, or without groups.
+fn grouped(text: &str, group: char, point: char) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = text.split_once(point).unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(group);
+    let first = groups.next().unwrap_or_default();
+    let in_groups = whole.contains(group);
+    digits(first)
+        && digits(fraction)
+        && (!in_groups || first.len() <= 3)
+        && groups.all(|part| part.len() == 3 && digits(part))
 }
 
 /// Looks for texts in columns that must hold numbers.
@@ -26,31 +60,48 @@ pub(super) fn texts(file: &Path, columns: &[&str]) -> Texts {
         .enumerate()
         .filter_map(|(at, name)| Some((at, *columns.iter().find(|column| column.as_bytes() == name)?)))
         .collect();
-    let mut found: BTreeMap<String, (u64, &str)> = BTreeMap::new();
+    let mut found: BTreeMap<usize, Column> = BTreeMap::new();
     for record in reader.byte_records().map_while(Result::ok) {
         let line = record.position().map_or(0, csv::Position::line);
-        for (at, column) in &wanted {
-            let value = String::from_utf8_lossy(record.get(*at).unwrap_or_default()).into_owned();
-            if !value.is_empty() && value.parse::<f64>().map_or(true, f64::is_nan) && found.len() < 5 {
-                found.entry(value).or_insert((line, column));
+        for (at, _) in &wanted {
+            let value = String::from_utf8_lossy(record.get(*at).unwrap_or_default());
+            if value.is_empty() || value.parse::<f64>().is_ok_and(|number| !number.is_nan()) {
+                continue;
+            }
+            let column = found.entry(*at).or_insert_with(|| Column { line, ..Column::default() });
+            if MISSING.contains(&value.as_ref()) {
+                column.missing.insert(value.into_owned());
+            } else {
+                column.others = true;
+                for (unread, (reads, _)) in column.unread.iter_mut().zip(NOTATIONS) {
+                    *unread |= !reads(&value);
+                }
             }
         }
     }
-    let mut texts: Vec<(u64, &str, String)> =
-        found.into_iter().map(|(text, (line, column))| (line, column, text)).collect();
-    texts.sort();
-    match texts.as_slice() {
-        [] => Texts::None,
-        [(_, _, text)] if MISSING.contains(&text.as_str()) => Texts::Missing(text.clone()),
-        [(line, column, _), ..] => Texts::Other {
-            line: *line,
-            column: (*column).to_owned(),
-            texts: texts
-                .iter()
-                .map(|(_, _, text)| text.clone())
-                .filter(|it| MISSING.contains(&it.as_str()))
-                .collect(),
+    let missing: BTreeSet<&String> = found.values().flat_map(|column| &column.missing).collect();
+    let one = missing.len() == 1 && found.values().all(|column| !column.others);
+    match (missing.first(), found.iter().min_by_key(|(_, column)| column.line)) {
+        (_, None) => Texts::None,
+        (Some(text), _) if one => Texts::Missing((*text).clone()),
+        (_, Some((at, column))) => Texts::Other {
+            line: column.line,
+            column: wanted.iter().find(|(known, _)| known == at).map_or("", |(_, name)| *name).to_owned(),
+            number: column.number(),
         },
+    }
+}
+
+impl Column {
+    /// How SQL makes numbers of all of its texts.
+    fn number(&self) -> Option<String> {
+        let column =
+            self.missing.iter().fold(COLUMN.to_owned(), |inner, text| format!("nullif({inner}, '{text}')"));
+        if !self.others {
+            return Some(column);
+        }
+        let (_, (_, reads)) = self.unread.iter().zip(NOTATIONS).find(|(unread, _)| !**unread)?;
+        Some(reads.replace(COLUMN, &column))
     }
 }
 
@@ -65,7 +116,9 @@ mod tests {
         match texts(&file, &["mass", "age"]) {
             Texts::None => "none".to_owned(),
             Texts::Missing(text) => format!("missing {text}"),
-            Texts::Other { line, column, texts } => format!("{line} {column} {}", texts.join(",")),
+            Texts::Other { line, column, number } => {
+                format!("{line} {column} {}", number.unwrap_or_default().replace(COLUMN, "x"))
+            }
         }
     }
 
@@ -74,8 +127,18 @@ mod tests {
         assert_eq!(of("who,mass,age\nNA,1,2\n"), "none", "another column may hold it");
         assert_eq!(of("who,mass,age\na,NA,2\nb,3.5,NA\n"), "missing NA");
         assert_eq!(of("who,mass,age\na,,2\nb,-1e3,?\n"), "missing ?");
-        assert_eq!(of("who,mass,age\na,1,2\nb,NA,2\nc,?,2\n"), "3 mass NA,?");
+        assert_eq!(of("who,mass,age\na,1,2\nb,NA,2\nc,?,2\n"), "3 mass nullif(nullif(x, '?'), 'NA')");
         assert_eq!(of("who,mass,age\na,1,2\nb,\"many\",2\n"), "3 mass ");
         assert_eq!(of("who,mass,age\na,NaN,2\n"), "missing NaN");
+        assert_eq!(of("who,mass,age\na,\"1,234.50\",2\nb,7,2\n"), "2 mass replace(x, ',', '')");
+        assert_eq!(
+            of("who,mass,age\na,\"1.234,50\",2\nb,\"7,5\",2\nc,NA,1\n"),
+            "2 mass replace(replace(nullif(x, 'NA'), '.', ''), ',', '.')"
+        );
+        assert_eq!(
+            of("who,mass,age\na,\"1,234.50\",2\nb,5 kg,2\n"),
+            "2 mass ",
+            "no view for what is no number"
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::{DataType, Schema};
 use liquid_engine::Format;
 use liquid_node_api::catalogue::{Kind, Model, ModelColumn, ModelTable};
+use liquid_policy::document::Aggregate;
 use liquid_policy::id::{ColumnName, TableName};
 
 use super::read::Draft;
@@ -158,20 +159,47 @@ fn the_column(
             Some((wanted, first)) if wanted == kind || (wanted, kind) == (Kind::Float, Kind::Integer) => {
                 Some((wanted, first))
             }
-            Some((wanted, first)) => {
+            Some((wanted, _)) if described.is_some() => {
                 problems.push(format!(
-                    "{place}: column `{column}` of table `{table}` is {}, and at {} it is {}; where it is not as it \
-                     should be, write in `views.sql`, for example, `{}`",
+                    "{place}: column `{column}` of table `{table}` is {}, and `model.toml` says {}; correct the `type` \
+                     there, or the file",
                     words(kind),
-                    first.site,
                     words(wanted),
-                    view(table, column, wanted),
                 ));
-                Some((wanted, first))
+                fits
+            }
+            Some((wanted, first)) => {
+                // Texts are what is not understood: whoever has them is named, wherever they stand in the order.
+                let (place, odd, other, usual) = match wanted {
+                    Kind::Text => (self::place(first, table), wanted, &draft.site, kind),
+                    _ => (place, kind, &first.site, wanted),
+                };
+                problems.push(format!(
+                    "{place}: column `{column}` of table `{table}` is {}, and at {other} it is {}; {}",
+                    words(odd),
+                    words(usual),
+                    alike(odd, usual, table, column),
+                ));
+                Some((usual, if wanted == Kind::Text { draft } else { first }))
             }
         };
     }
     let kind = fits.map_or(Kind::Text, |(kind, _)| kind);
+    for draft in drafts {
+        let rules = draft.agreement.tables().get(table).and_then(|table| table.columns().get(column));
+        let sums = |column: &liquid_policy::document::Column| {
+            column.aggregates.iter().any(|it| matches!(it, Aggregate::Sum | Aggregate::Avg))
+        };
+        let has = draft.tables.contains_key(table.as_str()) && problems.len() == before;
+        if has && rules.is_some_and(sums) && !matches!(kind, Kind::Integer | Kind::Float) && fits.is_some() {
+            problems.push(format!(
+                "{}: column `{column}` of table `{table}` is {}, and the agreement adds it up; make a number of it, in \
+                 the file or by a view in `views.sql`",
+                self::place(draft, table),
+                words(kind),
+            ));
+        }
+    }
     let plain = ModelColumn {
         name: column.clone(),
         kind,
@@ -217,6 +245,26 @@ fn missing(place: &str, table: &TableName, column: &ColumnName, found: &Schema) 
         "{place}: table `{table}` has no column `{column}`, which the agreement names; it has {}; {fix}",
         names.join(", ")
     )
+}
+
+/// What makes a column of one site like the others'.
+fn alike(odd: Kind, usual: Kind, table: &TableName, column: &ColumnName) -> String {
+    let (quoted_table, quoted_column) = (quoted(table.as_str()), quoted(column.as_str()));
+    match (odd, usual) {
+        (Kind::Text, Kind::Date) => format!(
+            "write its days as 2024-12-31, or in `views.sql` how they are written, for 31/12/2024 `CREATE OR REPLACE VIEW \
+             {quoted_table} AS SELECT * REPLACE (to_date({quoted_column}, '%d/%m/%Y') AS {quoted_column}) FROM \
+             {quoted_table};`"
+        ),
+        (Kind::Text, _) => {
+            "correct what is none there, or say by a view in `views.sql` what it means".to_owned()
+        }
+        _ => format!(
+            "write the same in both; where a number or a day is only a name, write in `views.sql` `{}` at each site that \
+             has no text",
+            view(table, column, Kind::Text)
+        ),
+    }
 }
 
 /// A view that casts one column.

@@ -192,13 +192,21 @@ fn missing_values(
             Texts::None => {}
             Texts::Missing(text) => file.null = Some(text),
             Texts::Other { .. } if has_views => {}
-            Texts::Other { line, column, texts } => {
-                let null = texts.first().map_or("NA", String::as_str);
-                let (table, quoted) = (model::quoted(name.as_str()), model::quoted(&column));
+            Texts::Other { line, column, number } => {
+                let table = model::quoted(name.as_str());
+                let quoted = model::quoted(&column);
+                let cure = match number {
+                    Some(number) => format!(
+                        "correct the file, or write in `views.sql` `CREATE OR REPLACE VIEW {table} AS SELECT * REPLACE \
+                         (CAST({} AS DOUBLE) AS {quoted}) FROM {table};`",
+                        number.replace(missing::COLUMN, &quoted)
+                    ),
+                    None => {
+                        "correct the file, or make numbers of its texts by a view in `views.sql`".to_owned()
+                    }
+                };
                 problems.push(format!(
-                    "{}:{line}: column `{column}` holds a text, and the agreement measures it as a number; correct the \
-                     file, or write in `views.sql` what the text means, for example `CREATE OR REPLACE VIEW {table} AS \
-                     SELECT * REPLACE (CAST(NULLIF({quoted}, '{null}') AS DOUBLE) AS {quoted}) FROM {table};`",
+                    "{}:{line}: column `{column}` holds a text, and the agreement measures it as a number; {cure}",
                     file.path.display()
                 ));
             }
@@ -221,7 +229,10 @@ fn agreement(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreeme
         }
     };
     match parse(&text, &file.display().to_string()) {
-        Ok(agreement) => Some((text, agreement)),
+        Ok(agreement) => {
+            problems.extend(asked_by_nobody(&agreement, &text, file));
+            Some((text, agreement))
+        }
         Err(error) => {
             problems.extend(error.problems().map(|problem| {
                 let line = 1 + text.bytes().take(problem.span().start).filter(|byte| *byte == b'\n').count();
@@ -230,6 +241,35 @@ fn agreement(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreeme
             None
         }
     }
+}
+
+/// Why nobody could ask anything under an agreement today.
+fn asked_by_nobody(agreement: &Agreement, text: &str, file: &Path) -> Option<String> {
+    let line = |key: &str| 1 + text.lines().position(|line| line.trim_start().starts_with(key)).unwrap_or(0);
+    let today = chrono::Utc::now().date_naive();
+    let (first, last) = (agreement.in_force().start(), agreement.in_force().end());
+    if !agreement.in_force().contains(&today) {
+        let key = if today < *first { "in_force" } else { "expires" };
+        return Some(format!(
+            "{}:{}: the agreement is in force from {first} to {last}, and today is {today}, so nobody may ask; change \
+             `{key}` to try it out",
+            file.display(),
+            line(key)
+        ));
+    }
+    if agreement.review().is_some_and(|review| today > review.last_day()) {
+        return Some(format!(
+            "{}:{}: the review is overdue beyond its grace, so nobody may ask; change `review` to try it out",
+            file.display(),
+            line("review")
+        ));
+    }
+    agreement.recipients().is_empty().then(|| {
+        format!(
+            "{}: it has no [[recipient]], so nobody may ask; add one, with `organisation`, `roles` and `purposes`",
+            file.display()
+        )
+    })
 }
 
 /// The controller whose place this is: the one that the folder is named after, or the only one.

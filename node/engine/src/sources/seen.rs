@@ -116,8 +116,10 @@ fn sort_of(field: &str) -> Sort {
     }
     let digits = field.strip_prefix('-').unwrap_or(field).as_bytes();
     if digits.iter().all(u8::is_ascii_digit) && !digits.is_empty() {
-        // A longer row of digits is a name and not a quantity: as a float it would lose its end.
-        return if field.parse::<i64>().is_ok() { Sort::Whole } else { Sort::Text };
+        // A row of digits that begins with 0 is a code, and as a number would be another one's; a longer row than a number
+        // can hold is a name too: as a float it would lose its end.
+        let is_code = digits.len() > 1 && digits.starts_with(b"0");
+        return if !is_code && field.parse::<i64>().is_ok() { Sort::Whole } else { Sort::Text };
     }
     if bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
         && field.parse::<f64>().is_ok()
@@ -171,6 +173,9 @@ mod tests {
             Some(DataType::Timestamp(TimeUnit::Millisecond, None)),
         );
         check(&["12345678901234567890"], Some(DataType::Utf8));
+        check(&["01234", "00"], Some(DataType::Utf8));
+        check(&["0", "-1", "10"], Some(DataType::Int64));
+        check(&["1234", "01234"], None);
         check(&["1-2", "--1", "1e", "+1", "NaN", "-"], Some(DataType::Utf8));
         check(&["1", "x"], None);
     }
