@@ -76,6 +76,7 @@ pub(crate) fn blueprint(sites: &[SiteRows]) -> Blueprint {
             file: "rows.parquet".to_owned(),
             format: "parquet".to_owned(),
             null: None,
+            delimiter: None,
             content: Content::File(site.file.clone()),
         }],
         views: "CREATE VIEW visits AS SELECT person, ward, sex, cost FROM rows;\n".to_owned(),

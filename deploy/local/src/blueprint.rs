@@ -67,6 +67,8 @@ pub struct Source {
     pub format: String,
     /// CSV only: the text that stands for a missing value.
     pub null: Option<String>,
+    /// CSV only: what stands between fields, where it is no comma.
+    pub delimiter: Option<char>,
     /// What is in the file.
     pub content: Content,
 }

@@ -279,6 +279,9 @@ impl Folder {
             if let Some(null) = &source.null {
                 let _ = writeln!(text, "null = {}", toml::Value::from(null.as_str()));
             }
+            if let Some(delimiter) = source.delimiter {
+                let _ = writeln!(text, "delimiter = {}", toml::Value::from(delimiter.to_string()));
+            }
         }
         text
     }

@@ -90,6 +90,7 @@ impl Hospital {
                 file: self.file.to_owned(),
                 format: self.format.to_owned(),
                 null: self.null.map(str::to_owned),
+                delimiter: None,
                 content: Content::Bytes(self.data),
             }],
             views: self.views.to_owned(),

@@ -21,6 +21,7 @@ pub fn blueprint() -> Blueprint {
                 file: "visits.csv".to_owned(),
                 format: "csv".to_owned(),
                 null: None,
+                delimiter: None,
                 content: Content::Bytes(include_bytes!("../data/starter/visits.csv")),
             }],
             views: include_str!("../data/starter/views.sql").to_owned(),

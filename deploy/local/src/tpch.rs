@@ -50,6 +50,7 @@ pub fn blueprint(folder: &Path, sites: usize) -> Blueprint {
         file: format!("{table}.parquet"),
         format: "parquet".to_owned(),
         null: None,
+        delimiter: None,
         content: Content::File(place(folder, table, site)),
     };
     let plan = |at: usize| SitePlan {

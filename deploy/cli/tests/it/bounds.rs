@@ -77,6 +77,7 @@ async fn an_engine_that_wants_too_much_memory_dies_alone() {
         file: "notes.parquet".to_owned(),
         format: "parquet".to_owned(),
         null: None,
+        delimiter: None,
         content: Content::File(folder.path().join("notes.parquet")),
     }];
     let (mut federation, config) = limited(&blueprint, "engines = 1\nmemory_bytes = 16777216").await;

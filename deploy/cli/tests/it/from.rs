@@ -250,3 +250,23 @@ fn an_empty_table_runs_and_broken_files_name_the_line() {
     }
     assert_eq!(said.len(), 3, "{said:?}");
 }
+
+/// As spreadsheets write it where the comma stands in numbers.
+#[test]
+fn semicolons_between_fields_are_found_out() {
+    let folder = penguins();
+    let file = "Torgersen/data/penguins.csv";
+    let lines = fs::read_to_string(folder.path().join(file)).unwrap();
+    let lines: Vec<String> =
+        lines.lines().map(|line| line.replace("Adult, 1 Egg", "Adult 1 Egg").replace(',', ";")).collect();
+    write(folder.path(), file, lines.join("\r\n"));
+    let ended = demo(folder.path());
+    assert_eq!(ended.code, 0, "{}\n{}", ended.out, ended.err);
+    assert!(
+        ended.err.contains("Torgersen/data/penguins.csv: `;` stands between its fields"),
+        "{}",
+        ended.err
+    );
+    let row = ended.out.lines().find(|line| line.trim_start().starts_with("Torgersen")).unwrap();
+    assert!(row.ends_with("52"), "{}", ended.out);
+}

@@ -132,6 +132,7 @@ fn blueprint(folder: &Path) -> Blueprint {
                 file: "person.csv".to_owned(),
                 format: "csv".to_owned(),
                 null: None,
+                delimiter: None,
                 content: Content::File(file),
             }],
             views: String::new(),

@@ -52,8 +52,10 @@ fn grouped(text: &str, group: char, point: char) -> bool {
 }
 
 /// Looks for texts in columns that must hold numbers.
-pub(super) fn texts(file: &Path, columns: &[&str]) -> Texts {
-    let Ok(mut reader) = csv::ReaderBuilder::new().flexible(true).from_path(file) else { return Texts::None };
+pub(super) fn texts(file: &Path, delimiter: Option<char>, columns: &[&str]) -> Texts {
+    let delimiter = delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(b',');
+    let reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(file);
+    let Ok(mut reader) = reader else { return Texts::None };
     let Ok(header) = reader.byte_headers().cloned() else { return Texts::None };
     let wanted: Vec<(usize, &str)> = header
         .iter()
@@ -113,7 +115,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("t.csv");
         std::fs::write(&file, text).unwrap();
-        match texts(&file, &["mass", "age"]) {
+        match texts(&file, None, &["mass", "age"]) {
             Texts::None => "none".to_owned(),
             Texts::Missing(text) => format!("missing {text}"),
             Texts::Other { line, column, number } => {

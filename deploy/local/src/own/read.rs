@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
@@ -20,6 +21,7 @@ use crate::blueprint::{Content, Source};
 fn configured(files: &BTreeMap<String, DataFile>) -> Vec<SourceConfig> {
     let source = |(table, file): (&String, &DataFile)| SourceConfig {
         null: file.null.clone(),
+        delimiter: file.delimiter,
         ..SourceConfig::new(table, &file.path, file.format)
     };
     files.iter().map(source).collect()
@@ -51,6 +53,8 @@ pub(super) struct DataFile {
     pub(super) format: Format,
     /// The text that stands for a missing value in it.
     pub(super) null: Option<String>,
+    /// What stands between its fields, where it is no comma.
+    pub(super) delimiter: Option<char>,
 }
 
 impl Draft {
@@ -61,11 +65,17 @@ impl Draft {
 
     /// What was taken for granted in reading it.
     pub(super) fn notes(&self) -> Vec<String> {
-        let note = |file: &DataFile| {
-            let null = file.null.as_ref()?;
-            Some(format!("{}: `{null}` is read as a missing value in all columns", file.path.display()))
-        };
-        self.files.values().filter_map(note).collect()
+        let mut notes = Vec::new();
+        for file in self.files.values() {
+            let name = file.path.display();
+            if let Some(delimiter) = file.delimiter {
+                notes.push(format!("{name}: `{}` stands between its fields", delimiter.escape_default()));
+            }
+            if let Some(null) = &file.null {
+                notes.push(format!("{name}: `{null}` is read as a missing value in all columns"));
+            }
+        }
+        notes
     }
 
     /// Its files as an engine takes them.
@@ -79,6 +89,7 @@ impl Draft {
             file: file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             format: format!("{:?}", file.format).to_lowercase(),
             null: file.null.clone(),
+            delimiter: file.delimiter,
             content: Content::File(file.path.clone()),
         };
         self.files.iter().map(source).collect()
@@ -188,7 +199,7 @@ fn missing_values(
         };
         let measured = table.columns().iter().filter(|(_, column)| sums(column));
         let measured: Vec<&str> = measured.map(|(name, _)| name.as_str()).collect();
-        match missing::texts(&file.path, &measured) {
+        match missing::texts(&file.path, file.delimiter, &measured) {
             Texts::None => {}
             Texts::Missing(text) => file.null = Some(text),
             Texts::Other { .. } if has_views => {}
@@ -365,13 +376,33 @@ fn files(folder: &Path, problems: &mut Vec<String>) -> BTreeMap<String, DataFile
             ));
             continue;
         }
-        files.insert(table.to_owned(), DataFile { path, format, null: None });
+        files.insert(
+            table.to_owned(),
+            DataFile { delimiter: delimiter(&path, format), path, format, null: None },
+        );
     }
     if files.is_empty() && problems.is_empty() {
         problems.push(format!("{}: there is no data file in it", folder.display()));
     }
     files
 }
+
+/// What stands between the fields of a CSV file, where its first line has it and no comma.
+fn delimiter(path: &Path, format: Format) -> Option<char> {
+    if format != Format::Csv {
+        return None;
+    }
+    let mut header = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    BufReader::new(file).take(HEADER_BYTES).read_until(b'\n', &mut header).ok()?;
+    if header.contains(&b',') {
+        return None;
+    }
+    [';', '\t', '|'].into_iter().find(|delimiter| header.contains(&(*delimiter as u8)))
+}
+
+/// Bytes of a first line that are looked at.
+const HEADER_BYTES: u64 = 1 << 20;
 
 fn format(path: &Path) -> Option<Format> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
