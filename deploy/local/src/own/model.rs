@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::{DataType, Schema};
 use liquid_engine::Format;
 use liquid_node_api::catalogue::{Kind, Model, ModelColumn, ModelTable};
-use liquid_policy::document::Aggregate;
 use liquid_policy::id::{ColumnName, TableName};
 
-use super::read::Draft;
+use super::read::{Draft, is_added_up};
 
 /// How alike two names must be for one to be taken for a misspelling of the other.
 const ALIKE: f64 = 0.75;
@@ -187,11 +186,12 @@ fn the_column(
     let kind = fits.map_or(Kind::Text, |(kind, _)| kind);
     for draft in drafts {
         let rules = draft.agreement.tables().get(table).and_then(|table| table.columns().get(column));
-        let sums = |column: &liquid_policy::document::Column| {
-            column.aggregates.iter().any(|it| matches!(it, Aggregate::Sum | Aggregate::Avg))
-        };
         let has = draft.tables.contains_key(table.as_str()) && problems.len() == before;
-        if has && rules.is_some_and(sums) && !matches!(kind, Kind::Integer | Kind::Float) && fits.is_some() {
+        if has
+            && rules.is_some_and(is_added_up)
+            && !matches!(kind, Kind::Integer | Kind::Float)
+            && fits.is_some()
+        {
             problems.push(format!(
                 "{}: column `{column}` of table `{table}` is {}, and the agreement adds it up; make a number of it, in \
                  the file or by a view in `views.sql`",

@@ -194,10 +194,7 @@ fn missing_values(
         let Some(file) = files.get_mut(name.as_str()).filter(|file| file.format == Format::Csv) else {
             continue;
         };
-        let sums = |column: &&Column| {
-            column.aggregates.iter().any(|it| matches!(it, Aggregate::Sum | Aggregate::Avg))
-        };
-        let measured = table.columns().iter().filter(|(_, column)| sums(column));
+        let measured = table.columns().iter().filter(|(_, column)| is_added_up(column));
         let measured: Vec<&str> = measured.map(|(name, _)| name.as_str()).collect();
         match missing::texts(&file.path, file.delimiter, &measured) {
             Texts::None => {}
@@ -252,6 +249,11 @@ fn agreement(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreeme
             None
         }
     }
+}
+
+/// Whether an agreement wants numbers of a column.
+pub(super) fn is_added_up(column: &Column) -> bool {
+    column.aggregates.iter().any(|it| matches!(it, Aggregate::Sum | Aggregate::Avg))
 }
 
 /// Why nobody could ask anything under an agreement today.
