@@ -8,7 +8,7 @@ use liquid_node_api::wire::gate::{Quota, decode, decode_schema, encode};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = decode_schema(bytes);
-    let quota = Quota { bytes: 1 << 20, rows: 10_000, columns: 16 };
+    let quota = Quota { bytes: 1 << 20, rows: 10_000, columns: 16, batches: 100 };
     let two = |schema: &Schema| match schema.fields().iter().map(|field| field.data_type()).collect::<Vec<_>>()[..] {
         [DataType::Utf8, DataType::Int64] => Ok(()),
         _ => Err("other columns".to_owned()),

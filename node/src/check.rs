@@ -83,23 +83,8 @@ pub async fn check(
         return Err(broke_its_word("another answer to `Plan`"));
     };
     *cuts = planned;
-    let permits = cuts.iter().map(|cut| permit(admitted, cut)).collect::<Result<Vec<_>, Refusal>>()?;
+    let permits = cuts.iter().map(|cut| decide(admitted, cut)).collect::<Result<Vec<_>, Refusal>>()?;
     Ok(Checked { plan, permits, bare, schema })
-}
-
-/// The decision, and one rule that is the node's own for now: under a minimum tables are not joined. Whom a join leaves out
-/// is counted, but conditions on a partner table can still choose persons unseen (`rationale/0007-no-joins-under-a-minimum.md`).
-fn permit(admitted: &Admitted, cut: &Footprint) -> Result<Permit, Refusal> {
-    let permit = decide(admitted, cut)?;
-    if permit.obligations().minimum.is_some() && cut.tables.len() > 1 {
-        return Err(Refusal::new(
-            Code::JoinKey,
-            "disclosure.minimum_contributors",
-            "tables may not be joined yet where an agreement has a minimum",
-            "ask of one table at a time",
-        ));
-    }
-    Ok(permit)
 }
 
 /// Asks the engine; its own failures become errors here, and their detail goes to the operator's log alone.

@@ -109,6 +109,7 @@ impl Check<'_> {
                 }
             }
         }
+        self.unique(at, rules).await?;
         if let Some(entity) = &rules.entity {
             self.keys_within(at, rules, entity).await?;
             self.rows_per_entity(at, rules, entity).await?;
@@ -131,6 +132,35 @@ impl Check<'_> {
                 return Err(Failure::data(format!(
                     "table `{}`: {values} values of `{key}` stand with more than one `{entity}`, but the agreement says \
                      that each belongs to one (`keys_within`); correct the source or the view, or the agreement",
+                    rules.table
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn unique(&self, at: usize, rules: &TableRules) -> Result<(), Failure> {
+        for key in &rules.unique {
+            let plan = LogicalPlanBuilder::from(self.columns(at, &[key.clone()].into())?);
+            let kind = plan.schema().field(0).data_type();
+            if kind.is_floating() {
+                // Two floats can be equal to a join and yet differ to a grouping, as 0 and -0 do.
+                return Err(Failure::data(format!(
+                    "table `{}`: `{key}` is a {kind}, which cannot be a unique key (`join.unique`); give it another type \
+                     in the model, or leave it out of the agreement",
+                    rules.table
+                )));
+            }
+            let rows = count(lit(1_i64)).alias("liquid:rows");
+            let plan = plan
+                .filter(base_column(key.as_str()).is_not_null())?
+                .aggregate(vec![base_column(key.as_str())], vec![rows])?
+                .filter(base_column("liquid:rows").gt(lit(1_i64)))?;
+            let values = self.count(plan).await?;
+            if values > 0 {
+                return Err(Failure::data(format!(
+                    "table `{}`: {values} values of `{key}` stand in several rows, but the agreement says that none does \
+                     (`join.unique`); correct the source or the view, or the agreement",
                     rules.table
                 )));
             }

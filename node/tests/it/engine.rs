@@ -75,6 +75,7 @@ fn footprint(group: &str) -> Footprint {
     Footprint {
         tables: vec!["cardiac".into()],
         joins: vec![],
+        mixed: false,
         filter: vec![],
         groups: vec![GroupKey { columns: vec![group.into()] }],
         aggregates: vec![Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] }],

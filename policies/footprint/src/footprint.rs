@@ -1,8 +1,11 @@
 //! A cut as the plain data that an agreement's decision judges.
 
+use std::collections::BTreeSet;
+
 use datafusion_expr::Expr;
+use datafusion_expr::utils::split_conjunction;
 use liquid_policy::Footprint;
-use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Term};
+use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Term, place_in_cut};
 use liquid_policy::id::ColumnName;
 
 use crate::branches::{branches, condition_columns};
@@ -14,10 +17,28 @@ pub fn footprint(query: &SiteQuery) -> Footprint {
     Footprint {
         tables: query.tables.clone(),
         joins: query.joins.iter().map(|(l, r)| (ColumnName::new(l), ColumnName::new(r))).collect(),
+        mixed: mixed(query),
         filter: query.filter.as_ref().map(read).unwrap_or_default(),
         groups: query.groups.iter().map(key).collect(),
         aggregates: query.aggregates.iter().map(aggregate).collect(),
     }
+}
+
+/// Whether a condition reads columns of several tables: a part of WHERE or FILTER that AND does not divide, or the conditions of
+/// one CASE, each of which is asked where those before it do not hold.
+fn mixed(query: &SiteQuery) -> bool {
+    let tables = query.tables.len();
+    let several = |columns: BTreeSet<String>| {
+        let mut read = columns
+            .into_iter()
+            .map(|column| place_in_cut(tables, &ColumnName::new(column)).map(|(at, _)| at));
+        let first = read.next();
+        read.any(|table| Some(table) != first)
+    };
+    let filters =
+        query.filter.iter().chain(query.aggregates.iter().filter_map(|aggregate| aggregate.filter.as_ref()));
+    filters.flat_map(split_conjunction).any(|part| several(columns_of(part)))
+        || query.aggregates.iter().filter_map(condition_columns).any(several)
 }
 
 fn key(key: &Expr) -> GroupKey {

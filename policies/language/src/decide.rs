@@ -4,6 +4,7 @@
 //! refusal into a permit: every rule here asks for something that the agreement must grant.
 
 mod joins;
+mod one_base;
 
 use crate::admit::{Admitted, Caller};
 use crate::document::{Aggregate as Grant, Agreement, Column, Table, Use};
@@ -110,6 +111,7 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
             judge.choice(footprint, aggregate)?;
         }
     }
+    joins::conditions(&joined, footprint)?;
     Ok(joins::obligations(&judge, joined, agreement.minimum()))
 }
 
@@ -200,7 +202,7 @@ impl<'a> Judge<'a> {
     }
 
     /// A sum or an average may not choose its rows by the very column that it adds up: a crowd that all have one known value
-    /// would hide a single person's, and `(sum - crowd * value)` be it. A table that is joined with itself has two names for
+    /// would hide a single person's, and `(sum - crowd * value)` be it. A table that stands twice in a join has two names for
     /// the column.
     fn choice(&self, footprint: &Footprint, aggregate: &Aggregate) -> Result<(), Refusal> {
         if !matches!(aggregate.function, Function::Sum | Function::Avg) {

@@ -147,6 +147,7 @@ pub struct Table {
     pub(crate) rows_per_entity_max: Option<u32>,
     pub(crate) join_keys: BTreeSet<ColumnName>,
     pub(crate) references: BTreeMap<ColumnName, (TableName, ColumnName)>,
+    pub(crate) unique: BTreeSet<ColumnName>,
     pub(crate) columns: BTreeMap<ColumnName, Column>,
 }
 
@@ -177,6 +178,11 @@ impl Table {
         &self.references
     }
 
+    /// Keys of which no value stands in two rows of the table.
+    pub fn unique(&self) -> &BTreeSet<ColumnName> {
+        &self.unique
+    }
+
     /// What the engine must know of the table.
     pub fn rules(&self) -> TableRules {
         TableRules {
@@ -186,6 +192,7 @@ impl Table {
             keys_within: self.keys_within.clone(),
             rows_per_entity_max: self.rows_per_entity_max,
             references: self.references.clone(),
+            unique: self.unique.clone(),
         }
     }
 

@@ -16,6 +16,9 @@ pub struct Footprint {
     /// The conditions on which they are joined: pairs of columns of two tables that must be equal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<(ColumnName, ColumnName)>,
+    /// A condition (WHERE, FILTER, CASE) reads columns of several tables at once, so that it cannot be put to one of them alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mixed: bool,
     /// Columns that WHERE reads. Every one of them is compared with literals or tested.
     pub filter: Vec<ColumnName>,
     /// The group keys, in order; none means one group over everything.

@@ -174,6 +174,7 @@ pub const KEYS: &[Key] = &[
     later("table.*.columns.*.transform"),
     enforced("table.*.join.keys"),
     enforced("table.*.join.references"),
+    enforced("table.*.join.unique"),
     only("table.*.join.anti_join", Fixed::Flag(false)),
     later("table.*.join.meeting"),
     later("table.*.join.send"),

@@ -26,6 +26,7 @@
 //! let touches = Footprint {
 //!     tables: vec!["cardiac".into()],
 //!     joins: vec![],
+//!     mixed: false,
 //!     filter: vec!["patient".into()],
 //!     groups: vec![],
 //!     aggregates: vec![count],

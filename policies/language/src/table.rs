@@ -99,6 +99,8 @@ pub struct TableRules {
     pub rows_per_entity_max: Option<u32>,
     /// Columns of which every value stands in a column of another table.
     pub references: BTreeMap<ColumnName, (TableName, ColumnName)>,
+    /// Columns of which no value stands in two rows.
+    pub unique: BTreeSet<ColumnName>,
 }
 
 /// What the engine must compute beside a cut's own columns, and what it must know of the tables for that. Columns are
@@ -130,13 +132,27 @@ impl Obligations {
             let called = move |name: &ColumnName| column_in_cut(count, at, name.as_str());
             rules.columns.iter().map(move |(name, rule)| (called(name), rule.clone()))
         });
+        // Keys within entities that refer to one another tie their tables, whoever joins them.
+        let mut tied = Vec::new();
+        for (at, rules) in tables.iter().enumerate() {
+            for (own, (table, key)) in &rules.references {
+                let target = tables.iter().enumerate().find(|(_, target)| target.table == *table);
+                if let Some((to, target)) = target
+                    && rules.keys_within.contains(own)
+                    && target.keys_within.contains(key)
+                {
+                    let called = |at, own: &ColumnName| column_in_cut(count, at, own.as_str());
+                    tied.push((called(at, own), called(to, key)));
+                }
+            }
+        }
         Self {
             columns: columns.collect(),
+            tied,
             tables,
             entity: ColumnName::new(""),
             minimum: None,
             equal: Vec::new(),
-            tied: Vec::new(),
             parts: Vec::new(),
         }
     }

@@ -151,6 +151,7 @@ pub(crate) fn obligations(table: &str, entity: &str, minimum: Option<u32>) -> Ob
         keys_within: BTreeSet::new(),
         rows_per_entity_max: None,
         references: BTreeMap::new(),
+        unique: BTreeSet::new(),
     };
     Obligations::of_table(rules, minimum)
 }

@@ -77,6 +77,7 @@ pub(crate) fn footprint(keys: &[&str], branches: &[usize]) -> Footprint {
     Footprint {
         tables: vec!["t".into()],
         joins: vec![],
+        mixed: false,
         filter: vec![],
         groups: keys.iter().map(|key| GroupKey { columns: vec![(*key).into()] }).collect(),
         aggregates: branches.iter().map(aggregate).collect(),

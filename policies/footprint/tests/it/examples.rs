@@ -174,5 +174,5 @@ fn everything_that_can_be_written_is_permitted_under_the_open_agreement() {
 
 #[test]
 fn statistics_are_permitted_under_the_customers_agreement_and_single_customers_are_not() {
-    check("customers", 8);
+    check("customers", 7);
 }

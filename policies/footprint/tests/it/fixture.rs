@@ -56,7 +56,7 @@ pub(crate) fn catalogue() -> Catalogue {
         .with(table("hh", TableKind::Protected, &[("upi", Utf8), ("hh_id", Utf8)]))
         .with(table("visit", TableKind::Protected, &visit))
         .with(table("treatment", TableKind::Protected, &treatment))
-        .with(table("ward", TableKind::Protected, &[("ward", Utf8), ("region", Utf8)]))
+        .with(table("ward", TableKind::Protected, &[("ward", Utf8), ("region", Utf8), ("people", Int64)]))
         .with(table("cardiac", TableKind::Protected, &cardiac).showing(shown))
         .with(table("system.queries", TableKind::Public, &queries))
 }
@@ -87,7 +87,7 @@ role = "controller"
 [table.person]
 entity = "upi"
 entities = "disjoint"
-join = { keys = ["upi", "ward"], references = { ward = "ward.ward" } }
+join = { keys = ["upi", "ward"], unique = ["upi"], references = { ward = "ward.ward", upi = "crime.upi" } }
 [table.person.columns]
 upi = { use = ["join"] }
 ward = { use = ["group", "filter", "join"] }
@@ -107,30 +107,31 @@ ts = { use = ["group", "filter"] }
 fine = { use = ["measure"] }
 [table.hh]
 entity = "upi"
-join.keys = ["upi"]
+join = { keys = ["upi"], unique = ["upi"], references = { upi = "person.upi" } }
 [table.hh.columns]
 upi = { use = ["join"] }
 hh_id = { use = [] }
 [table.visit]
 entity = "upi"
 keys_within = ["visit_id"]
-join.keys = ["visit_id", "upi"]
+join = { keys = ["visit_id", "upi"], unique = ["visit_id"], references = { upi = "person.upi" } }
 [table.visit.columns]
 upi = { use = ["join"] }
 visit_id = { use = ["join"] }
 [table.treatment]
 entity = "upi"
 keys_within = ["visit_id"]
-join.keys = ["visit_id", "upi"]
+join = { keys = ["visit_id", "upi"], references = { visit_id = "visit.visit_id", upi = "person.upi" } }
 [table.treatment.columns]
 upi = { use = ["join"] }
 visit_id = { use = ["join"] }
 [table.ward]
 replicated = true
-join.keys = ["ward"]
+join = { keys = ["ward"], unique = ["ward"] }
 [table.ward.columns]
 ward = { use = ["join", "filter"] }
 region = { use = ["group", "filter"] }
+people = { use = ["filter", "measure"] }
 [disclosure]
 minimum_contributors = 10
 "#,

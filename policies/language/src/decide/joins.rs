@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Judge, key};
+use super::{Judge, key, one_base};
 use crate::document::{Table, Use};
 use crate::footprint::{Footprint, column_in_cut};
 use crate::id::ColumnName;
@@ -15,11 +15,8 @@ use crate::table::Obligations;
 /// Tables of one cut.
 const TABLES_MAX: usize = 15;
 
-/// Parts of one join of which rows can be left out. Each is a pass over its rows.
-const PARTS_MAX: usize = 64;
-
 /// A column by its table's position.
-type Place = (usize, ColumnName);
+pub(super) type Place = (usize, ColumnName);
 
 /// What was found out about a join that may be made.
 pub(super) struct Joined {
@@ -43,9 +40,13 @@ pub(super) fn judge(judge: &Judge<'_>, footprint: &Footprint) -> Result<Joined, 
             "join fewer, or ask in several queries",
         ));
     }
-    let mut classes = Classes::default();
+    let mut equalities = BTreeSet::new();
     for (left, right) in &footprint.joins {
-        classes.equal(joinable(judge, left)?, joinable(judge, right)?);
+        equalities.insert((joinable(judge, left)?, joinable(judge, right)?));
+    }
+    let mut classes = Classes::default();
+    for (left, right) in &equalities {
+        classes.equal(left.clone(), right.clone());
     }
     connected(tables, &classes)?;
     if tables.iter().all(|table| table.entity.is_none()) {
@@ -57,8 +58,21 @@ pub(super) fn judge(judge: &Judge<'_>, footprint: &Footprint) -> Result<Joined, 
         ));
     }
     let tied = ties(tables, &classes)?;
-    let parts = if judge.guarded { parts(tables, &classes)? } else { Vec::new() };
+    let parts = if judge.guarded { one_base::parts(tables, &equalities)? } else { Vec::new() };
     Ok(Joined { equal: classes, tied, parts })
+}
+
+/// A condition over several tables cannot be put to a part of the join alone, so nobody could count whom the join leaves out there.
+pub(super) fn conditions(joined: &Joined, footprint: &Footprint) -> Result<(), Refusal> {
+    if !footprint.mixed || joined.parts.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::Expression,
+        "disclosure.minimum_contributors",
+        "one condition reads columns of several tables, and the join can leave rows of one of them out",
+        "write conditions on one table each, joined by AND",
+    ))
 }
 
 /// What the engine must do and know for a cut that may be run.
@@ -105,7 +119,7 @@ fn joinable(judge: &Judge<'_>, column: &ColumnName) -> Result<Place, Refusal> {
 
 /// Every table is joined with the others: nothing multiplies rows.
 fn connected(tables: &[&Table], classes: &Classes) -> Result<(), Refusal> {
-    let reached = classes.grown(BTreeSet::from([0]), |_, _| true);
+    let reached = classes.reached(0);
     match (0..tables.len()).find(|at| !reached.contains(at)).and_then(|at| tables.get(at)) {
         None => Ok(()),
         Some(table) => Err(Refusal::new(
@@ -141,7 +155,7 @@ fn ties(tables: &[&Table], classes: &Classes) -> Result<Vec<(Place, Place)>, Ref
     }
     let mut protected = tables.iter().enumerate().filter(|(_, table)| table.entity.is_some());
     let Some((first, one)) = protected.next() else { return Ok(keys) };
-    let reached = tied.grown(BTreeSet::from([first]), |_, _| true);
+    let reached = tied.reached(first);
     match protected.find(|(at, _)| !reached.contains(at)) {
         None => Ok(keys),
         Some((_, other)) => Err(untied(one, other)),
@@ -168,63 +182,6 @@ fn untied(one: &Table, other: &Table) -> Refusal {
     )
 }
 
-/// The parts of a join, tables that are joined with one another, of which the whole join can leave rows out: not those that
-/// references lead from to all other tables.
-fn parts(tables: &[&Table], classes: &Classes) -> Result<Vec<BTreeSet<usize>>, Refusal> {
-    let all: BTreeSet<usize> = (0..tables.len()).collect();
-    let mut parts = Vec::new();
-    for bits in 1..(1_usize << tables.len()).saturating_sub(1) {
-        let part: BTreeSet<usize> = all.iter().copied().filter(|at| bits >> at & 1 == 1).collect();
-        if !part.iter().any(|at| tables.get(*at).is_some_and(|table| table.entity.is_some())) {
-            continue;
-        }
-        let start = part.iter().copied().take(1).collect();
-        let together = classes.grown(start, |_, at| part.contains(&at)) == part;
-        let finds_all = |part| classes.grown(part, |reached, at| leads(tables, classes, reached, at)) == all;
-        if together && !finds_all(part.clone()) {
-            parts.push(part);
-        }
-        if parts.len() > PARTS_MAX {
-            return Err(Refusal::new(
-                Code::Limit,
-                "disclosure.minimum_contributors",
-                "so many tables are joined that whom the join leaves out cannot be counted",
-                "join fewer tables; where every row has its partner, the agreement can say so under `join.references`",
-            ));
-        }
-    }
-    Ok(parts)
-}
-
-/// Each row of the tables that were reached is sure to have a partner in one more table: one column there must be equal to
-/// columns that are equal already, and one of them refers to it.
-fn leads(tables: &[&Table], classes: &Classes, reached: &BTreeSet<usize>, at: usize) -> bool {
-    let Some(table) = tables.get(at) else { return false };
-    let mut sources = Vec::new();
-    let mut targets = BTreeSet::new();
-    for class in &classes.0 {
-        let from: Vec<&Place> = class.iter().filter(|(t, _)| reached.contains(t)).collect();
-        let to: Vec<&Place> = class.iter().filter(|(t, _)| *t == at).collect();
-        if !to.is_empty() && !from.is_empty() {
-            targets.extend(to);
-            sources.push(from);
-        }
-    }
-    let (Some((_, target)), true, [sources]) = (targets.first(), targets.len() == 1, sources.as_slice())
-    else {
-        return false;
-    };
-    // Equal by conditions among the reached tables alone, not by way of this one: one column, or one a table with a
-    // column of each in the same class that no third table is needed for.
-    let refers = |(from, own): &&Place| {
-        tables.get(*from).is_some_and(|source| {
-            source.references.get(own).is_some_and(|(to, column)| *to == table.name && column == target)
-        })
-    };
-    let each_once = sources.iter().map(|(t, _)| t).collect::<BTreeSet<_>>().len() == sources.len();
-    each_once && sources.iter().any(refers)
-}
-
 /// Classes of equal columns.
 #[derive(Default)]
 struct Classes(Vec<BTreeSet<Place>>);
@@ -240,20 +197,16 @@ impl Classes {
         self.0.sort();
     }
 
-    /// Tables reached from some by classes that they share with others, as long as `may` allows the next one.
-    fn grown(
-        &self,
-        mut reached: BTreeSet<usize>,
-        may: impl Fn(&BTreeSet<usize>, usize) -> bool,
-    ) -> BTreeSet<usize> {
+    /// Tables that share a class with one of them, directly or along others.
+    fn reached(&self, from: usize) -> BTreeSet<usize> {
+        let mut reached = BTreeSet::from([from]);
         loop {
             let beside = |class: &&BTreeSet<Place>| class.iter().any(|(at, _)| reached.contains(at));
-            let near = self.0.iter().filter(beside).flatten().map(|(at, _)| *at);
-            let next = near.filter(|at| !reached.contains(at)).find(|at| may(&reached, *at));
-            match next {
-                Some(at) => reached.insert(at),
-                None => return reached,
-            };
+            let near: BTreeSet<usize> = self.0.iter().filter(beside).flatten().map(|(at, _)| *at).collect();
+            if near.is_subset(&reached) {
+                return reached;
+            }
+            reached.extend(near);
         }
     }
 }

@@ -198,6 +198,10 @@ pub struct Join {
     /// the node checks. Such a join leaves out nothing of this table.
     #[serde(default)]
     pub references: BTreeMap<ColumnName, Reference>,
+    /// Keys of which no value stands in two rows of the table: a fact that the node checks. Under a minimum, tables are joined only where
+    /// a reference leads to such a key: then a join neither multiplies rows nor drops any.
+    #[serde(default)]
+    pub unique: Vec<ColumnName>,
     /// Whether absence from a table may be asked for.
     #[serde(default)]
     pub anti_join: bool,

@@ -192,6 +192,7 @@ impl Check<'_> {
             rows_per_entity_max: table.rows_per_entity_max,
             join_keys: self.join_keys(name, table),
             references: self.references(file, name, table),
+            unique: self.unique(name, table),
             columns,
         }
     }

@@ -75,7 +75,14 @@ fn term(names: &[&str]) -> Argument {
 }
 
 fn empty() -> Footprint {
-    Footprint { tables: vec!["t".into()], joins: vec![], filter: vec![], groups: vec![], aggregates: vec![] }
+    Footprint {
+        tables: vec!["t".into()],
+        joins: vec![],
+        mixed: false,
+        filter: vec![],
+        groups: vec![],
+        aggregates: vec![],
+    }
 }
 
 fn computes(function: Function, argument: Argument, filter: &[&str]) -> Footprint {

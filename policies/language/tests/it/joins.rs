@@ -8,8 +8,8 @@ use liquid_policy::table::Obligations;
 use liquid_policy::{Agreement, Code, Refusal, parse};
 use proptest::prelude::*;
 
-/// What can be taken out of the agreement, each by itself: a key of a join, a key within the entity, a reference.
-const GRANTS: [&str; 13] = [
+/// What can be taken out of the agreement, each by itself: a key of a join, a key within the entity, a reference, a unique key.
+const GRANTS: [&str; 18] = [
     "person.upi",
     "visit.upi",
     "visit.vid",
@@ -23,6 +23,11 @@ const GRANTS: [&str; 13] = [
     "person.upi -> visit.upi",
     "treat.vid -> visit.vid",
     "person.ward -> ward.ward",
+    "treat.upi -> person.upi",
+    "unique person.upi",
+    "unique visit.upi",
+    "unique visit.vid",
+    "unique ward.ward",
 ];
 
 fn agreement(granted: &BTreeSet<&str>, minimum: u32) -> Agreement {
@@ -59,6 +64,8 @@ minimum_contributors = {minimum}
             both.then(|| format!("{column} = \"{to}\""))
         });
         let references: Vec<_> = references.collect();
+        let unique = keys.iter().filter(|key| granted.contains(format!("unique {table}.{key}").as_str()));
+        let unique: Vec<&str> = unique.copied().collect();
         text += &format!("[table.{table}]\n");
         text += &if entity.is_empty() {
             "replicated = true\n".to_owned()
@@ -71,6 +78,7 @@ minimum_contributors = {minimum}
         if !keys.is_empty() {
             text += &format!("join.keys = {}\n", quote(keys.clone()));
             text += &format!("join.references = {{ {} }}\n", references.join(", "));
+            text += &format!("join.unique = {}\n", quote(unique));
         }
         text += &format!("[table.{table}.columns]\n");
         for column in columns {
@@ -95,14 +103,16 @@ fn join(tables: &[&str], joins: &[(&str, &str)]) -> Footprint {
     Footprint {
         tables: tables.iter().map(|table| (*table).into()).collect(),
         joins: joins.iter().map(|(left, right)| ((*left).into(), (*right).into())).collect(),
+        mixed: false,
         filter: vec![],
         groups: vec![],
         aggregates: vec![count],
     }
 }
 
+/// Without a minimum: what one joined row may speak of, whoever it leaves out or multiplies.
 fn decided(footprint: &Footprint) -> Result<Obligations, Refusal> {
-    judge(&agreement(&all(), 10), footprint)
+    judge(&agreement(&all(), 1), footprint)
 }
 
 #[track_caller]
@@ -173,39 +183,148 @@ fn any_protected_entity_of_a_join_can_be_counted() {
     assert_eq!(decided(&distinct("t1.vid")).expect_err("refused").code, Code::Function);
 }
 
-fn parts(tables: &[&str], joins: &[(&str, &str)], without: &[&str]) -> Vec<Vec<usize>> {
+/// What is decided under a minimum, some grants left out.
+fn guarded(tables: &[&str], joins: &[(&str, &str)], without: &[&str]) -> Result<Vec<Vec<usize>>, Refusal> {
     let granted = all().into_iter().filter(|grant| !without.contains(grant)).collect();
-    let found = judge(&agreement(&granted, 10), &join(tables, joins)).expect("permitted");
-    found.parts.iter().map(|part| part.iter().copied().collect()).collect()
+    let found = judge(&agreement(&granted, 10), &join(tables, joins))?;
+    Ok(found.parts.iter().map(|part| part.iter().copied().collect()).collect())
+}
+
+#[track_caller]
+fn no_base(tables: &[&str], joins: &[(&str, &str)], without: &[&str], clause: &str, fix: &str) {
+    let refusal = guarded(tables, joins, without).expect_err("refused");
+    assert_eq!((refusal.code, refusal.clause.as_str()), (Code::JoinKey, clause), "{refusal}");
+    assert!(refusal.fix.contains(fix), "{refusal}");
+}
+
+const BY_PERSON: &[(&str, &str)] = &[("t0.upi", "t1.upi")];
+
+#[test]
+fn under_a_minimum_the_rows_of_a_join_are_those_of_one_table() {
+    let (tables, several) = (["person", "visit"], ["unique visit.upi"]);
+    assert!(guarded(&tables, BY_PERSON, &several).is_ok());
+    // Neither the reference nor the unique key is enough by itself, and the other way there is no unique key.
+    let fix = "`visit.upi = person.upi`";
+    no_base(
+        &tables,
+        BY_PERSON,
+        &["unique person.upi", "unique visit.upi"],
+        "table.visit.join",
+        "each table by itself",
+    );
+    no_base(
+        &tables,
+        BY_PERSON,
+        &["visit.upi -> person.upi", "unique visit.upi"],
+        "table.visit.join",
+        "each table by itself",
+    );
+    no_base(
+        &["visit", "treat"],
+        &[("t0.upi", "t1.upi")],
+        &several,
+        "table.treat.join",
+        "`treat.vid = visit.vid`",
+    );
+    no_base(
+        &["person", "treat"],
+        BY_PERSON,
+        &["treat.upi -> person.upi"],
+        "table.treat.join",
+        "each table by itself",
+    );
+    no_base(
+        &["person", "visit", "treat"],
+        &[("t0.upi", "t1.upi"), ("t1.upi", "t2.upi")],
+        &several,
+        "table.treat.join",
+        fix,
+    );
+
+    // Visits and treatments of one person would be multiplied with one another.
+    let fan = [("t0.upi", "t1.upi"), ("t0.upi", "t2.upi")];
+    no_base(
+        &["person", "visit", "treat"],
+        &fan,
+        &several,
+        "disclosure.minimum_contributors",
+        "a question of its own",
+    );
+    // A second equality chooses rows, however true it is.
+    let both = [("t0.upi", "t1.upi"), ("t0.vid", "t1.vid")];
+    no_base(&["treat", "visit"], &both, &[], "disclosure.minimum_contributors", "on one column");
+    let circle = [("t0.upi", "t1.upi"), ("t1.vid", "t2.vid"), ("t0.upi", "t2.upi")];
+    no_base(&["person", "visit", "treat"], &circle, &[], "disclosure.minimum_contributors", "on one column");
+    no_base(&["person", "person"], BY_PERSON, &[], "table.person.join", "read it once");
+    // A table that protects nobody can be found, twice too, but is no base.
+    let twice = [("t0.ward", "t1.ward"), ("t0.ward", "t2.ward")];
+    assert!(guarded(&["person", "ward", "ward"], &twice, &[]).is_ok());
+    let nobody = [("t0.ward", "t1.ward")];
+    assert!(guarded(&["ward", "person"], &nobody, &[]).is_ok());
+    no_base(&["ward", "person"], &nobody, &["unique ward.ward"], "table.person.join", "each table by itself");
+}
+
+#[test]
+fn nobody_chooses_rows_by_joining_on_a_measure() {
+    let text = r#"schema = "liquid/agreement/1"
+agreement = { id = "A-1", version = "1", purposes = ["care"], in_force = 2026-01-01, expires = 2026-12-31 }
+party = [{ organisation = "north", role = "controller" }]
+disclosure.minimum_contributors = 10
+[table.person]
+entity = "upi"
+join = { keys = ["score"], references = { score = "band.score" } }
+columns = { upi = { use = [] }, score = { use = ["measure", "join"] } }
+[table.band]
+replicated = true
+join = { keys = ["score"], unique = ["score"] }
+columns = { score = { use = ["join"] }, label = { use = ["filter"] } }
+"#;
+    let bands = join(&["person", "band"], &[("t0.score", "t1.score")]);
+    let refusal = judge(&parse(text, "t.toml").unwrap(), &bands).expect_err("refused");
+    assert_eq!((refusal.code, refusal.clause.as_str()), (Code::JoinKey, "table.person.join"), "{refusal}");
+    let key = text.replace(r#"["measure", "join"]"#, r#"["join"]"#);
+    assert!(judge(&parse(&key, "t.toml").unwrap(), &bands).is_ok());
 }
 
 #[test]
 fn a_part_of_a_join_is_judged_unless_references_lead_to_all_of_it() {
-    let two = (&["person", "visit"][..], &[("t0.upi", "t1.upi")][..]);
+    let parts =
+        |tables: &[&str], joins: &[(&str, &str)], without: &[&str]| guarded(tables, joins, without).unwrap();
     let none: Vec<Vec<usize>> = Vec::new();
-    assert_eq!(parts(two.0, two.1, &[]), none);
-    assert_eq!(parts(two.0, two.1, &["person.upi -> visit.upi"]), [[0]]);
-    assert_eq!(parts(two.0, two.1, &["visit.upi -> person.upi"]), [[1]]);
-    // A second condition is not sure to hold, wherever the reference leads.
-    let both = [("t0.upi", "t1.upi"), ("t0.vid", "t1.vid")];
-    assert_eq!(parts(&["treat", "visit"], &both, &[]), [[0], [1]]);
+    assert_eq!(parts(&["person", "visit"], BY_PERSON, &[]), none);
+    // Persons without a visit are left out; no visit is.
+    assert_eq!(parts(&["person", "visit"], BY_PERSON, &["person.upi -> visit.upi"]), [[0]]);
 
     let three = [("t0.upi", "t1.upi"), ("t1.vid", "t2.vid")];
     let tables = ["person", "visit", "treat"];
-    // From a treatment everything is found; visits without one, with or without their person, are left out.
-    assert_eq!(parts(&tables, &three, &[]), [vec![0], vec![1], vec![0, 1]]);
-    // Persons and treatments equal a visit's person: they could be joined with each other, too.
-    let star = [("t0.upi", "t1.upi"), ("t1.upi", "t2.upi")];
-    assert!(parts(&tables, &star, &["person.upi -> visit.upi"]).contains(&vec![0, 2]));
+    // From a treatment everything is found; visits without one are left out, with their persons.
+    assert_eq!(parts(&tables, &three, &["person.upi -> visit.upi"]), [vec![0], vec![0, 1]]);
+    // Whoever has a visit need not have a treatment.
+    assert_eq!(parts(&tables, &three, &[]), [vec![0], vec![0, 1]]);
 
-    // A table that protects nobody has nobody to leave out, but leaves out others.
-    let ward = [("t0.ward", "t1.ward")];
-    assert_eq!(parts(&["person", "ward"], &ward, &[]), none);
-    assert_eq!(parts(&["person", "ward"], &ward, &["person.ward -> ward.ward"]), [[0]]);
+    // A table that protects nobody has nobody to leave out.
+    assert_eq!(parts(&["person", "ward"], &[("t0.ward", "t1.ward")], &[]), none);
+    let far = [("t0.upi", "t1.upi"), ("t1.ward", "t2.ward")];
+    assert_eq!(parts(&["visit", "person", "ward"], &far, &["person.upi -> visit.upi"]), [[1, 2]]);
 
     // Without a minimum nobody is counted.
     let open = agreement(&BTreeSet::from(["person.upi", "visit.upi"]), 1);
-    assert!(judge(&open, &join(two.0, two.1)).expect("permitted").parts.is_empty());
+    assert!(judge(&open, &join(&["person", "visit"], BY_PERSON)).expect("permitted").parts.is_empty());
+}
+
+#[test]
+fn a_condition_over_several_tables_needs_a_join_that_leaves_nobody_out() {
+    let mixed = Footprint { mixed: true, ..join(&["person", "visit"], BY_PERSON) };
+    let decided = |without: &str, minimum| {
+        judge(&agreement(&all().into_iter().filter(|grant| *grant != without).collect(), minimum), &mixed)
+    };
+    assert!(decided("", 10).is_ok());
+    assert!(decided("person.upi -> visit.upi", 1).is_ok());
+    let refusal = decided("person.upi -> visit.upi", 10).expect_err("refused");
+    assert_eq!(
+        (refusal.code, refusal.clause.as_str()),
+        (Code::Expression, "disclosure.minimum_contributors")
+    );
 }
 
 fn footprints() -> impl Strategy<Value = Footprint> {
@@ -235,12 +354,12 @@ fn footprints() -> impl Strategy<Value = Footprint> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
-    /// Take any keys, ties and references away: no join that was refused is permitted then, and nobody who was counted as
+    /// Take any keys, ties, references and unique keys away: no join that was refused is permitted then, and nobody who was counted as
     /// left out is counted no more.
     #[test]
     fn tighter_never_permits_more_joins(
-        wide in prop::sample::subsequence(GRANTS.to_vec(), 6..=13),
-        kept in prop::collection::vec(any::<bool>(), 13),
+        wide in prop::sample::subsequence(GRANTS.to_vec(), 6..=18),
+        kept in prop::collection::vec(prop::bool::weighted(0.8), 18),
         footprint in footprints(),
         minimum in prop::sample::select(vec![1, 10]),
     ) {

@@ -125,6 +125,41 @@ impl Question {
         all
     }
 
+    /// Whether the joined rows are those of one table, from which references lead to unique keys of all others.
+    pub(super) fn of_one_table(&self) -> bool {
+        let references = [("visit", "pid", "person"), ("treat", "vid", "visit"), ("person", "area", "area")];
+        let table = |alias: &str| self.from.iter().find(|(_, a)| *a == alias).map(|(table, _)| *table);
+        let leads = |from: &str, to: &str| {
+            let own = |column: &str| column.split_once('.').map(|(_, own)| own.to_owned());
+            let (Some(source), Some(target)) = (table(alias(from)), table(alias(to))) else { return false };
+            own(from) == own(to)
+                && references.iter().any(|(one, key, other)| {
+                    (*one, *other) == (source, target) && own(from).as_deref() == Some(*key)
+                })
+        };
+        let base = |base: &str| {
+            let mut reached = BTreeSet::from([base]);
+            for _ in self.joins {
+                for (one, other) in self.joins {
+                    for (from, to) in [(one, other), (other, one)] {
+                        if reached.contains(alias(from)) && leads(from, to) {
+                            reached.insert(alias(to));
+                        }
+                    }
+                }
+            }
+            reached.len() == self.from.len()
+        };
+        self.joins.len() + 1 == self.from.len() && self.aliases().into_iter().any(base)
+    }
+
+    /// Whether a condition reads several tables.
+    pub(super) fn mixes(&self) -> bool {
+        let filters = self.aggregates.iter().flat_map(|aggregate| &aggregate.filter);
+        let aliases = |c: &Condition| c.0.iter().map(|(column, _)| alias(column)).collect::<BTreeSet<_>>();
+        self.filter.iter().chain(filters).any(|condition| aliases(condition).len() > 1)
+    }
+
     fn aliases(&self) -> BTreeSet<&'static str> {
         self.from.iter().map(|(_, alias)| *alias).collect()
     }

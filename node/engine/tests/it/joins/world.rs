@@ -1,6 +1,6 @@
 //! Persons, their visits and treatments, and where they live: as files of a site and as rows of the oracle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use liquid_policy::{Agreement, parse};
 use proptest::prelude::*;
@@ -52,7 +52,15 @@ pub(super) const CONFIG: &str = r#"
     ]
 "#;
 
-pub(super) fn agreement(minimum: u32, person: &str, visit: &str) -> Agreement {
+/// Where every row has one partner: a visit its person, a treatment its visit, a person its area.
+pub(super) const FACTS: [&str; 3] = [
+    "join.references = { area = \"area.area\" }",
+    "join.references = { pid = \"person.pid\" }\njoin.unique = [\"vid\"]",
+    "join.references = { vid = \"visit.vid\" }",
+];
+
+/// What is said of persons, visits and treatments beside their keys and columns.
+pub(super) fn agreement(minimum: u32, [person, visit, treat]: [&str; 3]) -> Agreement {
     let text = format!(
         r#"schema = "liquid/agreement/1"
 [agreement]
@@ -67,6 +75,7 @@ role = "controller"
 [table.person]
 entity = "pid"
 join.keys = ["pid", "area"]
+join.unique = ["pid"]
 {person}
 [table.person.columns]
 pid = {{ use = ["join"] }}
@@ -86,13 +95,15 @@ cost = {{ use = ["measure"], required = true }}
 entity = "pid"
 keys_within = ["vid"]
 join.keys = ["pid", "vid"]
+{treat}
 [table.treat.columns]
 pid = {{ use = ["join"] }}
-vid = {{ use = ["join"] }}
+vid = {{ use = ["join", "filter"] }}
 drug = {{ use = ["group", "filter"], required = true }}
 [table.area]
 replicated = true
 join.keys = ["area"]
+join.unique = ["area"]
 [table.area.columns]
 area = {{ use = ["join"] }}
 region = {{ use = ["group", "filter"], required = true }}
@@ -178,6 +189,18 @@ impl World {
                     [("person", persons), ("visit", visits), ("treat", treats), ("area", areas.to_vec())];
                 Self { tables: tables.into() }
             })
+    }
+
+    /// The same rows, as far as their partners are there.
+    pub(super) fn whole(mut self) -> Self {
+        for (table, key, of) in
+            [("person", "area", "area"), ("visit", "pid", "person"), ("treat", "vid", "visit")]
+        {
+            let there: BTreeSet<String> = self.tables[of].iter().map(|row| row[key].clone()).collect();
+            let rows = self.tables.get_mut(table).unwrap();
+            rows.retain(|row| there.contains(&row[key]));
+        }
+        self
     }
 
     fn write(&self, site: &Site) {

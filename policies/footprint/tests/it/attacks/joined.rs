@@ -1,9 +1,11 @@
 //! Attacks by joins, 25 to 30 of the list, with their variants; and joins that must pass.
 
+use liquid_footprint::footprint;
 use liquid_policy::Code;
 
 use super::Expect::{self, Permitted, Refused};
 use super::{EXPRESSION, FUNCTION, JOIN, PLAN_NODE, check};
+use crate::fixture::request;
 
 /// Number of the attack, a question, what must come of it.
 pub(super) const ATTACKS: &[(u32, &str, Expect)] = &[
@@ -86,11 +88,24 @@ pub(super) const ATTACKS: &[(u32, &str, Expect)] = &[
         "SELECT count(*) FROM person p JOIN (SELECT count(*) n FROM person) c ON p.benefit_amt > c.n",
         PLAN_NODE,
     ),
+    // Rows that stand several times or not at all, or that a further equality chooses.
+    (
+        28,
+        "SELECT p.sex, q.band, count(*) FROM person p JOIN person q ON p.upi = q.upi GROUP BY p.sex, q.band",
+        JOIN,
+    ),
+    (28, "SELECT sum(p.bonus) FROM person p JOIN person q ON p.upi = q.upi WHERE q.bonus > 5", JOIN),
+    (28, "SELECT count(*) FROM person p JOIN hh h ON p.upi = h.upi JOIN crime c ON h.upi = c.upi", JOIN),
+    (28, "SELECT count(*) FROM person p JOIN hh h ON p.upi = h.upi JOIN crime c ON p.upi = c.upi", JOIN),
+    (28, "SELECT count(*) FROM visit v JOIN treatment t ON v.upi = t.upi", JOIN),
+    (28, "SELECT count(*) FROM visit v JOIN treatment t ON v.upi = t.upi AND v.visit_id = t.visit_id", JOIN),
+    (28, "SELECT count(*) FROM visit v JOIN crime c ON v.upi = c.upi", JOIN),
+    (28, "SELECT count(*) FROM crime c JOIN crime d ON c.upi = d.upi", JOIN),
     (30, "SELECT count(*) FROM ward", PLAN_NODE),
     (30, "SELECT count(*) FROM ward a JOIN ward b USING (ward)", PLAN_NODE),
 ];
 
-/// Joins on the entity or on a key within it, in many spellings.
+/// Joins by a reference to a unique key, the entity or a key within it, in many spellings.
 const JOINS: &[&str] = &[
     "SELECT offence, avg(fine) FROM person JOIN crime ON person.upi = crime.upi GROUP BY offence",
     "SELECT offence, avg(fine) FROM person JOIN crime USING (upi) GROUP BY offence",
@@ -100,8 +115,7 @@ const JOINS: &[&str] = &[
     "SELECT o, avg(f) FROM (SELECT upi u FROM person) p JOIN (SELECT upi v, offence o, fine f FROM crime) c ON u = v GROUP BY o",
     "SELECT sex, count(*) FROM person p JOIN crime c USING (upi) WHERE p.ward = 'W1' OR c.offence = 'arson' GROUP BY sex",
     "SELECT count(DISTINCT p.upi), count(DISTINCT c.upi) FROM person p JOIN crime c ON p.upi = c.upi",
-    "SELECT a.sex, b.band, count(*) FROM person a JOIN person b ON a.upi = b.upi GROUP BY a.sex, b.band",
-    "SELECT count(*) FROM person p JOIN hh h ON p.upi = h.upi JOIN crime c ON h.upi = c.upi",
+    "SELECT count(*) FROM person p JOIN hh h ON p.upi = h.upi WHERE p.ward = 'W1'",
     "SELECT count(*) FROM visit v JOIN treatment t ON v.visit_id = t.visit_id",
     "SELECT count(*) FROM visit v, treatment t, person p WHERE v.visit_id = t.visit_id AND p.upi = t.upi",
     "SELECT region, count(*) FROM person p JOIN ward w ON p.ward = w.ward GROUP BY region",
@@ -115,10 +129,38 @@ fn joins_by_entity_are_permitted_in_every_spelling() {
     }
 }
 
-/// A table joined with itself has two names for one column: choosing by the one what is added up by the other is refused.
+/// A table that stands twice in a join has two names for one column: choosing by the one what is added up by the other is refused.
 #[test]
 fn a_column_is_the_same_under_both_names_of_a_table() {
-    let sql = "SELECT sum(a.bonus) FROM person a JOIN person b ON a.upi = b.upi WHERE b.bonus > 5";
-    check(sql, &[], &Refused(&[Code::ColumnUse]));
-    check("SELECT sum(a.bonus) FROM person a JOIN person b ON a.upi = b.upi", &[], &Permitted);
+    let sql =
+        "SELECT sum(w.people) FROM person p JOIN ward w ON p.ward = w.ward JOIN ward x ON p.ward = x.ward";
+    check(sql, &[], &Permitted);
+    check(&format!("{sql} WHERE x.people > 5"), &[], &Refused(&[Code::ColumnUse]));
+}
+
+/// Conditions are put to each table of a join where they read one alone, whatever AND, OR, NOT and CASE stand between them.
+#[test]
+fn a_condition_over_several_tables_is_seen_wherever_it_stands() {
+    let mixed = |conditions: &str| {
+        let sql = format!("SELECT {conditions} AND p.sex = 'F'");
+        let found = request(&sql.replace("FROM", "FROM person p JOIN crime c USING (upi) WHERE")).unwrap();
+        footprint(&found.cuts[0].query).mixed
+    };
+    for alone in [
+        "count(*) FROM p.ward = 'W1' AND c.offence = 'arson'",
+        "count(*) FILTER (WHERE p.ward = 'W1' AND c.offence = 'arson') FROM c.ts > DATE '2026-01-01'",
+        "sum(CASE WHEN p.ward = 'W1' THEN c.fine WHEN p.ward = 'W2' THEN 0 END) FROM c.offence = 'arson'",
+        "sum(p.benefit_amt * c.fine) FROM p.ward = 'W1'",
+    ] {
+        assert!(!mixed(alone), "{alone}");
+    }
+    for several in [
+        "count(*) FROM (p.ward = 'W1' OR c.offence = 'arson')",
+        "count(*) FROM NOT (p.ward = 'W1' AND c.offence = 'arson')",
+        "count(*) FILTER (WHERE p.ward = 'W1' OR c.offence = 'arson') FROM c.ts > DATE '2026-01-01'",
+        "count(CASE WHEN p.ward = 'W1' AND c.offence = 'arson' THEN 1 END) FROM p.ward = 'W1'",
+        "sum(CASE WHEN p.ward = 'W1' THEN c.fine WHEN c.offence = 'arson' THEN 1 END) FROM p.ward = 'W1'",
+    ] {
+        assert!(mixed(several), "{several}");
+    }
 }

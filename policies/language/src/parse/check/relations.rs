@@ -137,6 +137,22 @@ impl Check<'_> {
         found
     }
 
+    /// The keys of which no value stands in two rows.
+    pub(super) fn unique(&mut self, name: &TableName, table: &file::Table) -> BTreeSet<ColumnName> {
+        let Some(join) = &table.join else { return BTreeSet::new() };
+        for (index, column) in join.unique.iter().enumerate() {
+            if !join.keys.contains(column) {
+                let index = index.to_string();
+                self.problem(
+                    &["table", name.as_str(), "join", "unique", index.as_str()],
+                    format!("`{column}` is no join key of the table"),
+                    format!("add it to `table.{name}.join.keys`, or leave it out here"),
+                );
+            }
+        }
+        join.unique.iter().cloned().collect()
+    }
+
     fn one_of_its_columns(&mut self, at: &[&str], table: &file::Table, column: &ColumnName) {
         if !table.columns.contains_key(column) {
             self.problem(
