@@ -1,8 +1,8 @@
 //! The audit log: append-only, hash-chained, signed, on disk before anything is released.
 //!
-//! One line a record: JSON in canonical form. Each record names the hash of the line before it, so a record that is
-//! changed, removed, doubled or moved breaks the chain where it stands; each is signed with the site's key, so a chain
-//! cannot be made anew by somebody else.
+//! One line a record, in JSON. A line counts as it was written: what an earlier version wrote still verifies. Each names
+//! the hash of the line before it, so a record that is changed, removed, doubled or moved breaks the chain where it
+//! stands; each is signed with the site's key, so a chain cannot be made anew by somebody else.
 //!
 //! What the chain cannot show, that records are missing at its end, shows in the *head*: number and hash of the last
 //! record, signed, in a file beside the log. Whoever can put back an old copy of both shows an old log; note the head
@@ -22,7 +22,7 @@ pub mod store;
 pub mod verify;
 
 pub use log::{Log, LogError, Open};
-pub use record::{Asked, Body, Carried, Key, Outcome, Record};
+pub use record::{Asked, Body, Carried, Key, Outcome, Record, Touched};
 pub use store::{FileStore, Store};
 pub use verify::{Bad, Summary, is_public_key, verify_file};
 

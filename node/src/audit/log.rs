@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use liquid_node_api::Clock;
 use liquid_policy::Footprint;
 use liquid_policy::id::{RequestId, SiteName};
 
-use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, TIME_CLASSES_MS, hash};
+use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, TIME_CLASSES_MS, Touched, hash};
 use super::store::Store;
 use super::verify::verify_each;
 use crate::replay::MEMORY_MS;
@@ -38,9 +39,6 @@ pub enum LogError {
 /// Ends the process, since it is no longer known what is on the disk. Tests put something there that can be seen.
 pub type Fatal = Box<dyn Fn(&str) + Send + Sync>;
 
-/// The time now.
-pub use liquid_node_api::Clock as Now;
-
 /// The log of one node. Clones write to the same file.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
@@ -48,7 +46,7 @@ pub struct Log(Arc<Shared>);
 struct Shared {
     writer: Mutex<Writer>,
     key: Key,
-    now: Now,
+    now: Clock,
     fatal: Fatal,
     past: Past,
 }
@@ -83,7 +81,7 @@ impl Log {
         mut store: Box<dyn Store>,
         site: SiteName,
         key: Key,
-        now: Now,
+        now: Clock,
         fatal: Fatal,
     ) -> Result<Self, String> {
         let bytes = store.read_all().map_err(|e| format!("cannot read the audit log: {e}"))?;
@@ -97,7 +95,7 @@ impl Log {
             Body::Asked(asked) => {
                 carried.extend(asked.envelope.clone().filter(|it| it.issued_ms >= since_ms))
             }
-            Body::Opened { .. } | Body::Closed { .. } | Body::Delivered { .. } => {}
+            Body::Opened { .. } | Body::Closed { .. } => {}
         };
         let summary = verify_each(good, Some(&key.public()), head, &mut show).map_err(|bad| {
             format!("the audit log is not whole: {bad}; keep the file as evidence and restore it from a copy")
@@ -155,15 +153,9 @@ impl Log {
         outcome: Outcome,
     ) -> Result<(), LogError> {
         let request = asked.request.clone();
+        let cuts = cuts.into_iter().map(Touched::Footprint).collect();
         let closed = Body::Closed { request, cuts, within_ms: TIME_CLASSES_MS.first().copied(), outcome };
         self.append(vec![Body::Asked(Box::new(asked)), closed])
-    }
-
-    /// Notes that the last byte of an answer was handed on. Not worth failing for.
-    pub fn note_delivery(&self, request: RequestId) {
-        if let Err(error) = self.append(vec![Body::Delivered { request }]) {
-            tracing::warn!(%error, "delivery not noted");
-        }
     }
 
     fn append(&self, bodies: Vec<Body>) -> Result<(), LogError> {
@@ -190,7 +182,7 @@ impl Shared {
 }
 
 impl Writer {
-    fn append(&mut self, bodies: Vec<Body>, key: &Key, now: &Now, fatal: &Fatal) -> Result<(), LogError> {
+    fn append(&mut self, bodies: Vec<Body>, key: &Key, now: &Clock, fatal: &Fatal) -> Result<(), LogError> {
         if self.dead {
             return Err(LogError::Undurable);
         }
@@ -282,7 +274,8 @@ impl Open {
     fn closed(&self, request: RequestId, outcome: Outcome) -> Body {
         let elapsed = self.begun.elapsed().as_millis();
         let within_ms = TIME_CLASSES_MS.into_iter().find(|class| elapsed <= u128::from(*class));
-        Body::Closed { request, cuts: self.cuts.clone(), within_ms, outcome }
+        let cuts = self.cuts.iter().cloned().map(Touched::Footprint).collect();
+        Body::Closed { request, cuts, within_ms, outcome }
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Record {
     pub previous: String,
     /// What happened.
     pub body: Body,
-    /// Ed25519 over the record without this field, base64.
+    /// Ed25519 over the line without what stands here, base64.
     pub signature: String,
 }
 
@@ -59,17 +59,22 @@ pub enum Body {
         /// Which.
         request: RequestId,
         /// What its cuts touch, as far as it was planned.
-        cuts: Vec<Footprint>,
+        cuts: Vec<Touched>,
         /// The least of [`TIME_CLASSES_MS`] in which it ended; none where it took longer or was cut off by a crash.
         within_ms: Option<u64>,
         /// How.
         outcome: Outcome,
     },
-    /// The last byte of a released answer was handed to the network. A note, not an outcome.
-    Delivered {
-        /// Which.
-        request: RequestId,
-    },
+}
+
+/// What a cut touches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Touched {
+    /// As this version says it.
+    Footprint(Footprint),
+    /// As an earlier version said it: footprints gain facts, and a log is good for longer than a version.
+    Earlier(serde_json::Value),
 }
 
 /// A request, as far as it was understood when it was recorded.
@@ -243,27 +248,32 @@ impl Record {
         key: &Key,
     ) -> Result<String, String> {
         let mut record = Self { number, time, previous: previous.to_owned(), body, signature: String::new() };
-        record.signature = STANDARD.encode(key.0.sign(&record.signed_bytes()?).as_ref());
-        record.line()
+        let unsigned = spelled(&record)?;
+        record.signature = STANDARD.encode(key.0.sign(&signed_bytes(&unsigned)).as_ref());
+        spelled(&record)
     }
 
-    /// Whether the signature is this public key's (raw, 32 bytes).
-    pub(super) fn is_signed_by(&self, public: &[u8]) -> bool {
-        let (Ok(bytes), Ok(signature)) = (self.signed_bytes(), STANDARD.decode(&self.signature)) else {
+    /// Whether the line that was read as this record is signed by this public key (raw, 32 bytes). The line counts as it
+    /// was written, whichever version spelled it, so a changed byte is always a changed line.
+    pub(super) fn is_signed_by(&self, public: &[u8], line: &str) -> bool {
+        let end = format!("{}\"}}", self.signature);
+        let (Some(unsigned), Ok(signature)) = (line.strip_suffix(&end), STANDARD.decode(&self.signature))
+        else {
             return false;
         };
+        let bytes = signed_bytes(&format!("{unsigned}\"}}"));
         UnparsedPublicKey::new(&ED25519, public).verify(&bytes, &signature).is_ok()
     }
+}
 
-    /// The record's line: one spelling only, so that a changed byte is always a changed line.
-    pub(super) fn line(&self) -> Result<String, String> {
-        serde_json::to_string(self).map_err(|e| e.to_string())
-    }
+/// A record's line. Its signature stands at the end.
+fn spelled(record: &Record) -> Result<String, String> {
+    serde_json::to_string(record).map_err(|e| e.to_string())
+}
 
-    fn signed_bytes(&self) -> Result<Vec<u8>, String> {
-        let unsigned = Self { signature: String::new(), ..self.clone() };
-        Ok([BEGINNING.as_bytes(), b"\n", unsigned.line()?.as_bytes()].concat())
-    }
+/// What is signed: the line with an empty signature.
+fn signed_bytes(unsigned: &str) -> Vec<u8> {
+    [BEGINNING.as_bytes(), b"\n", unsigned.as_bytes()].concat()
 }
 
 /// SHA-256 of a line, in hex.

@@ -159,9 +159,6 @@ impl Reader<'_> {
     fn read(&mut self, line: &str, number: u64) -> Result<(), String> {
         let record: Record =
             serde_json::from_str(line).map_err(|_| "the line is no audit record".to_owned())?;
-        if record.line()? != line {
-            return Err("the line is not spelled as the node writes it".to_owned());
-        }
         if record.number != number {
             return Err(format!("it calls itself record {}", record.number));
         }
@@ -173,7 +170,7 @@ impl Reader<'_> {
         }
         let public = self.public.clone().ok_or("the log does not begin by naming a key")?;
         let public = public.as_slice();
-        if !record.is_signed_by(public) {
+        if !record.is_signed_by(public, line) {
             return Err("its signature is not the site's".to_owned());
         }
         (self.show)(&record);
@@ -223,11 +220,6 @@ impl Reader<'_> {
                     Outcome::Rejected { .. } | Outcome::Failed { .. } | Outcome::Crashed => {
                         self.summary.other += 1;
                     }
-                }
-            }
-            Body::Delivered { request } => {
-                if !self.seen.contains(&request) || self.summary.open.contains(&request) {
-                    return Err(format!("request `{request}` is delivered without a release"));
                 }
             }
         }

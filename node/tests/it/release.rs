@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, UInt8Type};
 use arrow::record_batch::RecordBatch;
-use liquid_node::audit::{Body, Outcome};
+use liquid_node::audit::{Body, Outcome, Touched};
 use liquid_node_api::Error;
 use liquid_node_api::channel::{NodeChannel, SiteAnswer};
 use liquid_node_api::parameter::Parameter;
@@ -115,7 +115,8 @@ async fn a_column_without_a_use_is_refused_before_data_is_touched() {
     let Some(Body::Closed { cuts, outcome: Outcome::Refused { .. }, .. }) = records.last() else {
         panic!("{records:?}")
     };
-    assert_eq!(cuts[0].groups[0].columns[0].as_str(), "name", "the record shows what was asked for");
+    let Touched::Footprint(cut) = &cuts[0] else { panic!("{cuts:?}") };
+    assert_eq!(cut.groups[0].columns[0].as_str(), "name", "the record shows what was asked for");
 }
 
 #[tokio::test]
