@@ -113,7 +113,8 @@ impl Issuer {
     /// Puts a question to a site into an envelope.
     ///
     /// # Errors
-    /// [`Error::Fault`] where the system gives no randomness, or the key cannot sign.
+    /// [`Error::Fault`] where the system gives no randomness, or the key cannot sign; [`Error::Invalid`] where the question is
+    /// longer than a site reads.
     pub fn seal(
         &self,
         token: &Token,
@@ -135,7 +136,14 @@ impl Issuer {
             caps: self.caps,
             request,
         };
-        self.sign(envelope).ok_or_else(|| failed("the certificate's key does not sign"))
+        let signed = self.sign(envelope).ok_or_else(|| failed("the certificate's key does not sign"))?;
+        match signed.is_short_enough() {
+            true => Ok(signed),
+            false => Err(Error::invalid(
+                "the question with its values is longer than a site reads",
+                "bind shorter values, or ask several questions",
+            )),
+        }
     }
 
     /// Signs what somebody else has written, whether it is true or not; none where the key cannot, or the envelope has no

@@ -42,24 +42,30 @@ const DEADLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// What a network may add to a site's own deadline.
 const NETWORK_ALLOWANCE: Duration = Duration::from_secs(2);
 
+/// More than the connections that end while a node is restarted.
+const TRIES_MAX: u32 = 16;
+
 impl FlightChannel {
     /// A way to `site`; answers may have up to `answer_bytes_max` bytes, and `issuer` signs what is asked.
     pub fn new(site: SiteName, link: impl Into<Link>, answer_bytes_max: usize, issuer: Arc<Issuer>) -> Self {
         Self { site, link: link.into(), answer_bytes_max, issuer }
     }
 
-    /// Calls the site, on another of its connections where the one that was chosen has just ended.
+    /// Calls the site, on another of its connections where the one that was chosen has just ended. A site that takes up no
+    /// request at all is not asked for ever.
     async fn call<T, F>(&self, call: impl Fn(FlightServiceClient<Channel>) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Status>>,
     {
+        let mut tries = 0;
         loop {
+            tries += 1;
             let channel = self.link.channel().await.ok_or_else(|| self.missing("has not connected"))?;
             let client = FlightServiceClient::new(channel)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX);
             match call(client).await {
-                Err(status) if self.link.is_unseen(&status) => {}
+                Err(status) if tries < TRIES_MAX && self.link.is_unseen(&status) => {}
                 called => return called.map_err(|status| self.error(&status)),
             }
         }

@@ -1,21 +1,22 @@
 //! The contract that a site offers, and the messages between a front process and its engine. No DataFusion here.
 //!
-//! A request meets the modules in this order:
-//!
 //! 1. [`config`]: reading a part's configuration file.
+//!
+//! A request meets the rest in this order:
+//!
 //! 2. [`request`]: one question to one site, with everything the site checks; [`parameter`] for its bound values;
 //!    [`envelope`] for the coordinator's signature.
-//! 3. [`channel`]: [`NodeChannel`], which hides who dialled whom and whether there is a network at all.
+//! 3. [`channel`]: [`NodeChannel`], which hides who dialled whom and whether there is a network at all; [`flight`] is the
+//!    networked one.
 //! 4. [`tls`]: TLS 1.3 with certificates of both sides, the accept loop, the client's connector.
-//! 5. [`token`]: callers' tokens, validated by whoever is asked.
-//! 6. [`catalogue`]: the tables that a site shows to one caller.
-//! 7. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
-//! 8. [`child`]: a worker in a child process of the same binary, killed when it is late.
-//! 9. [`sql`]: Flight SQL for clients, once for node and coordinator, over a [`sql::Backend`].
+//! 5. [`sql`]: Flight SQL for clients, once for node and coordinator, over a [`sql::Backend`].
+//! 6. [`token`]: callers' tokens, validated by whoever is asked.
+//! 7. [`catalogue`]: the tables that a site shows to one caller.
+//! 8. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
+//! 9. [`child`]: a worker in a child process of the same binary, killed when it is late.
 //! 10. [`wire`]: released tables become Arrow Flight messages, nothing else can; and the gate for what other processes send.
-//! 11. [`flight`]: the networked [`NodeChannel`].
-//! 12. [`report`]: what travels beside an answer: completeness and clauses.
-//! 13. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
+//! 11. [`report`]: what travels beside an answer: completeness and clauses.
+//! 12. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
 
 pub mod catalogue;
 pub mod channel;

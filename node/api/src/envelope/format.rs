@@ -17,20 +17,18 @@ impl SignedEnvelope {
     /// The bytes that travel.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = u16::from(self.scheme).to_be_bytes().to_vec();
-        let mut part = |part: &[u8]| {
-            // No part comes near 4 GiB.
-            bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend(part);
-        };
-        part(&self.signature);
-        let chain: Vec<&[u8]> = self.chain.iter().map(AsRef::as_ref).collect();
-        bytes.push(u8::try_from(chain.len()).unwrap_or(u8::MAX));
-        for certificate in chain {
-            bytes.extend(u32::try_from(certificate.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend(certificate);
+        put(&mut bytes, &self.signature);
+        bytes.push(u8::try_from(self.chain.len()).unwrap_or(u8::MAX));
+        for certificate in &self.chain {
+            put(&mut bytes, certificate);
         }
         bytes.extend(&self.text);
         bytes
+    }
+
+    /// Whether a site reads it.
+    pub(super) fn is_short_enough(&self) -> bool {
+        self.to_bytes().len() <= BYTES_MAX
     }
 
     /// Reads them.
@@ -67,6 +65,13 @@ fn parse(bytes: &[u8]) -> Option<SignedEnvelope> {
     Some(SignedEnvelope { scheme, signature: signature.to_vec(), chain, text, envelope })
 }
 
+/// A part behind its length. None comes near 4 GiB.
+fn put(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+    bytes.extend(part);
+}
+
+/// The first part, and what comes behind it.
 fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)

@@ -17,7 +17,7 @@ use super::service::Service;
 use super::{Backend, catalogue};
 use crate::error::Error;
 
-type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
+pub(super) type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
 
 /// The stream of an answer.
 pub(super) type DoGetStream = Boxed<FlightData>;

@@ -14,12 +14,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Error;
+use super::dial::HostPort;
 
 /// A proxy to dial through.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    host: String,
-    port: u16,
+    at: HostPort,
     /// A `Proxy-Authorization` header.
     credentials: Option<HeaderValue>,
     is_of_environment: bool,
@@ -32,7 +32,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 10;
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Proxy({})", self.address())
+        write!(f, "Proxy({})", self.at)
     }
 }
 
@@ -54,18 +54,12 @@ impl Proxy {
         let shown = format!("`{}`", crate::sql::clip(url));
         let uri: Uri = url.parse().map_err(|_| bad_url(&shown))?;
         let is_bare = uri.path_and_query().is_none_or(|path| path == "/");
-        let (Some("http"), Some(host), Some(port), true) =
-            (uri.scheme_str(), uri.host(), uri.port_u16(), is_bare)
+        let (Some("http"), Some(at), true) = (uri.scheme_str(), HostPort::of(&uri, uri.port_u16()), is_bare)
         else {
             return Err(bad_url(&shown));
         };
         let credentials = credentials.map(read_credentials).transpose()?;
-        Ok(Self {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            credentials,
-            is_of_environment: false,
-        })
+        Ok(Self { at, credentials, is_of_environment: false })
     }
 
     /// The proxy that `HTTPS_PROXY` and `NO_PROXY` name for an address, as curl and others read them. Nobody reaches this
@@ -76,7 +70,7 @@ impl Proxy {
     pub fn of_environment(url: &str) -> Result<Option<Self>, Error> {
         use hyper_util::client::proxy::matcher::Matcher;
 
-        let Ok(target) = url.replacen("grpc+tls://", "https://", 1).parse::<Uri>() else { return Ok(None) };
+        let Some(target) = super::dial::server(url) else { return Ok(None) };
         let host = target.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_here =
             host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
@@ -84,7 +78,8 @@ impl Proxy {
             return Ok(None);
         };
         let uri = named.uri();
-        let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
+        let port = uri.port_u16().unwrap_or(80);
+        let (Some("http"), Some(at)) = (uri.scheme_str(), HostPort::of(uri, Some(port))) else {
             return Err(Error::new(
                 "HTTPS_PROXY names a proxy that does not speak HTTP",
                 "set it to `http://host:port`, or name this server in NO_PROXY",
@@ -94,17 +89,7 @@ impl Proxy {
         if let Some(credentials) = &mut credentials {
             credentials.set_sensitive(true);
         }
-        let port = uri.port_u16().unwrap_or(80);
-        Ok(Some(Self {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            credentials,
-            is_of_environment: true,
-        }))
-    }
-
-    fn address(&self) -> String {
-        super::dial::address(&self.host, self.port)
+        Ok(Some(Self { at, credentials, is_of_environment: true }))
     }
 
     /// Opens a tunnel to `target`, `host:port`.
@@ -118,14 +103,14 @@ impl Proxy {
                 Err(format!("does not answer within {} s; see whether it runs", TUNNEL_WITHIN.as_secs()))
             }
         };
-        said.map_err(|what| io::Error::other(format!("the proxy {} {what}", self.address())))
+        said.map_err(|what| io::Error::other(format!("the proxy {} {what}", self.at)))
     }
 
     async fn connect(&self, target: &str) -> Result<TcpStream, String> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(|error| format!("cannot be reached ({error}); check `proxy`, and whether it runs"))?;
-        stream.set_nodelay(true).map_err(|error| format!("cannot be used ({error})"))?;
+        let stream =
+            self.at.connect().await.map_err(|error| {
+                format!("cannot be reached ({error}); check `proxy`, and whether it runs")
+            })?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(ANSWER_BYTES_MAX)
             .handshake(TokioIo::new(stream))

@@ -8,6 +8,7 @@ use arrow::datatypes::Int64Type;
 use liquid_node_api::Error;
 use liquid_node_api::channel::{NodeChannel, Token};
 use liquid_node_api::flight::FlightChannel;
+use liquid_node_api::parameter::Parameter;
 use liquid_node_api::request::{DIALECT, SiteRequest};
 use liquid_node_api::tls::Limits;
 use liquid_node_api::wire::gate::{Quota, decode};
@@ -75,6 +76,18 @@ async fn what_is_late_garbled_or_too_much_counts_as_missing() {
     let begun = Instant::now();
     missing(channel.ask(&token, request("slow", 100)).await.unwrap_err(), "in time");
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_question_that_no_site_would_read_is_not_sent() {
+    let (_server, channel, token) = start(1).await;
+    let long = |bytes: usize| SiteRequest {
+        parameters: vec![Parameter::Utf8(Some("x".repeat(bytes)))],
+        ..request("SELECT 1", 5_000)
+    };
+    channel.ask(&token, long(1_000_000)).await.unwrap();
+    let error = channel.ask(&token, long(1 << 20)).await.unwrap_err();
+    assert!(matches!(&error, Error::Invalid { fix, .. } if fix.contains("shorter values")), "{error}");
 }
 
 #[tokio::test]

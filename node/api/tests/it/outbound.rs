@@ -12,7 +12,7 @@ use liquid_node_api::request::{DIALECT, SiteRequest};
 use liquid_node_api::tls::outbound::{Callers, Expected, Outbound, keep};
 use liquid_node_api::tls::{Certificates, Files, Identity, Limits, Material, Proxy, Target, connect, listen};
 use liquid_node_api::{Error, sql};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -349,6 +349,26 @@ async fn a_coordinator_that_says_nothing_holds_up_nobody() {
     real.ask("SELECT 1").await.unwrap();
     serving.abort();
     shaking.abort();
+}
+
+/// HTTP/2 lets a site say of every request that it was never looked at, so that it may be sent again.
+#[tokio::test]
+async fn a_site_that_takes_up_no_request_is_not_asked_for_ever() {
+    let authority = Authority::new();
+    let coordinator = Coordinator::start(&authority).await;
+    let mut tls = authority.material("node", &[CLEVELAND]).client().unwrap();
+    Arc::make_mut(&mut tls).alpn_protocols = vec![b"liquid-outbound/1".to_vec()];
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", coordinator.port)).await.unwrap();
+    let stream = tokio_rustls::TlsConnector::from(tls).connect(name, stream).await.unwrap();
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    let declining = tokio::spawn(async move {
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            respond.send_reset(h2::Reason::REFUSED_STREAM);
+        }
+    });
+    assert_eq!(missing(coordinator.ask("SELECT 1").await), "site `cleveland` cannot be reached");
+    declining.abort();
 }
 
 #[tokio::test]
