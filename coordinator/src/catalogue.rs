@@ -141,14 +141,17 @@ impl Federation {
                 Err(Outcome::Late) => HUNG,
                 Err(_) => ABSENT,
             };
-        let mut cache = self.cache();
-        if cache.len() >= CACHED_MAX {
-            cache.retain(|_, cached| cached.until > now);
-        }
-        if cache.len() < CACHED_MAX {
-            cache.insert(key, Cached { until, said: said.clone() });
-        }
+        self.keep(key, Cached { until, said: said.clone() }, now);
         said
+    }
+
+    /// Keeps what a site said, and nothing that is no longer good: sites choose how much they say.
+    fn keep(&self, key: (String, SiteName), cached: Cached, now: Instant) {
+        let mut cache = self.cache();
+        cache.retain(|_, cached| cached.until > now);
+        if cache.len() < CACHED_MAX {
+            cache.insert(key, cached);
+        }
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<(String, SiteName), Cached>> {
@@ -326,6 +329,17 @@ mod tests {
         let before = view(first).await;
         site.1.store(true, Ordering::SeqCst);
         [before, view(Duration::from_secs(60)).await]
+    }
+
+    #[test]
+    fn what_is_no_longer_good_is_not_kept() {
+        let (federation, now) = (Federation::new(Vec::new()), Instant::now());
+        for second in 0..100 {
+            let now = now + Duration::from_secs(second);
+            let cached = Cached { until: now + FRESH, said: Err(Outcome::Late) };
+            federation.keep((format!("token {second}"), "a".into()), cached, now);
+        }
+        assert_eq!(federation.cache().len(), 5, "those of the last five seconds");
     }
 
     #[tokio::test]

@@ -131,12 +131,8 @@ impl Outcome {
             Error::Unauthenticated { message, fix } => {
                 Self::Unauthenticated { message: plain(&message), fix: plain(&fix) }
             }
-            Error::SiteMissing { message, .. } | Error::Invalid { message, .. } => {
-                Self::Failed(plain(&message))
-            }
-            Error::Fault { message, reference, .. } => {
-                Self::Failed(plain(&format!("{message} (reference {reference})")))
-            }
+            Error::SiteMissing { message, .. } => Self::Failed(plain(&message)),
+            error @ (Error::Invalid { .. } | Error::Fault { .. }) => Self::Failed(plain(&error.to_string())),
         }
     }
 }

@@ -112,7 +112,7 @@ pub async fn coordinator(config: &Path, workers: &Workers) -> Result<Serving, Er
         let name = site.name.clone();
         let files = config.tls.trusting(site.ca.as_deref(), site.crl.as_deref());
         let own = site.ca.as_ref().map(|_| Certificates::open(&files)).transpose().map_err(part)?;
-        let link = match config.target(site).map_err(part)? {
+        let link = match site.target(settings).map_err(part)? {
             Some(target) => Link::from(own.as_ref().unwrap_or(&certificates).connect(&target).map_err(part)?),
             None => expected.expect(name.clone(), own).into(),
         };

@@ -36,6 +36,9 @@ pub struct FlightChannel {
 /// A site that does not publish its catalogue within this time counts as missing; the caller may give up sooner.
 const CATALOGUE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Largest catalogue that is read. It is kept for a while, for each caller.
+const CATALOGUE_BYTES_MAX: usize = 4 << 20;
+
 /// gRPC cannot write down arbitrarily long timeouts.
 const DEADLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -150,6 +153,9 @@ impl NodeChannel for FlightChannel {
             .map_err(|_| self.missing("did not answer in time"))??
             .map(|result| result.body)
             .unwrap_or_default();
+        if body.len() > CATALOGUE_BYTES_MAX {
+            return Err(self.missing("publishes more than is read here"));
+        }
         serde_json::from_slice(&body).map_err(|error| {
             tracing::warn!(site = %self.site, %error, "catalogue not understood");
             self.missing("sent a catalogue that is not understood")
