@@ -98,7 +98,7 @@ async fn serve(mut federation: Federation, json: bool) -> Result<(), Failure> {
     if json {
         say(&federation.connection().line());
     } else {
-        note(&ready(&federation, beacon.is_some(), &program(), Paint::stderr()));
+        note(&ready(&federation, beacon.is_some(), &start::program(), Paint::stderr()));
     }
     start::ended().await;
     drop(beacon);
@@ -151,11 +151,6 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
         tokens.display()
     );
     text
-}
-
-/// How this program was called, so that what is printed can be typed.
-fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "liquid".to_owned())
 }
 
 /// This very demo, to stay up.

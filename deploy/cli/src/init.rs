@@ -9,6 +9,7 @@ use liquid_local::{keys, starter};
 
 use crate::args::Init;
 use crate::failure::Failure;
+use crate::start::program;
 use crate::terminal::{Paint, say};
 
 /// Where its parts listen; the configuration files say so and can be changed.
@@ -32,8 +33,7 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
         ));
     }
     let site = write(folder)?;
-    let program = std::env::args().next().unwrap_or_else(|| "liquid".to_owned());
-    for line in next_steps(&program, &folder.display().to_string(), &site, Paint::stdout()) {
+    for line in next_steps(&program(), &folder.display().to_string(), &site, Paint::stdout()) {
         say(&line);
     }
     Ok(())
@@ -47,7 +47,7 @@ fn join(folder: &Path, site: &str) -> Result<(), Failure> {
     ));
     say("");
     let paint = Paint::stdout();
-    let program = std::env::args().next().unwrap_or_else(|| "liquid".to_owned());
+    let program = program();
     say(&format!("  {}", paint.code(&format!("{program} node --config {}", config.display()))));
     let coordinator = folder.join("coordinator/coordinator.toml");
     say(&format!("  {}", paint.code(&format!("{program} coordinator --config {}", coordinator.display()))));

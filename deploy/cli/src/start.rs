@@ -39,6 +39,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
+/// How this program was called, so that what is printed can be typed.
+pub(crate) fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "liquid".to_owned())
+}
+
 /// Services log what operators need; commands for people log nothing unless `LIQUID_LOG` asks for it.
 fn log(command: &Command) {
     let service = matches!(command, Command::Node(_) | Command::Coordinator(_) | Command::Engine(_));

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
@@ -55,9 +55,7 @@ pub fn blueprint(folder: &Path, sites: usize) -> Blueprint {
     };
     let plan = |at: usize| SitePlan {
         site: SiteName::new(name(at)),
-        organisation: OrganisationName::new(
-            ORGANISATIONS.get(at % ORGANISATIONS.len()).copied().unwrap_or("north"),
-        ),
+        organisation: OrganisationName::new(organisation(at)),
         model: MODEL.to_owned(),
         agreements: vec![OPEN.to_owned(), CUSTOMERS.to_owned()],
         sources: SPLIT.into_iter().chain(WHOLE).map(|table| source(at, table)).collect(),
@@ -72,17 +70,20 @@ pub fn blueprint(folder: &Path, sites: usize) -> Blueprint {
     Blueprint { name: "tpch".to_owned(), sites: (0..sites).map(plan).collect() }
 }
 
+fn organisation(at: usize) -> &'static str {
+    ORGANISATIONS.iter().cycle().nth(at).copied().unwrap_or_default() // a cycle never ends
+}
+
 /// `north`, `south`, `east`, `west`, `north-2`, …
 fn name(at: usize) -> String {
-    let organisation = ORGANISATIONS.get(at % ORGANISATIONS.len()).copied().unwrap_or("north");
     match at / ORGANISATIONS.len() {
-        0 => organisation.to_owned(),
-        round => format!("{organisation}-{}", round + 1),
+        0 => organisation(at).to_owned(),
+        round => format!("{}-{}", organisation(at), round + 1),
     }
 }
 
 /// Where one table of one site lies; what is whole at every site is written once.
-fn place(folder: &Path, table: &str, site: usize) -> std::path::PathBuf {
+fn place(folder: &Path, table: &str, site: usize) -> PathBuf {
     if WHOLE.contains(&table) {
         return folder.join("whole").join(format!("{table}.parquet"));
     }
@@ -170,7 +171,7 @@ fn write_whole(
 
 /// Gives every row to the site of its customer.
 fn write_split(
-    place: &dyn Fn(usize) -> std::path::PathBuf,
+    place: &dyn Fn(usize) -> PathBuf,
     sites: usize,
     batches: &mut dyn Iterator<Item = Result<RecordBatch, ArrowError>>,
     key: &str,

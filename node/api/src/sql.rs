@@ -1,8 +1,8 @@
 //! Flight SQL for clients, written once for node and coordinator over a [`Backend`].
 //!
 //! Tickets and prepared handles carry the statement itself, sealed for one caller and a few minutes, and give no rights:
-//! whatever they hold is checked anew when they are presented. Options come as gRPC metadata `x-liquid-<name>`, through `SetSessionOptions`, and as
-//! `SET liquid.<name> = '…'`; the latter two last as long as the connection.
+//! whatever they hold is checked anew when they are presented. Options come as gRPC metadata `x-liquid-<name>`, through
+//! `SetSessionOptions`, and as `SET liquid.<name> = '…'`; the latter two last as long as the connection.
 
 mod catalogue;
 mod door;

@@ -2,7 +2,8 @@
 //!
 //! 1. [`Files`] are loaded into [`Material`], with errors that name the file; [`Certificates`] are those in use, which are
 //!    renewed when the files change.
-//! 2. [`listen`] binds, [`incoming`] accepts: a cap on connections, a limit on handshakes, [`PeerInfo`] for each request.
+//! 2. [`listen`] binds, [`incoming`] accepts: a cap on connections, a limit on handshakes. Each becomes a [`Connection`] with
+//!    [`PeerInfo`] for its requests.
 //! 3. [`connect`] makes a lazy client channel that presents its own certificate and insists on the peer's identity.
 //!    Behind a [`Proxy`], it does so inside a tunnel.
 //! 4. [`outbound`] turns the roles: a site's node dials, and serves on the connection that it opened. [`Link`] is a way to
@@ -12,6 +13,7 @@
 
 mod certificates;
 mod connect;
+mod connection;
 mod dial;
 mod ending;
 mod identity;
@@ -24,10 +26,11 @@ mod seats;
 
 pub use certificates::Certificates;
 pub use connect::connect;
+pub use connection::{Connection, PeerInfo};
 pub use dial::Target;
 pub(crate) use ending::Ending;
 pub use identity::{Identity, PeerCertificate};
-pub use incoming::{Connection, Limits, PeerInfo, http2, incoming, listen};
+pub use incoming::{Limits, http2, incoming, listen};
 pub use link::Link;
 pub(crate) use material::provider;
 pub use material::{Files, Material, install_provider};

@@ -168,6 +168,7 @@ pub fn assemble<'a>(messages: impl IntoIterator<Item = &'a FlightData>) -> Bytes
     for message in messages.into_iter().filter(|m| !m.data_header.is_empty()) {
         let padding = message.data_header.len().wrapping_neg() % 8;
         stream.put_slice(&[0xFF; 4]);
+        // No header comes near 4 GiB: it fits into a message.
         stream.put_u32_le((message.data_header.len() + padding) as u32);
         stream.put_slice(&message.data_header);
         stream.put_bytes(0, padding);
