@@ -172,8 +172,10 @@ impl Coordinator {
             parameters: statement.parameters.clone(),
             tables: view.tables.iter().map(|table| table.federated(&session.options)).collect(),
         };
-        let told =
-            self.ask_planner(Ask::Plan(question.clone()), Vec::new(), deadline).await.map_err(unasked)?;
+        let told = self
+            .ask_planner(session, Ask::Plan(question.clone()), Vec::new(), deadline)
+            .await
+            .map_err(unasked)?;
         match told {
             (Told::Planned { cuts, queries }, attached) => {
                 let columns = self.read(attached.first())?.schema();
@@ -201,14 +203,17 @@ impl Coordinator {
         }
     }
 
-    /// Asks a planner; what it says holds all that there is to know, so the next question may go to another.
+    /// Asks a planner when it is this caller's turn; what it says holds all that there is to know, so the next question may
+    /// go to another.
     pub(crate) async fn ask_planner(
         &self,
+        session: &Session,
         ask: Ask,
         attached: Vec<Bytes>,
         deadline: Instant,
     ) -> Result<(Told, Vec<Bytes>), Failure> {
-        self.planners.lease("", deadline).await?.ask(ask, attached).await
+        let caller = format!("{}\n{}", session.owner.issuer, session.owner.subject);
+        self.planners.lease(&caller, deadline).await?.ask(ask, attached).await
     }
 
     /// What the planner attached. It has read peers' bytes, so it passes the same gate as they do.

@@ -43,7 +43,7 @@ impl Coordinator {
         };
         let all: Vec<_> = sites.iter().collect();
         let (question, attached) = self.combine_ask(planned, &all, queries.clone());
-        match self.ask_planner(question, attached, deadline).await {
+        match self.ask_planner(session, question, attached, deadline).await {
             Ok((Told::Combined { withheld, rows_may_be_missing }, attached)) => {
                 let batch = self.read(attached.first())?;
                 Ok(Attempt::Combined { batch, withheld, rows_may_be_missing })
@@ -54,7 +54,7 @@ impl Coordinator {
             Ok((Told::Failed { error, detail }, _)) => Err(failed(error, &detail)),
             Ok((Told::Planned { .. }, _)) => Err(broken(&"an answer to another question")),
             Err(Failure::Died(error)) => {
-                let culprits = self.culprits(planned, sites, queries.as_ref(), deadline).await;
+                let culprits = self.culprits(session, planned, sites, queries.as_ref(), deadline).await;
                 if culprits.is_empty() { Err(error) } else { Ok(Attempt::Unusable(culprits)) }
             }
             Err(failure) => Err(unasked(failure)),
@@ -64,6 +64,7 @@ impl Coordinator {
     /// Something stopped the planner: each answer is tried alone, and whoever stops it again is left out.
     async fn culprits(
         &self,
+        session: &Session,
         planned: &Planned,
         sites: &[SiteResult],
         queries: Option<&Bytes>,
@@ -72,7 +73,7 @@ impl Coordinator {
         let mut culprits = Vec::new();
         for site in sites.iter().filter(|site| matches!(site.outcome, Outcome::Answered(_))) {
             let (question, attached) = self.combine_ask(planned, &[site], queries.cloned());
-            if let Err(Failure::Died(_)) = self.ask_planner(question, attached, deadline).await {
+            if let Err(Failure::Died(_)) = self.ask_planner(session, question, attached, deadline).await {
                 culprits.push((site.site.clone(), "it stopped the planner".to_owned()));
             }
         }

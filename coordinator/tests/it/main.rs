@@ -15,4 +15,5 @@ mod missing;
 mod pooled;
 mod tls;
 mod tokens;
+mod turns;
 mod world;
