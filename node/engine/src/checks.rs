@@ -197,18 +197,28 @@ impl Check<'_> {
         to: usize,
         key: &ColumnName,
     ) -> Result<BTreeSet<ColumnName>, Failure> {
+        let table = |at: usize| self.base.obligations.tables.get(at).map(|rules| rules.table.as_str());
+        let (from, into) = (table(at).unwrap_or_default(), table(to).unwrap_or_default());
         let source = self.columns(at, &[own.clone()].into())?;
-        let target = LogicalPlanBuilder::from(self.columns(to, &[key.clone()].into())?)
+        let target = self.columns(to, &[key.clone()].into())?;
+        let kind = |plan: &LogicalPlan| plan.schema().field(0).data_type().clone();
+        if kind(&source) != kind(&target) {
+            return Err(Failure::data(format!(
+                "`{from}.{own}` is a {}, and `{into}.{key}`, to which it refers, a {}; give both one type in the model, with \
+                 a CAST in a view where it takes one",
+                kind(&source),
+                kind(&target)
+            )));
+        }
+        let target = LogicalPlanBuilder::from(target)
             .project(vec![base_column(key.as_str()).alias("liquid:target")])?
             .build()?;
         let on = (vec![Column::from_name(own.as_str())], vec![Column::from_name("liquid:target")]);
         let plan = LogicalPlanBuilder::from(source).join(target, JoinType::LeftAnti, on, None)?;
         let rows = self.count(plan).await?;
         if rows > 0 {
-            let table = |at: usize| self.base.obligations.tables.get(at).map(|rules| rules.table.as_str());
-            let (from, to) = (table(at).unwrap_or_default(), table(to).unwrap_or_default());
             return Err(Failure::data(format!(
-                "table `{from}`: {rows} rows have a `{own}` that stands nowhere in `{to}.{key}`, but the agreement says \
+                "table `{from}`: {rows} rows have a `{own}` that stands nowhere in `{into}.{key}`, but the agreement says \
                  that each does (`join.references`); correct the sources or the views, or the agreement"
             )));
         }

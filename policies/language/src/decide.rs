@@ -202,8 +202,8 @@ impl<'a> Judge<'a> {
     }
 
     /// A sum or an average may not choose its rows by the very column that it adds up: a crowd that all have one known value
-    /// would hide a single person's, and `(sum - crowd * value)` be it. A table that stands twice in a join has two names for
-    /// the column.
+    /// would hide a single person's, and `(sum - crowd * value)` be it. No column that may be added up has
+    /// two names: a table of which somebody's values are added up stands in a join once.
     fn choice(&self, footprint: &Footprint, aggregate: &Aggregate) -> Result<(), Refusal> {
         if !matches!(aggregate.function, Function::Sum | Function::Avg) {
             return Ok(());
@@ -214,10 +214,13 @@ impl<'a> Judge<'a> {
             Argument::Case { conditions, branches } => (conditions, branches),
         };
         let keys = footprint.groups.iter().flat_map(|key| &key.columns);
-        let mut chosen = footprint.filter.iter().chain(&aggregate.filter).chain(conditions).chain(keys);
+        // What a join leads to is chosen by, too.
+        let joined = footprint.joins.iter().flat_map(|(left, right)| [left, right]);
+        let written = footprint.filter.iter().chain(&aggregate.filter).chain(conditions);
+        let mut chosen = written.chain(keys).chain(joined);
         let added = |column: &ColumnName| {
             let mut read = terms.iter().flat_map(|term| term.columns.iter().chain(&term.factors));
-            read.any(|other| self.same_column(column, other))
+            read.any(|other| column == other)
         };
         match chosen.find(|column| added(column)) {
             None => Ok(()),
@@ -225,7 +228,7 @@ impl<'a> Judge<'a> {
                 Code::ColumnUse,
                 column,
                 format!(
-                    "column `{}` may not be added up or averaged under a condition or key that reads it",
+                    "column `{}` may not be added up or averaged under a condition, key or join that reads it",
                     self.own(column)
                 ),
                 "choose rows by other columns, or count them instead".to_owned(),
@@ -283,6 +286,7 @@ impl<'a> Judge<'a> {
                 self.others(column, "aggregate", Use::Measure),
             ));
         }
+        self.of_somebody(column, &own)?;
         let granted = |grant: Grant| self.column(column).is_some_and(|c| c.aggregates.contains(&grant));
         if granted(Grant::Sum) || granted(Grant::Avg) {
             return Ok(());
@@ -293,6 +297,22 @@ impl<'a> Judge<'a> {
             format!("column `{own}` may be counted, but not added up or averaged"),
             format!("write `count({own})`"),
         ))
+    }
+
+    /// Under a minimum nobody adds up what is written beside codes that lie whole at every site. The values of a crowd are known then,
+    /// so what is left of their sum is one person's; and as weights they keep one person's value apart in a sum of many.
+    fn of_somebody(&self, column: &ColumnName, own: &ColumnName) -> Result<(), Refusal> {
+        match self.of(column) {
+            Some((table, _)) if self.guarded && table.entity.is_none() => Err(Refusal::new(
+                Code::ColumnUse,
+                format!("table.{}.replicated", key(table.name.as_str())),
+                format!(
+                    "column `{own}` says nothing of anybody, and may not be added up or averaged in their place"
+                ),
+                format!("group by a column of `{}` and do the sum with the counts", table.name),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn uses(&self, column: &ColumnName, position: Use) -> bool {
@@ -322,14 +342,6 @@ impl<'a> Judge<'a> {
 
     fn is_entity(&self, column: &ColumnName) -> bool {
         self.of(column).is_some_and(|(table, own)| table.entity.as_ref() == Some(&own))
-    }
-
-    /// The same column of the same table, whichever of the table's places in the cut it is read at.
-    fn same_column(&self, one: &ColumnName, other: &ColumnName) -> bool {
-        match (self.of(one), self.of(other)) {
-            (Some((table, own)), Some((its, name))) => table.name == its.name && own == name,
-            (None, _) | (_, None) => one == other,
-        }
     }
 
     /// The columns that may stand in such a position: known from the agreement, so they tell nothing new.

@@ -183,6 +183,13 @@ async fn data_that_breaks_a_declared_fact_is_a_fault() {
     );
     assert!(asked(&orphan, &open(""), BY_PERSON).await.is_ok());
 
+    let other_type = agreement(1, ["join.references = { area = \"visit.vid\" }", "", ""]);
+    let found = asked(&regular(), &other_type, BY_PERSON).await.unwrap_err();
+    assert!(
+        found.contains("`person.area` is a Utf8, and `visit.vid`, to which it refers, a Int64"),
+        "{found}"
+    );
+
     let mut twice = regular();
     let again = twice.tables["person"][0].clone();
     twice.tables.get_mut("person").unwrap().push(again);
@@ -231,4 +238,30 @@ async fn a_key_says_of_both_tables_what_it_says_of_one() {
     // Visits from 140 on: person 20 alone has one without a treatment, though three persons have earlier treatments.
     let some = asked(&world, &agreement(2, FACTS), &format!("{BY_VISIT} WHERE t.vid >= 140")).await;
     assert_eq!(some, Ok(vec!["12 2 2 1 false".to_owned()]));
+}
+
+/// Whether treatments lead to persons themselves or by way of their visits: whoever is left out is left out of both.
+#[tokio::test]
+async fn a_join_is_judged_alike_however_it_is_written() {
+    // Persons 1 to 10 have no treatment; person 1 alone of them has visits in ward 2, as persons 11 to 20 have.
+    let mut world = regular();
+    for visit in world.tables.get_mut("visit").unwrap() {
+        let person: u32 = visit["pid"].parse().unwrap();
+        if person == 1 || person > 10 {
+            visit.insert("ward", "W2".to_owned());
+        }
+    }
+    for (at, person) in world.tables.get_mut("person").unwrap().iter_mut().enumerate() {
+        person.insert("sex", ["M", "F"][at % 2].to_owned());
+    }
+    world.tables.get_mut("treat").unwrap().retain(|treat| treat["pid"].parse::<u32>().unwrap() > 10);
+    let sql = "SELECT p.sex, v.ward, count(*) FROM treat t JOIN visit v ON t.vid = v.vid JOIN person p ON ";
+    let mut found = Vec::new();
+    for written in ["t.pid = p.pid", "v.pid = p.pid"] {
+        let sql = format!("{sql}{written} GROUP BY p.sex, v.ward");
+        found.push(sorted(asked(&world, &agreement(3, FACTS), &sql).await.unwrap()));
+    }
+    // Of the men in ward 2, person 1 is left out; of the women nobody.
+    assert_eq!(found[0], ["F W2 10 3 3 0 false", "M W2 10 3 3 1 false"]);
+    assert_eq!(found[0], found[1]);
 }

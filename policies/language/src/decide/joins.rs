@@ -58,7 +58,19 @@ pub(super) fn judge(judge: &Judge<'_>, footprint: &Footprint) -> Result<Joined, 
         ));
     }
     let tied = ties(tables, &classes)?;
-    let parts = if judge.guarded { one_base::parts(tables, &equalities)? } else { Vec::new() };
+    if !judge.guarded {
+        return Ok(Joined { equal: classes, tied, parts: Vec::new() });
+    }
+    // What ties tables makes their entities equal in every joined row, whichever of them the conditions name.
+    let mut entities = tables.iter().enumerate().filter_map(|(at, table)| Some((at, table.entity.clone()?)));
+    if tables.len() > 1
+        && let Some(first) = entities.next()
+    {
+        classes.equal(first.clone(), first.clone());
+        entities.for_each(|other| classes.equal(first.clone(), other));
+    }
+    let entity = classes.0.iter().find(|class| class.iter().any(|place| is_entity(tables, place)));
+    let parts = one_base::parts(tables, &equalities, entity.unwrap_or(&BTreeSet::new()))?;
     Ok(Joined { equal: classes, tied, parts })
 }
 
@@ -133,12 +145,11 @@ fn connected(tables: &[&Table], classes: &Classes) -> Result<(), Refusal> {
 
 /// Ties all protected tables, and gives the pairs of keys within the entity that do so.
 fn ties(tables: &[&Table], classes: &Classes) -> Result<Vec<(Place, Place)>, Refusal> {
-    let entity = |(at, own): &Place| tables.get(*at).is_some_and(|table| table.entity.as_ref() == Some(own));
     let within = |(at, own): &Place| tables.get(*at).is_some_and(|table| table.keys_within.contains(own));
     let mut tied = Classes::default();
     let mut keys = Vec::new();
     for class in &classes.0 {
-        let entities: Vec<&Place> = class.iter().filter(|place| entity(place)).collect();
+        let entities: Vec<&Place> = class.iter().filter(|place| is_entity(tables, place)).collect();
         let within: Vec<&Place> = class.iter().filter(|place| within(place)).collect();
         for (kind, checked) in [(entities, false), (within, true)] {
             for pair in kind.windows(2) {
@@ -160,6 +171,10 @@ fn ties(tables: &[&Table], classes: &Classes) -> Result<Vec<(Place, Place)>, Ref
         None => Ok(keys),
         Some((_, other)) => Err(untied(one, other)),
     }
+}
+
+fn is_entity(tables: &[&Table], (at, own): &Place) -> bool {
+    tables.get(*at).is_some_and(|table| table.entity.as_ref() == Some(own))
 }
 
 fn untied(one: &Table, other: &Table) -> Refusal {

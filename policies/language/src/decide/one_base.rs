@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::joins::Place;
 use super::key;
-use crate::document::{Table, Use};
+use crate::document::Table;
 use crate::refusal::{Code, Refusal, list};
 
 /// An equality of two columns, as it stands in a join.
@@ -16,13 +16,19 @@ type Equality = (Place, Place);
 /// The parts of a join of which the whole join can leave rows out: what lies behind one of its tables as seen from the base,
 /// if it protects somebody and no references lead from it to all other tables.
 ///
-/// The tables are connected, and each side of an equality is a join key of its table.
+/// A table that is found by the entity belongs to every part, since it says the same of the part's rows wherever the join
+/// was written to find it. Other tables that protect somebody stand in one line from the base: of two that stand beside one
+/// another, neither could be judged by the keys of the other.
+///
+/// The tables are connected, each side of an equality is a join key of its table, and `entity` are the columns that are equal to
+/// the entity in every joined row.
 ///
 /// # Errors
-/// A join whose rows are not those of one table.
+/// A join whose rows are not those of one table, or with protected tables beside one another.
 pub(super) fn parts(
     tables: &[&Table],
     equalities: &BTreeSet<Equality>,
+    entity: &BTreeSet<Place>,
 ) -> Result<Vec<BTreeSet<usize>>, Refusal> {
     // Codes may be looked up twice, for two columns that refer to them. A person's own rows beside themselves say nothing new.
     let mut seen = BTreeSet::new();
@@ -34,19 +40,6 @@ pub(super) fn parts(
             "read it once; put what differs into FILTER or CASE".to_owned(),
         ));
     }
-    for (at, own) in equalities.iter().flat_map(|(left, right)| [left, right]) {
-        let Some(table) = tables.get(*at) else { continue };
-        if table.columns.get(own).is_some_and(|column| column.uses.contains(&Use::Measure)) {
-            return Err(refused(
-                table,
-                format!(
-                    "column `{}.{own}` is a measure, and a join on it would choose rows by what they measure",
-                    table.name
-                ),
-                "join on a key that is no measure".to_owned(),
-            ));
-        }
-    }
     if equalities.len() >= tables.len() {
         return Err(Refusal::new(
             Code::JoinKey,
@@ -55,23 +48,27 @@ pub(super) fn parts(
             "join each table on one column",
         ));
     }
-    let join = Join { tables, equalities };
-    let base = (0..tables.len()).find(|at| join.is_base(*at)).ok_or_else(|| join.no_base())?;
-    let mut parts = Vec::new();
-    for at in (0..tables.len()).filter(|at| *at != base) {
-        let part = join.behind(at, base);
-        let protects = part.iter().any(|at| tables.get(*at).is_some_and(|table| table.entity.is_some()));
-        if protects && join.led_to(&part).len() < tables.len() {
-            parts.push(part);
-        }
+    let join = Join { tables, equalities, entity };
+    let bases: Vec<usize> = (0..tables.len()).filter(|at| join.is_base(*at)).collect();
+    if bases.is_empty() {
+        return Err(join.no_base());
     }
-    Ok(parts)
+    let in_line = bases.into_iter().find(|base| join.in_line(*base)).ok_or_else(|| {
+        Refusal::new(
+            Code::JoinKey,
+            "disclosure.minimum_contributors",
+            "tables that protect somebody are joined beside one another, each by another key",
+            "join them one after the other, or ask about each in a question of its own",
+        )
+    })?;
+    Ok(join.left_out(in_line))
 }
 
 /// Tables and one equality fewer, which connect them: a tree.
 struct Join<'a> {
     tables: &'a [&'a Table],
     equalities: &'a BTreeSet<Equality>,
+    entity: &'a BTreeSet<Place>,
 }
 
 impl Join<'_> {
@@ -105,10 +102,13 @@ impl Join<'_> {
         }
     }
 
+    fn protects(&self, at: usize) -> bool {
+        self.tables.get(at).is_some_and(|table| table.entity.is_some())
+    }
+
     /// A row of the table is a row of the join: it protects somebody, and from it all others are found.
     fn is_base(&self, at: usize) -> bool {
-        let protects = self.tables.get(at).is_some_and(|table| table.entity.is_some());
-        protects
+        self.protects(at)
             && self.reached(BTreeSet::from([at]), |from, to| self.finds_one(from, to)).len()
                 == self.tables.len()
     }
@@ -117,6 +117,39 @@ impl Join<'_> {
     fn behind(&self, at: usize, base: usize) -> BTreeSet<usize> {
         let beside = self.reached(BTreeSet::from([base]), |_, to| to.0 != at);
         (0..self.tables.len()).filter(|table| !beside.contains(table)).collect()
+    }
+
+    /// All tables but the base, each with what lies behind it.
+    fn behind_each(&self, base: usize) -> impl Iterator<Item = (usize, BTreeSet<usize>)> {
+        (0..self.tables.len()).filter(move |at| *at != base).map(move |at| (at, self.behind(at, base)))
+    }
+
+    /// Whether a table is found by the entity, seen from the base.
+    fn by_entity(&self, at: usize, base: usize) -> bool {
+        let behind = self.behind(at, base);
+        self.steps().any(|(from, to)| to.0 == at && !behind.contains(&from.0) && self.entity.contains(to))
+    }
+
+    /// Whether the tables that protect somebody and are not found by the entity stand in one line.
+    fn in_line(&self, base: usize) -> bool {
+        let protected =
+            self.behind_each(base).filter(|(at, _)| self.protects(*at) && !self.by_entity(*at, base));
+        let behind: Vec<_> = protected.map(|(_, behind)| behind).collect();
+        behind.iter().all(|one| behind.iter().all(|other| one.is_subset(other) || other.is_subset(one)))
+    }
+
+    fn left_out(&self, base: usize) -> Vec<BTreeSet<usize>> {
+        let mut parts = Vec::new();
+        for (_, part) in self.behind_each(base) {
+            if part.iter().any(|at| self.protects(*at)) && self.led_to(&part).len() < self.tables.len() {
+                let everywhere = self.behind_each(base).filter(|(at, _)| self.by_entity(*at, base));
+                let part = everywhere.flat_map(|(_, behind)| behind).chain(part.iter().copied()).collect();
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+        parts
     }
 
     /// The tables in which each row of a part is sure to have a partner. Between any two tables there is one way, so a
@@ -137,17 +170,13 @@ impl Join<'_> {
                 Code::JoinKey,
                 "disclosure.minimum_contributors",
                 "no table of the join leads to all others, so rows of several would be multiplied with one another",
-                "ask about each of them in a question of its own, and join their answers",
+                format!(
+                    "{}ask about each of them in a question of its own, and join their answers",
+                    self.along()
+                ),
             );
         };
-        let declared = self.declared();
-        let fix = if declared.is_empty() {
-            "ask of each table by itself; the agreement declares no reference from one to a unique key of the other \
-             (`join.references`, `join.unique`)"
-                .to_owned()
-        } else {
-            format!("join on {}", list(&declared))
-        };
+        let fix = format!("{}ask of each table by itself", self.along());
         let message = format!(
             "`{}.{} = {}.{}`: under a minimum a join must lead to a unique key, by a reference that the agreement declares",
             name(left.0),
@@ -161,13 +190,19 @@ impl Join<'_> {
         }
     }
 
-    /// The references among the tables that lead to a unique key, as conditions.
-    fn declared(&self) -> Vec<String> {
+    /// The beginning of an advice: the references among the tables that lead to a unique key, as conditions.
+    fn along(&self) -> String {
         let all = self.tables.iter().flat_map(|from| from.references.iter().map(move |to| (*from, to)));
         let leading = all.filter(|(_, (_, (to, target)))| {
             self.tables.iter().any(|table| table.name == *to && table.unique.contains(target))
         });
-        leading.map(|(from, (own, (to, target)))| format!("{}.{own} = {to}.{target}", from.name)).collect()
+        let conditions: BTreeSet<String> = leading
+            .map(|(from, (own, (to, target)))| format!("{}.{own} = {to}.{target}", from.name))
+            .collect();
+        match conditions.is_empty() {
+            true => String::new(),
+            false => format!("join along {}, or ", list(&conditions)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use liquid_policy::decide::judge;
-use liquid_policy::footprint::{Aggregate, Argument, Footprint, Function, Term};
+use liquid_policy::footprint::{Aggregate, Argument, Footprint, Function, GroupKey, Term};
 use liquid_policy::table::Obligations;
 use liquid_policy::{Agreement, Code, Refusal, parse};
 use proptest::prelude::*;
@@ -265,25 +265,95 @@ fn under_a_minimum_the_rows_of_a_join_are_those_of_one_table() {
 }
 
 #[test]
-fn nobody_chooses_rows_by_joining_on_a_measure() {
+fn tables_that_protect_somebody_stand_in_one_line() {
     let text = r#"schema = "liquid/agreement/1"
 agreement = { id = "A-1", version = "1", purposes = ["care"], in_force = 2026-01-01, expires = 2026-12-31 }
 party = [{ organisation = "north", role = "controller" }]
 disclosure.minimum_contributors = 10
+[table.treat]
+entity = "upi"
+keys_within = ["vid", "eid"]
+join = { keys = ["vid", "eid"], references = { vid = "visit.vid", eid = "episode.eid" } }
+columns = { upi = { use = [] }, vid = { use = ["join"] }, eid = { use = ["join"] } }
+[table.visit]
+entity = "upi"
+keys_within = ["vid", "eid"]
+join = { keys = ["vid", "eid"], unique = ["vid"], references = { eid = "episode.eid" } }
+columns = { upi = { use = [] }, vid = { use = ["join"] }, eid = { use = ["join"] } }
+[table.episode]
+entity = "upi"
+keys_within = ["eid"]
+join = { keys = ["eid"], unique = ["eid"] }
+columns = { upi = { use = [] }, eid = { use = ["join"] } }
+"#;
+    let agreement = parse(text, "t.toml").unwrap();
+    let decided = |joins| judge(&agreement, &join(&["treat", "visit", "episode"], joins));
+    // Visits without a treatment could not be told by their episode, though they have one.
+    let refusal = decided(&[("t0.vid", "t1.vid"), ("t0.eid", "t2.eid")]).expect_err("refused");
+    assert_eq!(
+        (refusal.code, refusal.clause.as_str()),
+        (Code::JoinKey, "disclosure.minimum_contributors"),
+        "{refusal}"
+    );
+    let parts = decided(&[("t0.vid", "t1.vid"), ("t1.eid", "t2.eid")]).expect("permitted").parts;
+    assert_eq!(parts, [BTreeSet::from([1, 2]), BTreeSet::from([2])]);
+}
+
+/// Persons whose score leads to a band; `added` is added up.
+fn by_band(added: &str, score: &str) -> Result<Obligations, Refusal> {
+    let text = format!(
+        r#"schema = "liquid/agreement/1"
+agreement = {{ id = "A-1", version = "1", purposes = ["care"], in_force = 2026-01-01, expires = 2026-12-31 }}
+party = [{{ organisation = "north", role = "controller" }}]
+disclosure.minimum_contributors = 10
 [table.person]
 entity = "upi"
-join = { keys = ["score"], references = { score = "band.score" } }
-columns = { upi = { use = [] }, score = { use = ["measure", "join"] } }
+join = {{ keys = ["score"], references = {{ score = "band.score" }} }}
+columns = {{ upi = {{ use = [] }}, cost = {{ use = ["measure"] }}, score = {{ use = {score} }} }}
 [table.band]
 replicated = true
-join = { keys = ["score"], unique = ["score"] }
-columns = { score = { use = ["join"] }, label = { use = ["filter"] } }
-"#;
+join = {{ keys = ["score"], unique = ["score"] }}
+columns = {{ score = {{ use = ["join"] }}, label = {{ use = ["group"] }}, weight = {{ use = ["measure"] }} }}
+"#
+    );
+    let columns: Vec<_> = added.split('*').filter(|name| !name.is_empty()).map(Into::into).collect();
+    let function = if columns.is_empty() { Function::Count } else { Function::Sum };
+    let argument = match columns.is_empty() {
+        true => Argument::Rows,
+        false => Argument::Term(Term { columns, factors: vec![] }),
+    };
+    let aggregates = vec![Aggregate { function, argument, filter: vec![] }];
+    let groups = vec![GroupKey { columns: vec!["t1.label".into()] }];
     let bands = join(&["person", "band"], &[("t0.score", "t1.score")]);
-    let refusal = judge(&parse(text, "t.toml").unwrap(), &bands).expect_err("refused");
-    assert_eq!((refusal.code, refusal.clause.as_str()), (Code::JoinKey, "table.person.join"), "{refusal}");
-    let key = text.replace(r#"["measure", "join"]"#, r#"["join"]"#);
-    assert!(judge(&parse(&key, "t.toml").unwrap(), &bands).is_ok());
+    judge(&parse(&text, "t.toml").unwrap(), &Footprint { groups, aggregates, ..bands })
+}
+
+#[test]
+fn what_a_join_reads_is_not_added_up() {
+    let refusal = by_band("t0.score", r#"["measure", "join"]"#).expect_err("refused");
+    assert_eq!(
+        (refusal.code, refusal.clause.as_str()),
+        (Code::ColumnUse, "table.person.columns.score.use"),
+        "{refusal}"
+    );
+    assert!(by_band("t0.cost", r#"["measure", "join"]"#).is_ok());
+    // To grant less permits no more.
+    assert!(by_band("", r#"["measure", "join"]"#).is_ok());
+    assert!(by_band("", r#"["join"]"#).is_ok());
+}
+
+/// The values of codes are known to all: added up, they tell one person's code from those of a known crowd, and as factors they
+/// keep one person's value apart.
+#[test]
+fn nobody_adds_up_what_stands_beside_codes() {
+    for added in ["t1.weight", "t0.cost*t1.weight", "t1.weight*t1.weight"] {
+        let refusal = by_band(added, r#"["join"]"#).expect_err("refused");
+        assert_eq!(
+            (refusal.code, refusal.clause.as_str()),
+            (Code::ColumnUse, "table.band.replicated"),
+            "{refusal}"
+        );
+    }
 }
 
 #[test]
@@ -301,6 +371,10 @@ fn a_part_of_a_join_is_judged_unless_references_lead_to_all_of_it() {
     assert_eq!(parts(&tables, &three, &["person.upi -> visit.upi"]), [vec![0], vec![0, 1]]);
     // Whoever has a visit need not have a treatment.
     assert_eq!(parts(&tables, &three, &[]), [vec![0], vec![0, 1]]);
+
+    // However the join is written, the person that a visit leads to is the person of the visit.
+    let star = [("t0.upi", "t2.upi"), ("t1.vid", "t2.vid")];
+    assert_eq!(parts(&tables, &star, &[]), [vec![0], vec![0, 1]]);
 
     // A table that protects nobody has nobody to leave out.
     assert_eq!(parts(&["person", "ward"], &[("t0.ward", "t1.ward")], &[]), none);

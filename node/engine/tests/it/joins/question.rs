@@ -90,8 +90,16 @@ impl Question {
     /// The joined rows of some tables, on whatever the whole question makes equal.
     fn rows<'a>(&self, world: &'a World, aliases: &BTreeSet<&str>) -> Vec<Joined<'a>> {
         let mut classes: Vec<BTreeSet<&str>> = Vec::new();
-        for (left, right) in self.joins {
-            let mut class = BTreeSet::from([*left, *right]);
+        // Whatever ties the tables, one joined row speaks of one person.
+        let persons = [("p", "p.pid"), ("v", "v.pid"), ("t", "t.pid")];
+        let persons: Vec<&str> = persons
+            .into_iter()
+            .filter(|(alias, _)| self.aliases().contains(alias))
+            .map(|(_, pid)| pid)
+            .collect();
+        let pairs = self.joins.iter().copied();
+        for (left, right) in pairs.chain(persons.windows(2).map(|pair| (pair[0], pair[1]))) {
+            let mut class = BTreeSet::from([left, right]);
             classes.retain(|other| {
                 let meets = !other.is_disjoint(&class);
                 if meets {
@@ -127,7 +135,12 @@ impl Question {
 
     /// Whether the joined rows are those of one table, from which references lead to unique keys of all others.
     pub(super) fn of_one_table(&self) -> bool {
-        let references = [("visit", "pid", "person"), ("treat", "vid", "visit"), ("person", "area", "area")];
+        let references = [
+            ("visit", "pid", "person"),
+            ("treat", "vid", "visit"),
+            ("treat", "pid", "person"),
+            ("person", "area", "area"),
+        ];
         let table = |alias: &str| self.from.iter().find(|(_, a)| *a == alias).map(|(table, _)| *table);
         let leads = |from: &str, to: &str| {
             let own = |column: &str| column.split_once('.').map(|(_, own)| own.to_owned());
@@ -179,6 +192,7 @@ pub(super) const JOINS: &[(&[(&str, &str)], &[(&str, &str)])] = &[
     (&[("visit", "v"), ("treat", "t")], &[("v.pid", "t.pid"), ("t.vid", "v.vid")]),
     (&[("person", "p"), ("visit", "v"), ("treat", "t")], &[("p.pid", "v.pid"), ("v.vid", "t.vid")]),
     (&[("person", "p"), ("visit", "v"), ("treat", "t")], &[("p.pid", "v.pid"), ("v.pid", "t.pid")]),
+    (&[("person", "p"), ("visit", "v"), ("treat", "t")], &[("t.pid", "p.pid"), ("t.vid", "v.vid")]),
     (&[("area", "a"), ("person", "p")], &[("p.area", "a.area")]),
     (&[("person", "p"), ("area", "a"), ("visit", "v")], &[("p.area", "a.area"), ("v.pid", "p.pid")]),
     (&[("visit", "v"), ("visit", "w")], &[("v.pid", "w.pid")]),

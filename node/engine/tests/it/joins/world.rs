@@ -56,7 +56,7 @@ pub(super) const CONFIG: &str = r#"
 pub(super) const FACTS: [&str; 3] = [
     "join.references = { area = \"area.area\" }",
     "join.references = { pid = \"person.pid\" }\njoin.unique = [\"vid\"]",
-    "join.references = { vid = \"visit.vid\" }",
+    "join.references = { vid = \"visit.vid\", pid = \"person.pid\" }",
 ];
 
 /// What is said of persons, visits and treatments beside their keys and columns.

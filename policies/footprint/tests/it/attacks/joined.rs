@@ -88,6 +88,27 @@ pub(super) const ATTACKS: &[(u32, &str, Expect)] = &[
         "SELECT count(*) FROM person p JOIN (SELECT count(*) n FROM person) c ON p.benefit_amt > c.n",
         PLAN_NODE,
     ),
+    // What is written beside codes is known to all, as a value of a crowd and as a weight.
+    (
+        23,
+        "SELECT sum(w.people) FROM person p JOIN ward w ON p.ward = w.ward WHERE w.region = 'R1' OR p.sex = 'F'",
+        Refused(&[Code::ColumnUse]),
+    ),
+    (
+        23,
+        "SELECT sum(benefit_amt * w.people) FROM person p JOIN ward w ON p.ward = w.ward",
+        Refused(&[Code::ColumnUse]),
+    ),
+    (
+        23,
+        "SELECT avg(benefit_amt * (1 - w.people)) FROM person p JOIN ward w ON p.ward = w.ward",
+        Refused(&[Code::ColumnUse]),
+    ),
+    (
+        23,
+        "SELECT sum(CASE WHEN p.sex = 'F' THEN w.people END) FROM person p JOIN ward w ON p.ward = w.ward",
+        Refused(&[Code::ColumnUse]),
+    ),
     // Rows that stand several times or not at all, or that a further equality chooses.
     (
         28,
@@ -127,15 +148,6 @@ fn joins_by_entity_are_permitted_in_every_spelling() {
     for sql in JOINS {
         check(sql, &[], &Permitted);
     }
-}
-
-/// A table that stands twice in a join has two names for one column: choosing by the one what is added up by the other is refused.
-#[test]
-fn a_column_is_the_same_under_both_names_of_a_table() {
-    let sql =
-        "SELECT sum(w.people) FROM person p JOIN ward w ON p.ward = w.ward JOIN ward x ON p.ward = x.ward";
-    check(sql, &[], &Permitted);
-    check(&format!("{sql} WHERE x.people > 5"), &[], &Refused(&[Code::ColumnUse]));
 }
 
 /// Conditions are put to each table of a join where they read one alone, whatever AND, OR, NOT and CASE stand between them.
