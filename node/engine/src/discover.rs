@@ -53,9 +53,7 @@ pub async fn discover(
                 Err(problem) => found.problems.push(problem),
             }
         }
-        let schema = session.state().schema_for_ref(TableReference::bare("t"));
-        let names = schema.map(|schema| schema.table_names()).unwrap_or_default();
-        for name in names {
+        for name in views::names(&session) {
             if let Ok(table) = session.table_provider(TableReference::bare(name.as_str())).await {
                 found.tables.insert(name, table.schema());
             }

@@ -1,5 +1,6 @@
 //! What can go wrong: [`OpenError`] speaks to the operator, [`Failure`] keeps the caller's text and the log's apart.
 
+use std::io;
 use std::path::PathBuf;
 
 use arrow::error::ArrowError;
@@ -22,7 +23,7 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        reason: std::io::Error,
+        reason: io::Error,
     },
     /// The model does not parse.
     #[error("`{}` is no valid model: {reason}", path.display())]
@@ -57,8 +58,8 @@ pub enum OpenError {
     Data {
         /// The source's name.
         name: String,
-        /// The file, with line and column where they are known.
-        place: String,
+        /// Where it is.
+        place: Box<Place>,
         /// What is wrong, without any value.
         reason: String,
         /// What to do.
@@ -73,10 +74,12 @@ pub enum OpenError {
         file: String,
     },
     /// A view does not fit the sources, or the file holds something else than views.
-    #[error("`{}`: {reason}; {fix}", path.display())]
+    #[error("`{}`{}: {reason}; {fix}", path.display(), part(", line ", *line))]
     Views {
         /// The file of views.
         path: PathBuf,
+        /// The line, where it is known.
+        line: Option<u64>,
         /// What is wrong.
         reason: String,
         /// What to do.
@@ -91,6 +94,28 @@ pub enum OpenError {
     /// The engine could not be started.
     #[error("the engine could not be started: {0}; try again, or lower `threads` in the [engine] table")]
     Start(String),
+}
+
+fn part(before: &str, line: Option<u64>) -> String {
+    line.map(|line| format!("{before}{line}")).unwrap_or_default()
+}
+
+/// A place in a file, as exactly as it is known.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: Option<u64>,
+    /// The column.
+    pub column: Option<String>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`{}", self.file, part(", line ", self.line))?;
+        self.column.as_ref().map_or(Ok(()), |name| write!(f, ", column `{name}`"))
+    }
 }
 
 const CHANGED_FIX: &str = "try again when it is whole; write a new file beside it and rename that";
@@ -117,15 +142,50 @@ impl OpenError {
                 let (reason, fix) = unanswered(error);
                 (reason.to_owned(), fix)
             }
+            None if is_forbidden(error) => (FORBIDDEN.0.to_owned(), FORBIDDEN.1),
             None => (format!("it cannot be read: {error}"), "check the disk that it lies on"),
         };
-        Self::Data { name, place: format!("`{file}`"), reason, fix: fix.to_owned() }
+        let place = Box::new(Place { file, line: None, column: None });
+        Self::Data { name, place, reason, fix: fix.to_owned() }
+    }
+
+    /// The same as compilers write it, `FILE:LINE: what is wrong; what to do`, for whoever knows files and no sources.
+    pub fn at_its_place(&self) -> String {
+        match self {
+            Self::Data { place, reason, fix, .. } => {
+                let column =
+                    place.column.as_ref().map(|name| format!("column `{name}`: ")).unwrap_or_default();
+                format!("{}{}: {column}{reason}; {fix}", place.file, part(":", place.line))
+            }
+            Self::Views { path, line, reason, fix } => {
+                format!("{}{}: {reason}; {fix}", path.display(), part(":", *line))
+            }
+            Self::Source { path, reason, fix, .. } => format!("{path}: {reason}; {fix}"),
+            Self::Changed { file, .. } => format!("{file}: it changed while it was read; {CHANGED_FIX}"),
+            Self::Read { .. }
+            | Self::Model { .. }
+            | Self::Store { .. }
+            | Self::Tables { .. }
+            | Self::Start(_) => self.to_string(),
+        }
     }
 }
 
 /// Whether an error comes of a file that is no longer the one that was listed.
 fn has_changed(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<Changed>())
+}
+
+/// Why a file of this machine is not read that is there, and what to do.
+pub(crate) const FORBIDDEN: (&str, &str) =
+    ("you have no right to read it", "give the user that runs this the right (`chmod u+r`)");
+
+/// Whether the system has said that this user may not read a file of this machine.
+fn is_forbidden(error: &(dyn std::error::Error + 'static)) -> bool {
+    let said = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::PermissionDenied)
+    };
+    causes(error).any(said)
 }
 
 /// An error, what it comes of, what that comes of …
@@ -259,6 +319,9 @@ impl From<DataFusionError> for Failure {
         if has_changed(&error) {
             return Self::changed("a source file changed while a query read it");
         }
+        if is_forbidden(&error) {
+            return Self::data(format!("a file of the sources: {}; {}", FORBIDDEN.0, FORBIDDEN.1));
+        }
         if let Some(stored) = causes(&error).find_map(|cause| cause.downcast_ref::<object_store::Error>()) {
             let (reason, fix) = unanswered(stored);
             return Self::data(format!("a file of the sources cannot be read: {reason}; {fix}"));
@@ -280,6 +343,13 @@ impl From<DataFusionError> for Failure {
                 }
                 _ => (Cause::Fault, error.to_string()),
             },
+            // So do those of functions that read days and times.
+            DataFusionError::Execution(text) if text.starts_with("Error parsing timestamp") => (
+                Cause::Value,
+                "a day or time is written in another way than `to_date` or `to_timestamp` of the views says; correct the \
+                 notation there (such as '%d/%m/%Y'), or the value"
+                    .to_owned(),
+            ),
             _ => (Cause::Fault, error.to_string()),
         };
         Self { cause, ..Self::engine(detail) }
@@ -319,6 +389,24 @@ mod tests {
             matches!(&error, Error::Invalid { message, fix } if message == above && fix.contains("nullif"))
         );
         assert!(!detail.is_empty() && !error.to_string().contains("42"), "{error}");
+    }
+
+    /// The operator is told what it comes of and what to do, and no value of the data.
+    #[test]
+    fn a_file_without_rights_and_a_day_in_another_notation_are_said_to_the_operator() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let denied = object_store::Error::Generic { store: "local", source: Box::new(denied) };
+        let day = "Error parsing timestamp from '13/01/2024' using format '%m/%d/%Y': input is out of range";
+        for (error, said) in [
+            (
+                DataFusionError::from(denied),
+                "you have no right to read it; give the user that runs this the right",
+            ),
+            (DataFusionError::Execution(day.to_owned()), "correct the notation there (such as '%d/%m/%Y')"),
+        ] {
+            let detail = Failure::from(error.context("while it ran")).detail;
+            assert!(detail.contains(said) && !detail.contains("13/01"), "{detail}");
+        }
     }
 
     #[test]

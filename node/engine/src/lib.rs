@@ -51,6 +51,6 @@ pub mod parameters;
 
 pub use config::{Credentials, EngineConfig, Format, SourceConfig, StoreConfig};
 pub use discover::{Discovered, discover};
-pub use error::{Cause, Failure, OpenError};
+pub use error::{Cause, Failure, OpenError, Place};
 pub use finish::{Finished, finish};
 pub use local::LocalEngine;

@@ -4,12 +4,14 @@
 //! 1. [`beneath`], [`files`]: which files a source is made of, none outside of the root.
 //!    [`stores`]: S3-compatible ones.
 //! 2. [`pinned`]: these files as the one store of a session; a file that changed since is an error.
-//! 3. [`read`], [`seen`], [`csv_text`], [`ndjson`], [`look`]: the columns and types, or what is wrong on which line.
+//! 3. [`read`], [`magic`], [`seen`], [`csv_text`], [`ndjson`], [`look`]: the columns and types, or what is wrong on which
+//!    line.
 
 mod beneath;
 mod csv_text;
 mod files;
 mod look;
+mod magic;
 mod ndjson;
 mod pinned;
 mod read;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Column, ScalarValue};
+use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::file_format::options::{ArrowReadOptions, ReadOptions};
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::Result as EngineResult;
@@ -48,7 +50,9 @@ pub(crate) async fn register(
 ) -> Result<Looked, OpenError> {
     let looked = look_through(session, source, pinned, at, look::TYPED_BY).await?;
     let table = table(session, source, at, &looked).map_err(|error| misfit(source, &error))?;
-    session.register_table(source.name.as_str(), table).map_err(|error| misfit(source, &error))?;
+    session
+        .register_table(TableReference::bare(source.name.as_str()), table)
+        .map_err(|error| misfit(source, &error))?;
     Ok(looked)
 }
 

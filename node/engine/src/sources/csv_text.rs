@@ -20,9 +20,6 @@ pub(crate) fn look(
         let fix = "write a header line with the names of the columns, or take the file away";
         return Err(Problem::new("it is empty", fix));
     }
-    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
-        return Err(Problem::new("it is written in UTF-16", "save it as UTF-8"));
-    }
     let delimiter = delimiter(source)?;
     let mut reader = ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(reader);
     let header = reader.byte_headers().map_err(unreadable)?.clone();
@@ -36,6 +33,11 @@ pub(crate) fn look(
         }
         read += 1;
         let line = record.position().map_or(0, ::csv::Position::line);
+        if names.len() == 1 && record.len() > 1 {
+            let reason = format!("it has one field, and a row below it has {}", record.len());
+            let fix = "take out what stands above the line that names the columns";
+            return Err(Problem::new(reason, fix).line(1));
+        }
         if record.len() != names.len() {
             let fields = if record.len() == 1 { "field" } else { "fields" };
             return Err(Problem::new(
@@ -71,7 +73,9 @@ fn names(header: &ByteRecord, delimiter: u8) -> Result<Vec<String>, Problem> {
     for field in header {
         let name = std::str::from_utf8(field).map_err(|_| not_utf8().line(1))?;
         if header.len() == 1
-            && let Some(other) = [';', '\t', '|', ','].into_iter().find(|other| name.contains(*other))
+            && let Some(other) = [';', '\t', '|', ',']
+                .into_iter()
+                .find(|it| *it != char::from(delimiter) && name.contains(*it))
         {
             return Err(Problem::new(
                 format!(
@@ -101,6 +105,6 @@ fn not_utf8() -> Problem {
 fn unreadable(error: ::csv::Error) -> Problem {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => Problem::io(error),
-        _ => Problem::new("it is no CSV file", "check `format` of this [[engine.source]]"),
+        _ => Problem::new("it is no CSV file", "write it anew, or name its real format"),
     }
 }

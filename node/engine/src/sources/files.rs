@@ -14,7 +14,7 @@ use object_store::{GetOptions, GetResult, ObjectMeta, ObjectStore, path};
 use super::beneath::{Root, leads_out};
 use super::stores::Stores;
 use crate::config::{EngineConfig, SourceConfig};
-use crate::error::OpenError;
+use crate::error::{FORBIDDEN, OpenError};
 
 /// One file as it was found: what is read later must be this very one.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl File {
             Ok((file, metadata))
         });
         let (file, metadata) = opened.await.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => self.changed(),
+            io::ErrorKind::NotFound => self.changed(),
             _ if leads_out(&error) => self.changed(),
             _ => generic(error),
         })?;
@@ -289,11 +289,10 @@ fn unreadable(source: &SourceConfig, root: &Path, error: &io::Error) -> OpenErro
             "name a path beneath that folder, or set `root` in the [engine] table to one that holds all data",
         );
     }
-    let fix = match error.kind() {
-        io::ErrorKind::PermissionDenied => "let the user that runs the node read it",
-        _ => "check `path` of this [[engine.source]]",
-    };
-    OpenError::source(source, error.to_string(), fix)
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return OpenError::source(source, error.to_string(), FORBIDDEN.1);
+    }
+    OpenError::source(source, error.to_string(), "check `path` of this [[engine.source]]")
 }
 
 /// What tells one state of a file from another. The time of the last change to its entry cannot be set back.

@@ -15,15 +15,15 @@ use object_store::ObjectStore;
 use super::files::File;
 use super::read::with_reader;
 use super::seen::{Seen, Sort};
-use super::{csv_text, ndjson};
+use super::{csv_text, magic, ndjson};
 use crate::config::{Format, SourceConfig};
-use crate::error::OpenError;
+use crate::error::{OpenError, Place};
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
-    reason: String,
-    fix: String,
+    pub(super) reason: String,
+    pub(super) fix: String,
     line: Option<u64>,
     column: Option<String>,
 }
@@ -52,14 +52,8 @@ impl Problem {
 
     /// The operator's text.
     pub(crate) fn of(self, source: &SourceConfig, file: &File) -> OpenError {
-        let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
-        let column = self.column.map(|column| format!(", column `{column}`")).unwrap_or_default();
-        OpenError::Data {
-            name: source.name.clone(),
-            place: format!("`{}`{line}{column}", file.shown),
-            reason: self.reason,
-            fix: self.fix,
-        }
+        let place = Box::new(Place { file: file.shown.clone(), line: self.line, column: self.column });
+        OpenError::Data { name: source.name.clone(), place, reason: self.reason, fix: self.fix }
     }
 }
 
@@ -143,9 +137,14 @@ pub(crate) async fn look(
 
 async fn text(source: &SourceConfig, file: &File, at: usize, rows: u64) -> Result<Looked, OpenError> {
     let given = source.clone();
-    let work = move |reader: Box<dyn BufRead>| match given.format {
-        Format::Csv => csv_text::look(reader, &given, at, rows),
-        _ => ndjson::look(reader, at, rows),
+    let work = move |mut reader: Box<dyn BufRead>| {
+        if let Some(problem) = magic::other_than(given.format, reader.fill_buf().map_err(Problem::io)?) {
+            return Err(problem);
+        }
+        match given.format {
+            Format::Csv => csv_text::look(reader, &given, at, rows),
+            _ => ndjson::look(reader, at, rows),
+        }
     };
     let seens = with_reader(file, work).await.map_err(|error| OpenError::unread(source, file, &error))?;
     let Seens { columns, complete } = seens.map_err(|problem| problem.of(source, file))?;
@@ -252,7 +251,7 @@ async fn binary(
                 return Err(problem.of(source, file));
             }
             tracing::debug!(panicked = unread.is_err(), file = file.shown, "file does not open");
-            let fix = "write it anew, or check `format` of this [[engine.source]]";
+            let fix = "write it anew, or name its real format";
             return Err(Problem::new(unreadable(source.format), fix).of(source, file));
         }
     };
@@ -277,32 +276,34 @@ async fn ends(source: &SourceConfig, file: &File) -> Result<Option<Problem>, Ope
     if size == 0 {
         return Ok(Some(Problem::new("it is empty", "write it anew, or take the file away")));
     }
-    let magic: &'static [u8] = if source.format == Format::Parquet { b"PAR1" } else { b"ARROW1" };
-    let read = move |mut reader: Box<dyn BufRead>| -> io::Result<(bool, bool)> {
+    let format = source.format;
+    let mark: &'static [u8] = if format == Format::Parquet { b"PAR1" } else { b"ARROW1" };
+    let read = move |mut reader: Box<dyn BufRead>| -> io::Result<(bool, bool, Option<Problem>)> {
+        let other = magic::other_than(format, reader.fill_buf()?);
         let mut bytes = Vec::new();
-        (&mut reader).take(magic.len() as u64).read_to_end(&mut bytes)?;
-        let begins = bytes == magic;
+        (&mut reader).take(mark.len() as u64).read_to_end(&mut bytes)?;
+        let begins = bytes == mark;
         let mut last = bytes;
         let mut chunk = [0; 8192];
         loop {
             let read = reader.read(&mut chunk)?;
             if read == 0 {
-                return Ok((begins, last.ends_with(magic)));
+                return Ok((begins, last.ends_with(mark), other));
             }
             last.extend_from_slice(chunk.get(..read).unwrap_or_default());
-            let surplus = last.len().saturating_sub(magic.len());
+            let surplus = last.len().saturating_sub(mark.len());
             last.drain(..surplus);
         }
     };
-    let (begins, ends) = with_reader(file, read)
+    let (begins, ends, other) = with_reader(file, read)
         .await
         .map_err(|error| OpenError::unread(source, file, &error))?
         .map_err(|error| Problem::io(error).of(source, file))?;
-    Ok(match (source.format, begins, ends && size > magic.len() as u64) {
+    Ok(other.or(match (format, begins, ends && size > mark.len() as u64) {
         (Format::Parquet, false, _) => {
-            Some(Problem::new("it is no Parquet file", "check `format` of this [[engine.source]]"))
+            Some(Problem::new("it is no Parquet file", "write it anew, or name its real format"))
         }
         (_, true, false) => Some(Problem::new("it is cut off: its end is missing", "copy it anew")),
         _ => None,
-    })
+    }))
 }

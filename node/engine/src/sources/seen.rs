@@ -15,19 +15,22 @@ pub(crate) enum Sort {
     Day,
     Moment,
     Text,
+    /// A number that would lose a zero at its end, which tells it from another one, as 1.10 from 1.1.
+    Code,
     /// A list or an object, in JSON.
     Nested,
 }
 
 impl Sort {
     /// All, with what a person calls one value of it.
-    pub(crate) const ALL: [(Self, &'static str); 7] = [
+    pub(crate) const ALL: [(Self, &'static str); 8] = [
         (Self::Whole, "a whole number"),
         (Self::Number, "a number"),
         (Self::Truth, "true or false"),
         (Self::Day, "a date"),
         (Self::Moment, "a time"),
         (Self::Text, "a text"),
+        (Self::Code, "a number that ends in 0 where others do not, as codes do"),
         (Self::Nested, "a list or an object"),
     ];
 
@@ -42,8 +45,44 @@ pub(crate) type Line = (usize, u64);
 /// What was seen in one column.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
-    first: [Option<Line>; 7],
+    first: [Option<Line>; 8],
     unit: Option<TimeUnit>,
+    written: Written,
+}
+
+/// How the numbers of a CSV column are written. As long as all are written in one way, two texts are two numbers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Written {
+    /// Fewest and most digits behind the point.
+    digits: Option<(usize, usize)>,
+    /// Not as short as can be: 5.0.
+    not_short: bool,
+    /// Not as short as can be with a digit behind the point: 5, 5.10.
+    not_pointed: bool,
+}
+
+impl Written {
+    fn note(&mut self, field: &str) {
+        let fraction = field.split_once('.').map_or("", |(_, fraction)| fraction);
+        let (fewest, most) = self.digits.unwrap_or((usize::MAX, 0));
+        self.digits = Some((fewest.min(fraction.len()), most.max(fraction.len())));
+        self.not_short |= fraction.ends_with('0');
+        self.not_pointed |= fraction.is_empty() || fraction.len() > 1 && fraction.ends_with('0');
+    }
+
+    fn merge(&mut self, other: Self) {
+        if let Some((fewest, most)) = other.digits {
+            let known = self.digits.unwrap_or((usize::MAX, 0));
+            self.digits = Some((known.0.min(fewest), known.1.max(most)));
+        }
+        self.not_short |= other.not_short;
+        self.not_pointed |= other.not_pointed;
+    }
+
+    /// Whether two texts can be one number.
+    fn can_merge(&self) -> bool {
+        self.not_short && self.not_pointed && self.digits.is_some_and(|(fewest, most)| fewest != most)
+    }
 }
 
 impl Seen {
@@ -62,6 +101,12 @@ impl Seen {
         if sort == Sort::Moment {
             self.unit = self.unit.max(Some(unit(field)));
         }
+        if matches!(sort, Sort::Whole | Sort::Number) && !field.contains(['e', 'E']) {
+            self.written.note(field);
+            if field.contains('.') && field.ends_with('0') {
+                self.note(Sort::Code, line);
+            }
+        }
         self.note(sort, line);
     }
 
@@ -71,8 +116,12 @@ impl Seen {
 
     /// The first value that is of none of these sorts.
     pub(crate) fn first_but(&self, sorts: &[Sort]) -> Option<(Line, Sort)> {
-        let others = Sort::ALL.iter().filter(|(sort, _)| !sorts.contains(sort));
-        others.filter_map(|(sort, _)| Some((self.first(*sort)?, *sort))).min_by_key(|(line, _)| *line)
+        let others = Sort::ALL.iter().filter(|(sort, _)| !sorts.contains(sort) && *sort != Sort::Code);
+        let first =
+            others.filter_map(|(sort, _)| Some((self.first(*sort)?, *sort))).min_by_key(|(line, _)| *line);
+        // It is a number too, so it is named only where nothing else keeps the column from being numbers.
+        let code = self.written.can_merge() && sorts.contains(&Sort::Number);
+        first.or_else(|| Some((self.first(Sort::Code).filter(|_| code)?, Sort::Code)))
     }
 
     /// Takes in what was seen in another file.
@@ -81,6 +130,7 @@ impl Seen {
             *first = first.or(other);
         }
         self.unit = self.unit.max(other.unit);
+        self.written.merge(other.written);
     }
 
     /// The type that all values have; none where no one type fits, which a CSV file reads as text.
@@ -124,7 +174,8 @@ fn sort_of(field: &str) -> Sort {
     if bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
         && field.parse::<f64>().is_ok()
     {
-        return Sort::Number;
+        let is_code = digits.first() == Some(&b'0') && digits.get(1).is_some_and(u8::is_ascii_digit);
+        return if is_code { Sort::Text } else { Sort::Number };
     }
     let dashes = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
     if dashes && bytes.len() == 10 && Date32Type::parse(field).is_some() {
@@ -178,6 +229,33 @@ mod tests {
         check(&["1234", "01234"], None);
         check(&["1-2", "--1", "1e", "+1", "NaN", "-"], Some(DataType::Utf8));
         check(&["1", "x"], None);
+    }
+
+    /// A column of measured values is written in one way; one of codes is not, and 1.10 must not become 1.1.
+    #[test]
+    fn numbers_that_would_become_one_another_stay_texts() {
+        check(&["1.1", "1.10"], None);
+        check(&["2", "1.10"], None);
+        check(&["1", "1.0"], None);
+        check(&["2.25", "1.50", "1.5"], None);
+        check(&["01.5", "007.25"], Some(DataType::Utf8));
+        check(&["1.10", "1.25", "0.00", "-3.50"], Some(DataType::Float64));
+        check(&["5.0", "5.25", "0.5"], Some(DataType::Float64));
+        check(&["5", "5.25", "10", "1e10"], Some(DataType::Float64));
+        let mut seen = Seen::default();
+        for (line, field) in [(2, "1.10"), (3, "1.5"), (4, "2")] {
+            seen.note_field(field, (0, line));
+        }
+        let numbers = [Sort::Whole, Sort::Number];
+        assert_eq!(seen.first_but(&numbers), Some(((0, 2), Sort::Code)));
+        let mut other = Seen::default();
+        other.note_field("many", (1, 9));
+        seen.merge(&other);
+        assert_eq!(
+            seen.first_but(&numbers),
+            Some(((1, 9), Sort::Text)),
+            "what is no number at all comes first"
+        );
     }
 
     #[test]

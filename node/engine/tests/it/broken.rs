@@ -89,7 +89,9 @@ async fn csv_files_work_or_say_what_to_mend() {
         (
             "UTF-16",
             b"\xff\xfep\0a\0".to_vec(),
-            Err("source `visits`: `data/1.csv`: it is written in UTF-16; save it as UTF-8"),
+            Err(
+                "source `visits`: `data/1.csv`: it is written in UTF-16; save it as UTF-8; `iconv -f utf-16 -t utf-8` does so",
+            ),
         ),
         (
             "nothing",
@@ -118,6 +120,19 @@ async fn csv_files_work_or_say_what_to_mend() {
                 "source `visits`: `data/1.csv`, line 1: the header is one field with ';' in it, and ',' delimits; set \
                  `delimiter = \";\"` in this [[engine.source]]",
             ),
+        ),
+        (
+            "a title",
+            b"visits of 2024\n\npatient,age\np1,40\n".to_vec(),
+            Err(
+                "source `visits`: `data/1.csv`, line 1: it has one field, and a row below it has 2; take out what stands \
+                 above the line that names the columns",
+            ),
+        ),
+        (
+            "a gzip file",
+            b"\x1f\x8b\x08\0\0\0".to_vec(),
+            Err("source `visits`: `data/1.csv`: it is packed by gzip; unpack it; `gunzip` does so"),
         ),
         (
             "another case",
@@ -265,22 +280,22 @@ async fn binary_files_work_or_say_what_to_mend() {
             "CSV",
             "parquet",
             b"patient,age\np1,40\n",
-            Err("it is no Parquet file; check `format` of this [[engine.source]]"),
+            Err(
+                "it is a text; let its name end in `.csv`; where a configuration names it, write `format = \"csv\"`",
+            ),
         ),
         (
             "a broken footer",
             "parquet",
             &footless,
-            Err(
-                "it is damaged: its Parquet footer cannot be read; write it anew, or check `format` of this [[engine.source]]",
-            ),
+            Err("it is damaged: its Parquet footer cannot be read; write it anew, or name its real format"),
         ),
         (
             "CSV",
             "arrow",
             b"patient,age\np1,40\n",
             Err(
-                "it is no Arrow IPC file or stream, or a damaged one; write it anew, or check `format` of this [[engine.source]]",
+                "it is a text; let its name end in `.csv`; where a configuration names it, write `format = \"csv\"`",
             ),
         ),
     ];
