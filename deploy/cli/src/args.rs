@@ -73,12 +73,12 @@ pub(crate) struct Demo {
     /// Which data the sites hold
     #[arg(long, value_enum, default_value_t = Data::Heart)]
     pub(crate) data: Data,
-    /// How much of it, for `--data tpch`: its scale factor; 1 is about 8.7 million rows
-    #[arg(long, value_name = "N", default_value_t = 0.01, value_parser = scale)]
-    pub(crate) scale: f64,
-    /// Over how many sites it is split, for `--data tpch`
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = sites)]
-    pub(crate) sites: usize,
+    /// How much of it, for `--data tpch` alone: its scale factor; 1 is about 8.7 million rows [default: 0.01]
+    #[arg(long, value_name = "N", value_parser = scale)]
+    pub(crate) scale: Option<f64>,
+    /// Over how many sites it is split, for `--data tpch` alone [default: 4]
+    #[arg(long, value_name = "N", value_parser = sites)]
+    pub(crate) sites: Option<usize>,
     /// Data and agreements of your own: a folder for each site, with `agreement.toml` and a folder `data`
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "scale", "sites"])]
     pub(crate) from: Option<PathBuf>,

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::args::{Data, Demo};
 use crate::failure::Failure;
+use crate::init::word;
 use crate::start;
 use crate::teller::{self, Tale};
 use crate::terminal::{Paint, Progress, note, say};
@@ -26,8 +27,11 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failure> {
         prepared = prepare(&demo) => prepared?,
         () = start::ended() => return Err(Failure::Said),
     };
-    let progress =
-        Progress::start(&format!("starting {} sites and a coordinator", prepared.blueprint.sites.len()));
+    let sites = match prepared.blueprint.sites.len() {
+        1 => "a site".to_owned(),
+        many => format!("{many} sites"),
+    };
+    let progress = Progress::start(&format!("starting {sites} and a coordinator"));
     let federation = tokio::select! {
         started = Federation::start(&prepared.blueprint, run) => started?,
         () = start::ended() => return Err(Failure::Said),
@@ -41,6 +45,10 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failure> {
     }
     teller::tell(federation, prepared.tale, demo.json, &staying_up()).await
 }
+
+/// How much trade data there is, and over how many sites it is split, where nothing is said.
+const SCALE: f64 = 0.01;
+const SITES: usize = 4;
 
 /// What is to be started.
 struct Prepared {
@@ -56,6 +64,12 @@ async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
         notes.iter().for_each(|line| note(line));
         return Ok(Prepared { blueprint, tale: Tale::Tour, _data: None });
     }
+    let for_tpch = [("--sites", demo.sites.is_some()), ("--scale", demo.scale.is_some())];
+    if let Some((option, _)) = for_tpch.iter().find(|(_, given)| *given && demo.data != Data::Tpch) {
+        return Err(Failure::Usage(format!(
+            "`{option}` counts for `--data tpch` alone; add that, or leave `{option}` out"
+        )));
+    }
     match demo.data {
         Data::Heart => Ok(Prepared { blueprint: heart::blueprint(), tale: Tale::Hearts, _data: None }),
         Data::Wellbeing => Err(Failure::Usage(
@@ -70,13 +84,14 @@ async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
                 )
             })?;
             let progress = Progress::start("generating the data");
-            let (folder, scale, sites) = (data.path().to_owned(), demo.scale, demo.sites);
+            let (scale, sites) = (demo.scale.unwrap_or(SCALE), demo.sites.unwrap_or(SITES));
+            let folder = data.path().to_owned();
             let generated = tokio::task::spawn_blocking(move || tpch::generate(&folder, scale, sites)).await;
             generated.map_err(|error| {
                 Failure::here(format!("the data cannot be generated: {error}"), "try again")
             })??;
             progress.end();
-            let blueprint = tpch::blueprint(data.path(), demo.sites);
+            let blueprint = tpch::blueprint(data.path(), sites);
             Ok(Prepared { blueprint, tale: Tale::Tour, _data: Some(data) })
         }
     }
@@ -155,6 +170,6 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
 
 /// This very demo, to stay up.
 fn staying_up() -> String {
-    let arguments: Vec<String> = std::env::args().collect();
+    let arguments: Vec<String> = std::env::args().map(|argument| word(&argument)).collect();
     format!("{} --serve", arguments.join(" "))
 }

@@ -33,7 +33,8 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
         ));
     }
     let site = write(folder)?;
-    for line in next_steps(&program(), &folder.display().to_string(), &site, Paint::stdout()) {
+    let program = word(&program());
+    for line in next_steps(&program, &folder.display().to_string(), &site, Paint::stdout()) {
         say(&line);
     }
     Ok(())
@@ -47,10 +48,12 @@ fn join(folder: &Path, site: &str) -> Result<(), Failure> {
     ));
     say("");
     let paint = Paint::stdout();
-    let program = program();
-    say(&format!("  {}", paint.code(&format!("{program} node --config {}", config.display()))));
+    let program = word(&program());
     let coordinator = folder.join("coordinator/coordinator.toml");
-    say(&format!("  {}", paint.code(&format!("{program} coordinator --config {}", coordinator.display()))));
+    for (part, config) in [("node", config), ("coordinator", coordinator)] {
+        let config = word(&config.display().to_string());
+        say(&format!("  {}", paint.code(&format!("{program} {part} --config {config}"))));
+    }
     Ok(())
 }
 
@@ -69,20 +72,32 @@ fn write(root: &Path) -> Result<String, liquid_local::Error> {
     Ok(sites.first().map(|(plan, _)| plan.site.to_string()).unwrap_or_default())
 }
 
+/// A word as a shell takes it: in quotes where it holds what a shell does not take as it stands.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@%".contains(letter);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// What to do next, in the order in which it makes sense.
 fn next_steps(program: &str, folder: &str, site: &str, paint: Paint) -> Vec<String> {
     let command = |text: String| format!("  {}", paint.code(&text));
+    let at = |path: &str| word(&format!("{folder}/{path}"));
+    let agreement = at(&format!("sites/{site}/agreements/OWN-1.toml"));
     vec![
         format!("A federation of one site and a coordinator lies in {folder}. Start both, each in a terminal:"),
         String::new(),
-        command(format!("{program} node --config {folder}/sites/{site}/node.toml")),
-        command(format!("{program} coordinator --config {folder}/coordinator/coordinator.toml")),
+        command(format!("{program} node --config {}", at(&format!("sites/{site}/node.toml")))),
+        command(format!("{program} coordinator --config {}", at("coordinator/coordinator.toml"))),
         String::new(),
         "Ask, in a third:".to_owned(),
         String::new(),
         command(format!(
-            "export LIQUID_URL=https://127.0.0.1:{COORDINATOR_PORT} LIQUID_CA={folder}/ca.pem \
-             LIQUID_TOKEN_FILE={folder}/tokens/own.analyst"
+            "export LIQUID_URL=https://127.0.0.1:{COORDINATOR_PORT} LIQUID_CA={} LIQUID_TOKEN_FILE={}",
+            at("ca.pem"),
+            at("tokens/own.analyst"),
         )),
         command(format!(
             "{program} query \"SELECT ward, count(*) AS visits, avg(stay) AS days FROM visits GROUP BY ward\""
@@ -94,18 +109,20 @@ fn next_steps(program: &str, folder: &str, site: &str, paint: Paint) -> Vec<Stri
         format!("  2. the shared table: {folder}/sites/{site}/model.toml, and views.sql that makes it of your data"),
         format!("  3. the rules: {folder}/sites/{site}/agreements/OWN-1.toml; every edit voids the signature, so sign:"),
         command(format!(
-            "{program} policy sign {folder}/sites/{site}/agreements/OWN-1.toml --organisation own \
-             --role data-protection-officer --key-id own-1 --key {folder}/keys/own.key --replace"
+            "{program} policy sign {agreement} --organisation own --role data-protection-officer --key-id own-1 \
+             --key {} --replace",
+            at("keys/own.key"),
         )),
         "  4. end the node with Ctrl-C and start it again: it reads all of these when it starts".to_owned(),
         "  5. another site on this machine, with the same agreement and a copy of the data to replace:".to_owned(),
-        command(format!("{program} init --join {folder} --site second")),
+        command(format!("{program} init --join {} --site second", word(folder))),
         String::new(),
         format!("The token is good until {}. A fresh one:", keys::day_in(TOKEN_DAYS)),
         String::new(),
         command(format!(
-            "{program} token new {folder}/tokens/own.analyst --key {folder}/keys/issuer.key --as own/analyst \
-             --purpose ward-planning"
+            "{program} token new {} --key {} --as own/analyst --purpose ward-planning",
+            at("tokens/own.analyst"),
+            at("keys/issuer.key"),
         )),
         String::new(),
         format!(
@@ -117,4 +134,23 @@ fn next_steps(program: &str, folder: &str, site: &str, paint: Paint) -> Vec<Stri
         "host's name and its URI (liquid://site/NAME, liquid://coordinator/NAME), tokens come from your own sign-in".to_owned(),
         "(`[identity]`), and coordinator.toml names the sites, each in a [[site]].".to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell_whatever_is_in_it() {
+        for (text, expected) in
+            [("/a/b-1.toml", "/a/b-1.toml"), ("a b", "'a b'"), ("it's $x", r"'it'\''s $x'"), ("", "''")]
+        {
+            assert_eq!(word(text), expected);
+        }
+        let plain = next_steps("liquid", "own", "first", Paint::plain());
+        let quoted = next_steps("liquid", "my own", "first", Paint::plain());
+        for (plain, quoted) in plain.iter().zip(&quoted).filter(|(plain, _)| plain.starts_with("  liquid")) {
+            assert!(!quoted.replace("'my own", "").contains("my own"), "{plain}\n{quoted}");
+        }
+    }
 }
