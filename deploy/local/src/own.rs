@@ -2,20 +2,32 @@
 //!
 //! ```text
 //! DIR/SITE/agreement.toml     what may leave the site
-//!          data/TABLE.csv     its data, also .parquet, .ndjson, .json (one object a line) and .arrow
+//!          data/TABLE.csv     its data, also .tsv, .parquet, .ndjson, .jsonl, .json (one object a line), .arrow, .feather
 //!          views.sql          optional: CREATE VIEW statements, where files and shared tables differ
 //!          model.toml         optional: the shared tables; found out from the files without it
 //! ```
 //!
 //! Nothing in these folders is changed. All that has to be mended is found in one go, with file and line.
 //!
-//! 1. `read`: one site's folder becomes a draft: agreement, sources, what they hold; `missing`: texts like `NA` in them.
-//! 2. `model`: the shared tables, the same at every site.
-//! 3. Here: each site's data is held against its agreement, and sites become a [`Blueprint`].
+//! 1. `draft`: one site's folder, with its `agreement`, `files` and `model_file`, each a `text` or data; `missing`: texts
+//!    like `NA` among numbers; `dates`: texts that are days.
+//! 2. `model`: the shared tables, the same at every site, `column` by column, in `kinds` of values; `cure`: what to do where
+//!    a column differs; `sql`: the views that make the tables, and those that are proposed.
+//! 3. Here: each site's data is held against its agreement, and sites become a [`Blueprint`]; `notes`: what should be known.
 
+mod agreement;
+mod column;
+mod cure;
+mod dates;
+mod draft;
+mod files;
+mod kinds;
 mod missing;
 mod model;
-mod read;
+mod model_file;
+mod notes;
+mod sql;
+mod text;
 
 use std::path::Path;
 
@@ -25,7 +37,7 @@ use liquid_policy::id::TableName;
 use crate::Error;
 use crate::blueprint::{Blueprint, Connect, SitePlan};
 use crate::folder::write;
-use read::Draft;
+use draft::Draft;
 
 /// Reads the folders. Beside the federation, what was taken for granted and should be known, a line each.
 ///
@@ -34,20 +46,15 @@ use read::Draft;
 pub async fn blueprint(folder: &Path) -> Result<(Blueprint, Vec<String>), Error> {
     let mut problems = Vec::new();
     let mut drafts = Vec::new();
-    for site in read::sites(folder)? {
-        drafts.extend(read::draft(&site, &mut problems).await);
+    for site in draft::sites(folder, &mut problems)? {
+        drafts.extend(draft::draft(&site, &mut problems).await);
     }
-    if drafts.is_empty() && problems.is_empty() {
-        problems.push(format!(
-            "`{0}` has no folders; make one for each site, `{0}/SITE`, with `agreement.toml` and a folder `data`",
-            folder.display()
-        ));
-    }
-    read::share_missing(&mut drafts, &mut problems).await;
-    one_text_for_each_agreement(&drafts, &mut problems);
-    let mut sites = Vec::new();
-    if problems.is_empty() {
-        let shared = model::shared(&drafts, &mut problems);
+    draft::share_missing(&mut drafts, &mut problems).await;
+    agreement::one_text_for_each(&mut drafts, &mut problems);
+    let (mut sites, mut shared) = (Vec::new(), model::Shared::default());
+    // What the whole drafts have to say to each other is said at once with what is wrong with the others.
+    if !drafts.is_empty() {
+        shared = model::shared(&drafts, &mut problems);
         sites = drafts.iter().map(|draft| plan(draft, &shared, &drafts)).collect();
     }
     if problems.is_empty() {
@@ -56,30 +63,10 @@ pub async fn blueprint(folder: &Path) -> Result<(Blueprint, Vec<String>), Error>
         }
     }
     if problems.is_empty() {
-        let notes = drafts.iter().flat_map(Draft::notes).collect();
+        let notes = notes::notes(&drafts, &shared);
         return Ok((Blueprint { name: "own".to_owned(), sites }, notes));
     }
     Err(Error::Own { folder: folder.to_owned(), problems })
-}
-
-/// An agreement is one text, wherever it is signed.
-fn one_text_for_each_agreement(drafts: &[Draft], problems: &mut Vec<String>) {
-    for (at, draft) in drafts.iter().enumerate() {
-        let same = |other: &&Draft| other.agreement.id() == draft.agreement.id();
-        let Some(first) = drafts.iter().take(at).find(same) else { continue };
-        if first.text != draft.text {
-            let differs = |(a, b): (&str, &str)| a != b;
-            let line = first.text.lines().zip(draft.text.lines()).position(differs);
-            let line = line.unwrap_or_else(|| first.text.lines().count().min(draft.text.lines().count())) + 1;
-            problems.push(format!(
-                "{}:{line}: this is not the agreement {} that {} holds; make the two files the same, or give this one \
-                 an id of its own",
-                draft.agreement_file.display(),
-                draft.agreement.id(),
-                first.agreement_file.display(),
-            ));
-        }
-    }
 }
 
 /// Opens a site's data as its node will, and holds it against its agreement.

@@ -1,5 +1,7 @@
 //! `liquid demo --from DIR`: folders that we did not prepare run as they are, or it is said what to mend, in one go.
 
+mod mended;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -241,11 +243,11 @@ fn an_empty_table_runs_and_broken_files_name_the_line() {
     write(folder.path(), "Biscoe/data/penguins.csv", "");
     let said = problems(folder.path());
     for (file, place, cure) in [
-        ("Biscoe", "penguins.csv`: it is empty", "write a header line"),
-        ("Dream", "penguins.csv`, line 2, column `Island`: it is not UTF-8", "iconv -f latin1 -t utf8"),
-        ("Torgersen", "penguins.csv`, line 5: it has 18 fields where the header has 17", "correct the row"),
+        ("Biscoe", "penguins.csv: it is empty", "write a header line"),
+        ("Dream", "penguins.csv:2: column `Island`: it is not UTF-8", "iconv -f latin1 -t utf8"),
+        ("Torgersen", "penguins.csv:5: it has 18 fields where the header has 17", "correct the row"),
     ] {
-        let line = said.iter().find(|line| line.contains(&format!("DIR/{file}/data/{place}")));
+        let line = said.iter().find(|line| line.starts_with(&format!("DIR/{file}/data/{place}")));
         assert!(line.is_some_and(|line| line.contains(cure)), "{file}: {}", said.join("\n"));
     }
     assert_eq!(said.len(), 3, "{said:?}");

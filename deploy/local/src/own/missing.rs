@@ -2,7 +2,13 @@
 //! numbers but for these.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+
+use liquid_engine::Format;
+use liquid_policy::document::Agreement;
+
+use super::agreement::is_added_up;
+use super::files::DataFile;
+use super::sql::{quoted, replacing};
 
 /// What people write for a missing value.
 const MISSING: [&str; 12] = ["NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "?", "-", "."];
@@ -19,7 +25,51 @@ pub(super) enum Texts {
 }
 
 /// Stands for a column in SQL.
-pub(super) const COLUMN: &str = "\0";
+const COLUMN: &str = "\0";
+
+/// Finds the texts that stand for missing values in columns that the agreement measures, and returns the columns that hold
+/// numbers but for these. What other texts in them mean is for the site's views to say.
+pub(super) fn values(
+    agreement: &Agreement,
+    files: &mut BTreeMap<String, DataFile>,
+    has_views: bool,
+    problems: &mut Vec<String>,
+) -> BTreeSet<(String, String)> {
+    let mut numbers = BTreeSet::new();
+    for (name, table) in agreement.tables() {
+        let Some(file) = files.get_mut(name.as_str()).filter(|file| file.format == Format::Csv) else {
+            continue;
+        };
+        let measured = table.columns().iter().filter(|(_, column)| is_added_up(column));
+        let measured: Vec<&str> = measured.map(|(name, _)| name.as_str()).collect();
+        let found = texts(file, &measured);
+        if let Texts::Other { line, column, number } = found {
+            if !has_views {
+                problems.push(format!(
+                    "{}:{line}: column `{column}` holds a text, and the agreement measures it as a number; correct the file, \
+                     or {}",
+                    file.path.display(),
+                    number_view(name.as_str(), &column, number.as_deref()),
+                ));
+            }
+            continue;
+        }
+        numbers.extend(measured.iter().map(|column| (name.to_string(), (*column).to_owned())));
+        if let Texts::Missing(text) = found {
+            file.null = Some(text);
+        }
+    }
+    numbers
+}
+
+/// How to make numbers of a column by a view, where that is known.
+pub(super) fn number_view(table: &str, column: &str, number: Option<&str>) -> String {
+    let Some(number) = number else {
+        return "make numbers of its texts by a view in `views.sql`".to_owned();
+    };
+    let number = format!("CAST({} AS DOUBLE)", number.replace(COLUMN, &quoted(column)));
+    format!("write in `views.sql` `{}`", replacing(table, column, &number))
+}
 
 /// The texts of one column.
 #[derive(Default)]
@@ -52,9 +102,9 @@ fn grouped(text: &str, group: char, point: char) -> bool {
 }
 
 /// Looks for texts in columns that must hold numbers.
-pub(super) fn texts(file: &Path, delimiter: Option<char>, columns: &[&str]) -> Texts {
-    let delimiter = delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(b',');
-    let reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(file);
+pub(super) fn texts(file: &DataFile, columns: &[&str]) -> Texts {
+    let delimiter = file.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(b',');
+    let reader = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(&file.path);
     let Ok(mut reader) = reader else { return Texts::None };
     let Ok(header) = reader.byte_headers().cloned() else { return Texts::None };
     let wanted: Vec<(usize, &str)> = header
@@ -67,7 +117,10 @@ pub(super) fn texts(file: &Path, delimiter: Option<char>, columns: &[&str]) -> T
         let line = record.position().map_or(0, csv::Position::line);
         for (at, _) in &wanted {
             let value = String::from_utf8_lossy(record.get(*at).unwrap_or_default());
-            if value.is_empty() || value.parse::<f64>().is_ok_and(|number| !number.is_nan()) {
+            if value.is_empty()
+                || file.null.as_deref() == Some(&value)
+                || value.parse::<f64>().is_ok_and(|number| !number.is_nan())
+            {
                 continue;
             }
             let column = found.entry(*at).or_insert_with(|| Column { line, ..Column::default() });
@@ -113,9 +166,10 @@ mod tests {
 
     fn of(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("t.csv");
-        std::fs::write(&file, text).unwrap();
-        match texts(&file, None, &["mass", "age"]) {
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, text).unwrap();
+        let file = DataFile { path, format: Format::Csv, null: None, delimiter: None };
+        match texts(&file, &["mass", "age"]) {
             Texts::None => "none".to_owned(),
             Texts::Missing(text) => format!("missing {text}"),
             Texts::Other { line, column, number } => {
