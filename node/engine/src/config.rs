@@ -101,9 +101,12 @@ pub struct StoreConfig {
     /// The authority that signed the store's certificate, in PEM, where it is none of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
-    /// An HTTP proxy.
+    /// An HTTP proxy. None of the environment's counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
+    /// A file with the proxy's `user:password`, where it wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_credentials: Option<PathBuf>,
     /// How often a request is tried again.
     #[serde(default = "retries")]
     pub retries: usize,
@@ -124,6 +127,7 @@ impl StoreConfig {
             path_style: None,
             ca: None,
             proxy: None,
+            proxy_credentials: None,
             retries: retries(),
             timeout_ms: timeout_ms(),
         }
@@ -197,6 +201,7 @@ impl EngineConfig {
         self.root = self.root.map(|root| folder.join(root));
         for store in &mut self.stores {
             store.ca = store.ca.take().map(|ca| folder.join(ca));
+            store.proxy_credentials = store.proxy_credentials.take().map(|file| folder.join(file));
             if let Credentials::Files { key_id, secret, token } = &mut store.credentials {
                 *key_id = folder.join(&key_id);
                 *secret = folder.join(&secret);

@@ -7,9 +7,13 @@ mod bounds;
 #[cfg(test)]
 mod byzantine;
 #[cfg(test)]
+mod changing;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configs;
+// #[cfg(test)]
+// mod facts;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -18,10 +22,15 @@ mod fixture;
 mod from;
 #[cfg(test)]
 mod full_disk;
+// #[cfg(test)]
+// mod hostile_parameters;
 #[cfg(test)]
 mod hostile_site;
 #[cfg(test)]
 mod hostile_sql;
+// #[cfg(test)]
+// #[path = "../../../../node/api/tests/it/line.rs"]
+// mod line;
 #[cfg(test)]
 mod outbound;
 #[cfg(test)]
@@ -31,8 +40,14 @@ mod refusals;
 #[cfg(test)]
 mod s3;
 #[cfg(test)]
+mod s3_way;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod structure;
 #[cfg(test)]
+mod tunnel;
+#[cfg(test)]
 mod upkeep;
+// #[cfg(test)]
+// mod vanished;

@@ -1,11 +1,10 @@
 //! A node that dials, as an operator runs it; and `liquid query` behind a proxy.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 
 use crate::fixture::{Ended, liquid, wait_for};
 use crate::own::{Part, edit};
+use crate::tunnel::Tunnels;
 
 /// The ports on which a process listens.
 fn ports(process: u32) -> Vec<String> {
@@ -63,22 +62,6 @@ fn a_node_opens_no_port_and_waits_for_its_coordinator() {
     assert_eq!(ask().code, 0, "a node that says it is ready can be asked");
 }
 
-/// A proxy that refuses everything and remembers what it was asked.
-fn refusing_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, asked) = (listener.local_addr().unwrap().to_string(), Arc::<Mutex<Vec<String>>>::default());
-    let seen = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            seen.lock().unwrap().extend(lines.take_while(|line| !line.is_empty()));
-            stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").unwrap();
-        }
-    });
-    (address, asked)
-}
-
 #[test]
 fn a_query_goes_through_the_proxy_of_the_environment() {
     let folder = tempfile::tempdir().unwrap();
@@ -90,14 +73,14 @@ fn a_query_goes_through_the_proxy_of_the_environment() {
         query.arg(own.join("ca.pem")).arg("--token-file").arg(own.join("tokens/own.analyst"));
         query.arg("SELECT 1").output().unwrap().into()
     };
-    let (proxy, asked) = refusing_proxy();
-    let with_secret = format!("http://ann:secret-x@{proxy}");
+    let proxy = Tunnels::start(None);
+    let with_secret = format!("http://ann:secret-x@{}", proxy.address);
     let refused = ask("https://coordinator.invalid:7433", &[("HTTPS_PROXY", &with_secret)]);
     assert_eq!(refused.code, 1);
     let plain = refused.err.split_whitespace().collect::<Vec<_>>().join(" ");
-    let said = format!("the proxy {proxy} refuses a tunnel to coordinator.invalid:7433 (403)");
+    let said = format!("the proxy {} refuses a tunnel to coordinator.invalid:7433 (403)", proxy.address);
     assert!(plain.contains(&said) && !plain.contains("secret-x"), "{refused:?}");
-    let seen = asked.lock().unwrap().join("\n");
+    let seen = proxy.asked();
     assert!(
         seen.starts_with("CONNECT coordinator.invalid:7433 ") && seen.contains("Basic YW5uOnNlY3JldC14"),
         "{seen}"
@@ -107,10 +90,10 @@ fn a_query_goes_through_the_proxy_of_the_environment() {
     for (url, environment) in
         [("https://coordinator.invalid:7433", &named[..]), ("https://127.0.0.1:1", &named[..1])]
     {
-        asked.lock().unwrap().clear();
+        proxy.forget();
         let direct = ask(url, environment);
         assert!(direct.code == 1 && !direct.err.contains("proxy"), "{direct:?}");
-        assert!(asked.lock().unwrap().is_empty(), "{url} is reached without it");
+        assert!(proxy.asked().is_empty(), "{url} is reached without it");
     }
 }
 

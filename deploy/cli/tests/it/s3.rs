@@ -15,15 +15,15 @@ const REQUIREMENTS: &str = "boto3==1.44.5\nmoto[server]==5.2.5\n";
 const COUNT: &str = "SELECT count(*) AS patients FROM cardiac";
 
 /// A server on a port of its own that lets in nobody but the two users that it made, and does as it is told on its input.
-struct Moto {
+pub(crate) struct Moto {
     child: Child,
     input: ChildStdin,
     output: BufReader<std::process::ChildStdout>,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Moto {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/s3_server.py");
         let mut child = Command::new(python("moto", REQUIREMENTS))
             .arg(script)
@@ -48,12 +48,12 @@ impl Moto {
     }
 
     /// One command, and what it answers.
-    fn tell(&mut self, words: &[&str]) -> String {
+    pub(crate) fn tell(&mut self, words: &[&str]) -> String {
         writeln!(self.input, "{}", words.join("\t")).unwrap();
         self.line()
     }
 
-    fn put(&mut self, key: &str, file: &Path) {
+    pub(crate) fn put(&mut self, key: &str, file: &Path) {
         assert_eq!(self.tell(&["put", key, file.to_str().unwrap()]), "done");
     }
 
@@ -71,13 +71,13 @@ impl Drop for Moto {
 }
 
 /// What one user's credentials look like in `node.toml`, in files of their own.
-struct User {
+pub(crate) struct User {
     key_id: PathBuf,
     secret: PathBuf,
 }
 
 impl User {
-    fn new(folder: &Path, name: &str, answer: &str) -> Self {
+    pub(crate) fn new(folder: &Path, name: &str, answer: &str) -> Self {
         let (id, key) = answer.split_once('\t').unwrap();
         let (key_id, secret) = (folder.join(format!("{name}.id")), folder.join(format!("{name}.key")));
         std::fs::write(&key_id, format!("{id}\n")).unwrap();
@@ -85,7 +85,7 @@ impl User {
         Self { key_id, secret }
     }
 
-    fn store(&self, endpoint: &str, bucket: &str) -> String {
+    pub(crate) fn store(&self, endpoint: &str, bucket: &str) -> String {
         format!(
             "\n[[engine.store]]\nurl = \"s3://{bucket}\"\nendpoint = \"{endpoint}\"\nallow_http = true\nretries = 1\n\
              timeout_ms = 5000\ncredentials = {{ files = {{ key_id = '{}', secret = '{}' }} }}\n",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
-use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
 use object_store::{
     Certificate, ClientOptions, CredentialProvider, Error, ObjectMeta, ObjectStore, ObjectStoreExt as _,
     RetryConfig, path,
@@ -109,9 +109,14 @@ fn client(store: &StoreConfig, bucket: &str) -> Result<Arc<dyn ObjectStore>, Str
             .map_err(|_| format!("`ca` (`{}`) holds no certificate in PEM", ca.display()))?;
         options = options.with_root_certificate(authority);
     }
-    if let Some(proxy) = &store.proxy {
-        options = options.with_proxy_url(plain("proxy", proxy)?);
-    }
+    options = match &store.proxy {
+        Some(proxy) => {
+            let credentials = store.proxy_credentials.as_deref();
+            options.with_proxy_url(with_credentials(proxy, credentials)?).with_proxy_excludes(THE_MACHINE)
+        }
+        // A client that is told of no proxy takes one from the environment: it is told of one that it uses for nothing.
+        None => options.with_proxy_url("http://127.0.0.1:9").with_proxy_excludes(EVERYTHING),
+    };
     let retry = RetryConfig { max_retries: store.retries, retry_timeout: timeout, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -132,7 +137,15 @@ fn client(store: &StoreConfig, bucket: &str) -> Result<Arc<dyn ObjectStore>, Str
     builder = match &store.credentials {
         Credentials::Anonymous => builder.with_skip_signature(true),
         // The one way in which the machine itself is asked for credentials.
-        Credentials::Instance => builder,
+        Credentials::Instance => {
+            for (variable, key) in PLATFORM {
+                if let Ok(value) = std::env::var(variable) {
+                    builder = builder.with_config(key, value.trim_end_matches('/'));
+                }
+            }
+            let machine = builder.clone().build().map_err(unusable)?;
+            builder.with_credentials(Arc::new(Machine(Arc::clone(machine.credentials()))))
+        }
         Credentials::Environment => builder.with_credentials(Arc::new(Environment)),
         Credentials::Files { key_id, secret, token } => builder.with_credentials(Arc::new(Files {
             key_id: key_id.clone(),
@@ -140,8 +153,39 @@ fn client(store: &StoreConfig, bucket: &str) -> Result<Arc<dyn ObjectStore>, Str
             token: token.clone(),
         })),
     };
-    let built = builder.build().map_err(|error| format!("it cannot be used: {error}"))?;
-    Ok(Arc::new(built))
+    Ok(Arc::new(builder.build().map_err(unusable)?))
+}
+
+fn unusable(error: Error) -> String {
+    format!("it cannot be used: {error}")
+}
+
+/// Where a machine or container asks for its own credentials: never through a proxy, which would see them.
+const THE_MACHINE: &str = "169.254.0.0/16,fd00:ec2::/32";
+const EVERYTHING: &str = "*,0.0.0.0/0,::/0";
+
+/// Where the platform says that its service for credentials is, if it says so; else it is that of a virtual machine.
+const PLATFORM: [(&str, AmazonS3ConfigKey); 4] = [
+    ("AWS_EC2_METADATA_SERVICE_ENDPOINT", AmazonS3ConfigKey::MetadataEndpoint),
+    ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AmazonS3ConfigKey::ContainerCredentialsRelativeUri),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", AmazonS3ConfigKey::ContainerCredentialsFullUri),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", AmazonS3ConfigKey::ContainerAuthorizationTokenFile),
+];
+
+/// The URL of a proxy, with the `user:password` of a file in it, as the client wants it.
+fn with_credentials(proxy: &str, file: Option<&Path>) -> Result<String, String> {
+    let Some(file) = file else { return Ok(plain("proxy", proxy)?.to_owned()) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("`proxy_credentials` (`{}`) cannot be read: {error}", file.display()))?;
+    let mut url = Url::parse(plain("proxy", proxy)?).map_err(|_| "its `proxy` is no URL".to_owned())?;
+    let pair = text.trim_end_matches(['\r', '\n']).split_once(':');
+    let pair = pair.filter(|(user, password)| {
+        url.set_username(user).is_ok() && url.set_password(Some(password)).is_ok() && !user.is_empty()
+    });
+    match pair {
+        Some(_) => Ok(url.into()),
+        None => Err(format!("`proxy_credentials` (`{}`): write `user:password` in one line", file.display())),
+    }
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -171,6 +215,10 @@ pub(crate) fn unanswered(error: &Error) -> (&'static str, &'static str) {
         Error::Generic { source, .. } if source.is::<NoCredentials>() => (
             "the credentials of the store cannot be read",
             "check the files or variables that `credentials` of the [[engine.store]] names",
+        ),
+        Error::Generic { source, .. } if source.is::<NoRole>() => (
+            "this machine gives no credentials for the store",
+            "give the machine or container a role, or name other `credentials` in the [[engine.store]]",
         ),
         _ => (
             "the store does not answer as it must",
@@ -232,6 +280,24 @@ impl CredentialProvider for Environment {
             secret_key: read("AWS_SECRET_ACCESS_KEY")?,
             token: std::env::var("AWS_SESSION_TOKEN").ok(),
         }))
+    }
+}
+
+/// Credentials of the machine's or the container's role. What its service says in an error is not repeated.
+#[derive(Debug)]
+struct Machine(AwsCredentialProvider);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the machine gives no credentials")]
+struct NoRole;
+
+#[async_trait]
+impl CredentialProvider for Machine {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let asked = self.0.get_credential().await;
+        asked.map_err(|_| Error::Generic { store: "credentials", source: Box::new(NoRole) })
     }
 }
 
