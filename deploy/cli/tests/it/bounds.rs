@@ -50,7 +50,7 @@ fn bomb(path: &Path) {
 }
 
 /// A federation of one site, with these limits.
-async fn limited(blueprint: &Blueprint, limits: &str) -> (Federation, PathBuf) {
+pub(crate) async fn limited(blueprint: &Blueprint, limits: &str) -> (Federation, PathBuf) {
     let site = blueprint.sites[0].site.clone();
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_liquid"));
     let mut federation = Federation::start(blueprint, Run::Processes(binary)).await.unwrap();

@@ -162,13 +162,13 @@ fn counts(values: ArrayRef, marks: Vec<u8>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("a0", values, true), ("a0_mark", marks, true)]).unwrap()
 }
 
-fn count(values: Vec<i64>) -> RecordBatch {
+pub(crate) fn count(values: Vec<i64>) -> RecordBatch {
     let marks = vec![0; values.len()];
     counts(Arc::new(Int64Array::from(values)), marks)
 }
 
 /// A batch as Flight messages: the schema, and the rows.
-fn messages(batch: &RecordBatch, compression: Option<CompressionType>) -> Vec<FlightData> {
+pub(crate) fn messages(batch: &RecordBatch, compression: Option<CompressionType>) -> Vec<FlightData> {
     let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
     let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
     writer.write(batch).unwrap();
@@ -191,7 +191,7 @@ fn messages(batch: &RecordBatch, compression: Option<CompressionType>) -> Vec<Fl
 }
 
 /// A compressed answer that says that it is this long when it is unpacked.
-fn packed(kind: CompressionType, length: u64) -> Vec<FlightData> {
+pub(crate) fn packed(kind: CompressionType, length: u64) -> Vec<FlightData> {
     let mut all = messages(&count(vec![0; 1000]), Some(kind));
     let message = root_as_message(&all[1].data_header).unwrap();
     let at = message.header_as_record_batch().unwrap().buffers().unwrap().get(1).offset() as usize;

@@ -8,8 +8,10 @@ use liquid_local::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 use liquid_local::client::Client;
 use liquid_local::{Federation, Run};
 use liquid_node_api::Error;
+use liquid_node_api::tls::{Material, Target, connect};
 use liquid_policy::Code;
 use liquid_policy::id::{OrganisationName, SiteName};
+use tonic::transport::Channel;
 
 /// An agreement of one organisation that lets itself ask, about one table.
 pub(crate) fn agreement(organisation: &str, table: &str, entity: &str, columns: &str) -> String {
@@ -143,19 +145,23 @@ fn blueprint(folder: &Path) -> Blueprint {
 }
 
 /// A node of its own process, and a client of its port.
-struct Node {
-    federation: Federation,
-    client: Client,
-    _folder: tempfile::TempDir,
+pub(crate) struct Node {
+    pub(crate) federation: Federation,
+    pub(crate) client: Client,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Node {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
+        Self::start_by(env!("CARGO_BIN_EXE_liquid").into()).await
+    }
+
+    /// The same by another way to start the binary.
+    pub(crate) async fn start_by(binary: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_liquid"));
         let federation = Federation::start(&blueprint(folder.path()), Run::Processes(binary)).await.unwrap();
         let client = federation.site_client("north", None).unwrap();
-        Self { federation, client, _folder: folder }
+        Self { federation, client, folder }
     }
 
     /// What comes of a question, after which an honest one is answered.
@@ -172,10 +178,23 @@ impl Node {
             }
             Err(error) => Err(error),
         };
-        let honest = self.client.ask("SELECT count(*) AS n FROM person").await;
-        let honest = honest.unwrap_or_else(|error| panic!("after `{shown}` the node says {error}"));
-        assert_eq!(honest.cell(0, "n").unwrap().as_deref(), Some("440"), "after `{shown}`");
+        self.answers_after(&shown).await;
         outcome
+    }
+
+    /// An honest question is answered, whatever went before.
+    pub(crate) async fn answers_after(&self, what: &str) {
+        let honest = self.client.clone().ask("SELECT count(*) AS n FROM person").await;
+        let honest = honest.unwrap_or_else(|error| panic!("after `{what}` the node says {error}"));
+        assert_eq!(honest.cell(0, "n").unwrap().as_deref(), Some("440"), "after `{what}`");
+    }
+
+    /// A channel to its port, and the token of somebody who may ask.
+    pub(crate) fn channel(&self) -> (Channel, String) {
+        let connection = self.federation.connection();
+        let target = Target { url: connection.sites[0].url.clone().unwrap(), ..Target::default() };
+        let channel = connect(&target, Material::anonymous(&connection.ca).unwrap()).unwrap();
+        (channel, connection.tokens.first().unwrap().1.to_owned())
     }
 
     /// A question that is refused with one of these codes, or, without any, is none of this language.

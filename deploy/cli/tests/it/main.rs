@@ -12,8 +12,8 @@ mod changing;
 mod commands;
 #[cfg(test)]
 mod configs;
-// #[cfg(test)]
-// mod facts;
+#[cfg(test)]
+mod facts;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -22,15 +22,15 @@ mod fixture;
 mod from;
 #[cfg(test)]
 mod full_disk;
-// #[cfg(test)]
-// mod hostile_parameters;
+#[cfg(test)]
+mod hostile_parameters;
 #[cfg(test)]
 mod hostile_site;
 #[cfg(test)]
 mod hostile_sql;
-// #[cfg(test)]
-// #[path = "../../../../node/api/tests/it/line.rs"]
-// mod line;
+#[cfg(test)]
+#[path = "../../../../node/api/tests/it/line.rs"]
+mod line;
 #[cfg(test)]
 mod outbound;
 #[cfg(test)]
@@ -49,5 +49,5 @@ mod structure;
 mod tunnel;
 #[cfg(test)]
 mod upkeep;
-// #[cfg(test)]
-// mod vanished;
+#[cfg(test)]
+mod vanished;

@@ -31,6 +31,8 @@ use crate::wire::{self, gate};
 
 /// Bound values may take so many bytes.
 const BOUND_BYTES_MAX: usize = 1 << 20;
+/// So many values can be bound. The number of a place is its sender's to choose: no memory is taken by it.
+const BOUND_VALUES_MAX: usize = 1_000;
 
 #[tonic::async_trait]
 impl<B: Backend> FlightSqlService for Service<B> {
@@ -127,6 +129,13 @@ impl<B: Backend> FlightSqlService for Service<B> {
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
         let call = self.call(&request, None).await?;
         let (sql, needs) = text::numbered(&query.query);
+        if needs > BOUND_VALUES_MAX {
+            return Err(Error::invalid(
+                "the statement has more places for values than can be bound",
+                format!("use at most {BOUND_VALUES_MAX}, numbered from `$1` on"),
+            )
+            .into());
+        }
         let statement = Statement { id: ticket::request_id(), sql, parameters: Vec::new() };
         let (columns, pinned): (Option<SchemaRef>, _) = if text::set_option(&statement.sql)?.is_some() {
             (Some(catalogue::option_schema()), None)
@@ -172,7 +181,12 @@ impl<B: Backend> FlightSqlService for Service<B> {
             }
             messages.push(message);
         }
-        let quota = gate::Quota { bytes: 2 * BOUND_BYTES_MAX, rows: 1, ..gate::Quota::default() };
+        let quota = gate::Quota {
+            bytes: 2 * BOUND_BYTES_MAX,
+            rows: 1,
+            columns: BOUND_VALUES_MAX,
+            ..gate::Quota::default()
+        };
         let batch = gate::decode(&wire::assemble(&messages), &quota, |_| Ok(())).map_err(|_| {
             Error::invalid(
                 "the bound values cannot be read",
