@@ -104,10 +104,82 @@ fn said(text: &str, sql: &str, catalogue: &Catalogue) -> PlanError {
             "give one of them a name with AS",
         );
     }
+    if let Some(error) = arguments(text) {
+        return error;
+    }
     let fix = "check names, types and arguments against the catalogue";
     if tells {
         PlanError::invalid("the query does not fit its tables", fix)
     } else {
         PlanError::invalid(format!("the query does not fit its tables: {text}"), fix)
+    }
+}
+
+/// A function that does not take what it is given. DataFusion lists every signature that it has tried; what the asker has to
+/// know is the function and the type.
+fn arguments(text: &str) -> Option<PlanError> {
+    if !text.contains("failed to match any signature") && !text.contains("No function matches") {
+        return None;
+    }
+    let within = |begin: &str, end: &str| text.split_once(begin).and_then(|(_, rest)| rest.split_once(end));
+    let called = within("argument types '", "(").or_else(|| within("Function '", "'"));
+    let (function, _) = called?;
+    let Some((given, _)) = within("(DataType: ", ")") else {
+        let message = format!("`{function}` does not take these arguments");
+        return Some(PlanError::invalid(message, "give it as many as it takes, of the types that it takes"));
+    };
+    let given = match given {
+        "Utf8" => "text",
+        "Boolean" => "boolean",
+        "Date32" => "date",
+        "Int64" => "integer",
+        "Float64" => "float",
+        other => other,
+    };
+    let fix = match function {
+        "sum" | "avg" => {
+            "give it a column of integers or floats; the catalogue names each column's type, and `count` takes any"
+        }
+        _ => "give it values of a type that it takes; the catalogue names each column's type",
+    };
+    Some(PlanError::invalid(format!("`{function}` does not take values of type {given}"), fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::catalogue::{Opaque, TableKind};
+
+    #[track_caller]
+    fn says(sql: &str, wanted: &str) {
+        let columns =
+            [("remark", DataType::Utf8), ("insured", DataType::Boolean), ("born", DataType::Date32)];
+        let fields = columns.map(|(name, kind)| Field::new(name, kind, true));
+        let table = Opaque::new("people", TableKind::Protected, Arc::new(Schema::new(fields.to_vec())));
+        let error = crate::plan(sql, &[], &Catalogue::new().with(table)).unwrap_err();
+        let PlanError::Invalid { message, fix } = error else { panic!("{sql}: {error}") };
+        assert_eq!(message, wanted, "{sql}");
+        for theirs in ["signature", "DataType", "Utf8", "Error", "No function"] {
+            assert!(!fix.contains(theirs), "{sql}: {fix}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_do_not_fit_are_said_in_our_words() {
+        says("SELECT sum(remark) FROM people", "`sum` does not take values of type text");
+        says("SELECT avg(born) FROM people", "`avg` does not take values of type date");
+        says("SELECT sum(insured) FROM people", "`sum` does not take values of type boolean");
+        says(
+            "SELECT count(*) FROM people WHERE upper(born) = 'X'",
+            "`upper` does not take values of type date",
+        );
+        says("SELECT count(*) FROM people WHERE abs(remark) = 1", "`abs` does not take these arguments");
+        says("SELECT sum(born, born) FROM people", "`sum` does not take these arguments");
+        says("SELECT sum() FROM people", "`sum` does not take these arguments");
+        says("SELECT max(born, born) FROM people", "`max` does not take these arguments");
     }
 }
