@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use liquid_local::connection::Beacon;
+use liquid_local::passing::Passing;
 use liquid_local::process::this_binary;
 use liquid_local::{Blueprint, Federation, Run, heart, own, tpch};
-use tempfile::TempDir;
 
 use crate::args::{Data, Demo};
 use crate::failure::Failure;
@@ -55,7 +55,7 @@ struct Prepared {
     blueprint: Blueprint,
     tale: Tale,
     /// Where generated data lies as long as the demo runs.
-    _data: Option<TempDir>,
+    _data: Option<Passing>,
 }
 
 async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
@@ -77,12 +77,7 @@ async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
                 .to_owned(),
         )),
         Data::Tpch => {
-            let data = tempfile::Builder::new().prefix("liquid-data-").tempdir().map_err(|error| {
-                Failure::here(
-                    format!("no folder can be made in `{}`: {error}", std::env::temp_dir().display()),
-                    "set TMPDIR to a folder that you may write to",
-                )
-            })?;
+            let data = Passing::make()?;
             let progress = Progress::start("generating the data");
             let (scale, sites) = (demo.scale.unwrap_or(SCALE), demo.sites.unwrap_or(SITES));
             let folder = data.path().to_owned();

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use liquid_policy::id::SiteName;
-use tempfile::TempDir;
 
 use crate::Error;
 use crate::blueprint::{Blueprint, Connect, SitePlan};
@@ -12,6 +11,7 @@ use crate::client::Client;
 use crate::connection::{Connection, SiteConnection};
 use crate::folder::{Folder, SiteFolder};
 use crate::part::{Kind, Part};
+use crate::passing::Passing;
 
 /// Any free port of this machine.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -33,7 +33,7 @@ pub struct Federation {
     coordinator_config: PathBuf,
     sites: Vec<Site>,
     folder: Folder,
-    root: TempDir, // last: the parts end before their folder goes
+    root: Passing, // last: the parts end before their folder goes
 }
 
 struct Site {
@@ -60,12 +60,11 @@ impl Federation {
     /// # Errors
     /// Where a part does not start; the others are ended. The folder stays if the error names a log in it.
     pub async fn start(blueprint: &Blueprint, run: Run) -> Result<Self, Error> {
-        let mut root = tempfile::Builder::new()
-            .prefix("liquid-")
-            .tempdir()
-            .map_err(Error::writing(&std::env::temp_dir()))?;
+        let mut root = Passing::make()?;
         let started = Started::start(root.path(), blueprint, &run).await;
-        root.disable_cleanup(matches!(started, Err(Error::Start { .. })));
+        if matches!(started, Err(Error::Start { .. })) {
+            root.keep();
+        }
         let Started { connection, coordinator, coordinator_config, sites, folder } = started?;
         Ok(Self { run, connection, coordinator: Some(coordinator), coordinator_config, sites, folder, root })
     }

@@ -5,7 +5,8 @@
 //! 2. [`authority`], [`keys`], [`issuer`]: certificates, signing keys and tokens, made anew each time.
 //! 3. [`folder`]: writes what each part needs, laid out as an operator would; [`join`] adds a site to it later.
 //! 4. [`serve`]: opens one part from its configuration and serves it.
-//! 5. [`federation`]: runs them all, as child processes ([`process`]) or in this process, and lets a site stop or die.
+//! 5. [`federation`]: runs them all, as child processes ([`process`]) or in this process, in a folder that goes with them
+//!    ([`passing`]), and lets a site stop or die.
 //! 6. [`connection`]: how clients reach it.
 //! 7. [`client`]: asks over Flight SQL, and [`answer`] is what comes back.
 
@@ -23,6 +24,7 @@ pub mod join;
 pub mod keys;
 pub mod own;
 mod part;
+pub mod passing;
 pub mod process;
 pub mod serve;
 pub mod starter;

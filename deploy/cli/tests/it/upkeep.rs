@@ -71,7 +71,47 @@ fn a_demo_that_was_killed_is_not_asked_for_ever() {
     assert_eq!(gone.code, 1, "{gone:?}");
     assert!(gone.err.contains("the demo that ran here is gone"), "{gone:?}");
     assert!(gone.err.contains("start `liquid demo --serve`"), "{gone:?}");
-    std::fs::remove_dir_all(folder).unwrap();
+    let _or_swept_meanwhile = std::fs::remove_dir_all(folder);
+}
+
+/// Keys and tokens of a demo that was killed do not lie about for ever: the next one removes them, and nothing else.
+#[test]
+fn the_next_demo_removes_what_a_killed_one_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = || {
+        let mut child = liquid()
+            .args(["demo", "--serve", "--json", "--in-process"])
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        (child, Path::new(ready["ca"].as_str().unwrap()).parent().unwrap().to_owned())
+    };
+    let (mut running, its) = demo();
+    let (mut killed, left) = demo();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(left.join("ca.pem").exists() && left.join("tokens").exists());
+    // Somebody else's, and a link to what is not ours to remove.
+    let others = folder.path().join("liquid-of-others");
+    std::fs::create_dir(&others).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join(".in-use"), "").unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("liquid-link")).unwrap();
+
+    let (mut next, own) = demo();
+    assert!(!left.exists(), "{} is still there", left.display());
+    assert!(its.join("ca.pem").exists() && own.join("ca.pem").exists(), "what is in use stays");
+    assert!(others.exists() && elsewhere.path().join(".in-use").exists());
+    for child in [&mut running, &mut next] {
+        signal("-INT", child.id());
+        assert_eq!(wait(child), Some(0));
+    }
+    assert!(!its.exists() && !own.exists());
 }
 
 #[test]
