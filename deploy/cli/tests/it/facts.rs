@@ -97,11 +97,15 @@ async fn floods_of_frames_end_their_connection_alone() {
         let host = "localhost".try_into().unwrap();
         let mut stream = TlsConnector::from(tls.clone()).connect(host, stream).await.unwrap();
         stream.write_all(&[PREFACE, &frame(4, 0, 0, &[])].concat()).await.unwrap();
-        // It may be closed while it is still being written to; where it is not, the test does not end.
-        if stream.write_all(&flood).await.is_ok() {
-            let mut bytes = [0; 4096];
-            while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
-        }
+        // It may be closed while it is still being written to.
+        let ends = async {
+            if stream.write_all(&flood).await.is_ok() {
+                let mut bytes = [0; 4096];
+                while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(60), ends).await;
+        assert!(ended.is_ok(), "{name}: the connection goes on");
         node.answers_after(name).await;
     }
     node.federation.stop().await;

@@ -237,7 +237,7 @@ async fn what_is_no_value_is_an_error_and_the_node_lives() {
     ];
     for kind in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
         for length in [1 << 40, i64::MAX as u64] {
-            scenes.push(("a length that nobody has", packed(kind, length)));
+            scenes.push(("a length that nobody has", packed(kind, length, 1)));
         }
     }
     // A schema of any other bytes: a decoder of tables that trusts them stops its process.

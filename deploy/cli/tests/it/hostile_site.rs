@@ -191,8 +191,8 @@ pub(crate) fn messages(batch: &RecordBatch, compression: Option<CompressionType>
 }
 
 /// A compressed answer that says that it is this long when it is unpacked.
-pub(crate) fn packed(kind: CompressionType, length: u64) -> Vec<FlightData> {
-    let mut all = messages(&count(vec![0; 1000]), Some(kind));
+pub(crate) fn packed(kind: CompressionType, length: u64, rows: usize) -> Vec<FlightData> {
+    let mut all = messages(&count(vec![0; rows]), Some(kind));
     let message = root_as_message(&all[1].data_header).unwrap();
     let at = message.header_as_record_batch().unwrap().buffers().unwrap().get(1).offset() as usize;
     let mut body = all[1].data_body.to_vec();
@@ -236,7 +236,7 @@ fn scenes() -> Vec<(Sends, &'static str)> {
     ];
     for kind in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
         for length in [1 << 40, i64::MAX as u64] {
-            scenes.push((Sends::Messages(packed(kind, length)), used));
+            scenes.push((Sends::Messages(packed(kind, length, 1000)), used));
         }
     }
     scenes

@@ -130,6 +130,8 @@ async fn a_node_that_dials_finds_its_coordinator_again() {
     {
         edit(&node, &format!("# {text}"), &text.replace("7433", &line.port.to_string()));
     }
+    // A second connection could come up after the line is dead, and hide that the first is never missed.
+    edit(&node, "mode = \"outbound\"", "mode = \"outbound\"\nconnections = 1");
     edit(&node, "listen = \"127.0.0.1:7434\"\n", "");
     let _coordinator = Part::start("coordinator", &coordinator);
     let _node = Part::start("node", &node);
