@@ -228,8 +228,8 @@ async fn an_object_that_is_exchanged_in_mid_read_ends_the_question() {
     for format in ["csv", "parquet"] {
         let (long, short) = (written(folder.path(), format, 100_000), written(folder.path(), format, 60_000));
         moto.put("visits", &long);
-        let url = format!("url = \"s3://clinical/visits\"");
-        let text = local.replace(&path, &url).replace("format = \"csv\"", &format!("format = \"{format}\""));
+        let url = "url = \"s3://clinical/visits\"";
+        let text = local.replace(&path, url).replace("format = \"csv\"", &format!("format = \"{format}\""));
         std::fs::write(&config, text + &user.store(&moto.endpoint, "clinical")).unwrap();
         federation.start_site("north").await.unwrap();
         let mut client = federation.site_client("north", None).unwrap();

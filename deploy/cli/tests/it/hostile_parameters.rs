@@ -62,11 +62,11 @@ async fn run(
     values: &RecordBatch,
 ) -> Result<String, Error> {
     let prepared = client.prepare(sql.to_owned(), None).await;
-    let mut prepared = prepared.map_err(|error| typed(error.into()))?;
+    let mut prepared = prepared.map_err(typed)?;
     prepared.set_parameters(values.clone()).unwrap();
-    let info = prepared.execute().await.map_err(|error| typed(error.into()))?;
+    let info = prepared.execute().await.map_err(typed)?;
     let ticket = info.endpoint[0].ticket.clone().unwrap();
-    let rows = client.do_get(ticket).await.map_err(|error| typed(error.into()))?;
+    let rows = client.do_get(ticket).await.map_err(typed)?;
     let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(typed)?;
     let cell = batches.first().filter(|batch| batch.num_rows() > 0).map(|batch| batch.column(0).clone());
     Ok(cell.map_or_else(String::new, |cell| arrow::util::display::array_value_to_string(&cell, 0).unwrap()))

@@ -77,3 +77,27 @@ async fn one_changed_byte_closes_that_site() {
         cleveland.state
     );
 }
+
+/// What is said instead of an answer to SHOW TABLES works, at a coordinator and at a node.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_the_tables_is_told_how_to_see_them() {
+    let federation = Federation::start(&heart::blueprint(), Run::InProcess).await.unwrap();
+    let (coordinator, node) =
+        (federation.client(None).unwrap(), federation.site_client("budapest", None).unwrap());
+    // An engine does not know which columns this caller may see; the catalogue shows those.
+    for (mut client, columns) in
+        [(coordinator, "`cardiac.cholesterol`"), (node, "look the columns up in the catalogue")]
+    {
+        let shown = client.ask("SHOW TABLES").await.unwrap_err().to_string();
+        assert!(shown.contains("an unknown name in a query lists the known ones"), "{shown}");
+        let unknown = client.ask("SELECT count(*) FROM nowhere").await.unwrap_err().to_string();
+        assert!(unknown.contains("the tables open to you are `cardiac`"), "{unknown}");
+        let unknown = client.ask("SELECT count(nothing) FROM cardiac").await.unwrap_err().to_string();
+        assert!(unknown.contains(columns), "{unknown}");
+        let text = client.ask("SELECT sum(sex) FROM cardiac").await.unwrap_err().to_string();
+        assert!(
+            text.contains("`sum` does not take values of type text; give it a column of integers"),
+            "{text}"
+        );
+    }
+}
