@@ -4,7 +4,7 @@ use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::child::{Failure, Lease};
 use liquid_node_api::engine::{Ask, Told};
-use liquid_node_api::parameter::Parameter;
+use liquid_node_api::parameter::{PARAMETERS_MAX, Parameter};
 use liquid_node_api::sql::text::{shortened, without_literals};
 use liquid_policy::admit::{Admitted, Caller};
 use liquid_policy::id::{RequestId, TableName};
@@ -48,7 +48,7 @@ pub async fn engine(
         return Err(too_long("the SQL is", most).into());
     }
     if question.parameters.len() > PARAMETERS_MAX || values > most {
-        return Err(too_long("the bound values are more than 1000 or", most).into());
+        return Err(too_long(&format!("the bound values are more than {PARAMETERS_MAX} or"), most).into());
     }
     let queue = format!("{}\n{}", caller.organisation, caller.subject);
     node.engines.lease(&queue, deadline).await.map_err(|failure| {
@@ -155,9 +155,6 @@ fn spelled(parameters: &[Parameter]) -> Vec<u8> {
     // A list of plain values always has a JSON form.
     serde_json::to_vec(parameters).unwrap_or_default()
 }
-
-/// Values that may be bound.
-const PARAMETERS_MAX: usize = 1000;
 
 fn bytes(parameter: &Parameter) -> usize {
     match parameter {

@@ -3,6 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// So many values may be bound to one statement. The number of a place (`$7`) is its sender's to choose, so no memory is
+/// taken by it.
+pub const PARAMETERS_MAX: usize = 1_000;
+
 /// One bound value. Floats travel as their bits, so that no decimal notation rounds them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -325,7 +325,7 @@ columns = {{ score = {{ use = ["join"] }}, label = {{ use = ["group"] }}, weight
     let aggregates = vec![Aggregate { function, argument, filter: vec![] }];
     let groups = vec![GroupKey { columns: vec!["t1.label".into()] }];
     let bands = join(&["person", "band"], &[("t0.score", "t1.score")]);
-    judge(&parse(&text, "t.toml").unwrap(), &Footprint { groups, aggregates, ..bands })
+    judge(&parse(&text, "t.toml").expect("an agreement"), &Footprint { groups, aggregates, ..bands })
 }
 
 #[test]

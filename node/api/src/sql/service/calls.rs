@@ -22,6 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{Service, send, unencodable};
 use crate::error::Error;
+use crate::parameter::PARAMETERS_MAX;
 use crate::sql::front::{Boxed, DoGetStream};
 use crate::sql::options::SessionOptions;
 use crate::sql::seal::{Ticket, Use};
@@ -31,8 +32,6 @@ use crate::wire::{self, gate};
 
 /// Bound values may take so many bytes.
 const BOUND_BYTES_MAX: usize = 1 << 20;
-/// So many values can be bound. The number of a place is its sender's to choose: no memory is taken by it.
-const BOUND_VALUES_MAX: usize = 1_000;
 
 #[tonic::async_trait]
 impl<B: Backend> FlightSqlService for Service<B> {
@@ -129,10 +128,10 @@ impl<B: Backend> FlightSqlService for Service<B> {
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
         let call = self.call(&request, None).await?;
         let (sql, needs) = text::numbered(&query.query);
-        if needs > BOUND_VALUES_MAX {
+        if needs > PARAMETERS_MAX {
             return Err(Error::invalid(
                 "the statement has more places for values than can be bound",
-                format!("use at most {BOUND_VALUES_MAX}, numbered from `$1` on"),
+                format!("use at most {PARAMETERS_MAX}, numbered from `$1` on"),
             )
             .into());
         }
@@ -184,7 +183,7 @@ impl<B: Backend> FlightSqlService for Service<B> {
         let quota = gate::Quota {
             bytes: 2 * BOUND_BYTES_MAX,
             rows: 1,
-            columns: BOUND_VALUES_MAX,
+            columns: PARAMETERS_MAX,
             ..gate::Quota::default()
         };
         let batch = gate::decode(&wire::assemble(&messages), &quota, |_| Ok(())).map_err(|_| {
