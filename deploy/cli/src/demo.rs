@@ -10,7 +10,7 @@ use liquid_local::{Blueprint, Federation, Run, heart, own, tpch};
 use crate::args::{Data, Demo};
 use crate::failure::Failure;
 use crate::init::word;
-use crate::start;
+use crate::start::{self, End};
 use crate::teller::{self, Tale};
 use crate::terminal::{Paint, Progress, note, say};
 
@@ -23,9 +23,10 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failure> {
         true => Run::InProcess,
         false => Run::Processes(this_binary()?),
     };
+    let mut ended = start::ended();
     let prepared = tokio::select! {
         prepared = prepare(&demo) => prepared?,
-        () = start::ended() => return Err(Failure::Said),
+        () = &mut ended => return Err(Failure::Said),
     };
     let sites = match prepared.blueprint.sites.len() {
         1 => "a site".to_owned(),
@@ -34,16 +35,16 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failure> {
     let progress = Progress::start(&format!("starting {sites} and a coordinator"));
     let federation = tokio::select! {
         started = Federation::start(&prepared.blueprint, run) => started?,
-        () = start::ended() => return Err(Failure::Said),
+        () = &mut ended => return Err(Failure::Said),
     };
     progress.end();
     if demo.serve {
-        return serve(federation, demo.json).await;
+        return serve(federation, demo.json, ended).await;
     }
     if demo.json {
         say(&federation.connection().line());
     }
-    teller::tell(federation, prepared.tale, demo.json, &staying_up()).await
+    teller::tell(federation, prepared.tale, demo.json, &staying_up(), ended).await
 }
 
 /// How much trade data there is, and over how many sites it is split, where nothing is said.
@@ -93,7 +94,7 @@ async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
 }
 
 /// Stays up for clients. Who reads that it is ready can ask at once, so the file in which they find it comes first.
-async fn serve(mut federation: Federation, json: bool) -> Result<(), Failure> {
+async fn serve(mut federation: Federation, json: bool, ended: End) -> Result<(), Failure> {
     let beacon = match Beacon::path() {
         Some(path) => Beacon::light(&path, federation.connection())
             .map_err(|error| {
@@ -110,7 +111,7 @@ async fn serve(mut federation: Federation, json: bool) -> Result<(), Failure> {
     } else {
         note(&ready(&federation, beacon.is_some(), &start::program(), Paint::stderr()));
     }
-    start::ended().await;
+    ended.await;
     drop(beacon);
     federation.stop().await;
     Ok(())

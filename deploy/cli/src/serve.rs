@@ -86,15 +86,16 @@ fn for_a_parent() -> Result<(), Failure> {
 }
 
 async fn run(serving: Serving, until_stdin_closes: bool) -> Result<(), Failure> {
+    let interrupted = start::interrupted();
     say(&Ready { listen: serving.listen() }.line());
     let shutdown = async move {
         if until_stdin_closes {
             tokio::select! {
-                () = start::interrupted() => {}
+                () = interrupted => {}
                 () = start::stdin_closed() => {}
             }
         } else {
-            start::interrupted().await;
+            interrupted.await;
         }
     };
     Ok(serving.run(shutdown).await?)

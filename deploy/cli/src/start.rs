@@ -1,11 +1,12 @@
 //! How every command starts and stops: one runtime, one place where failures are said, signals that end things well.
 
 use std::io::{self, IsTerminal};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Arguments, Command};
@@ -58,32 +59,37 @@ fn log(command: &Command) {
         .init();
 }
 
+/// A request to end. It is heard from the moment at which this is made, so make it before anybody is told how to end.
+pub(crate) type End = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// As [`interrupted`], and when the terminal closes: for the demo, which must not leave its folder and keys behind.
-pub(crate) async fn ended() {
-    let hung_up = async {
-        if stays_up() {
-            return std::future::pending().await;
+pub(crate) fn ended() -> End {
+    let hung_up = if stays_up() { None } else { signal(SignalKind::hangup()).ok() };
+    let interrupted = interrupted();
+    Box::pin(async move {
+        tokio::select! {
+            () = interrupted => {}
+            () = received(hung_up) => {}
         }
-        match signal(SignalKind::hangup()) {
-            Ok(mut hangup) => hangup.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = interrupted() => {}
-        _ = hung_up => {}
-    }
+    })
 }
 
-/// Waits for Ctrl-C or for a polite request to end.
-pub(crate) async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _signals_do_not_work = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C, or a polite request to end.
+pub(crate) fn interrupted() -> End {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()).ok(), signal(SignalKind::terminate()).ok());
+    Box::pin(async move {
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+        }
+    })
+}
+
+/// Waits for a signal; for ever where it cannot be caught, and then it ends the process by itself.
+async fn received(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

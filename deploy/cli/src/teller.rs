@@ -12,7 +12,7 @@ use liquid_policy::document::Agreement;
 use crate::audit;
 use crate::failure::Failure;
 use crate::render::{self, legend};
-use crate::start;
+use crate::start::End;
 use crate::story::{self, Outcome};
 use crate::terminal::{self, Paint, note, say, wrapped};
 
@@ -37,6 +37,7 @@ pub(crate) async fn tell(
     tale: Tale,
     aside: bool,
     staying_up: &str,
+    ended: End,
 ) -> Result<(), Failure> {
     let width = if aside { terminal::width_aside() } else { terminal::width() };
     let mut teller = Teller { federation, aside, width, went_well: true, all_release: tale == Tale::Hearts };
@@ -48,7 +49,7 @@ pub(crate) async fn tell(
     };
     let told = tokio::select! {
         told = tale => told,
-        () = start::ended() => Err(Failure::Said),
+        () = ended => Err(Failure::Said),
     };
     teller.federation.stop().await;
     told?;
