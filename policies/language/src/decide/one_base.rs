@@ -138,6 +138,7 @@ impl Join<'_> {
         behind.iter().all(|one| behind.iter().all(|other| one.is_subset(other) || other.is_subset(one)))
     }
 
+    /// The parts, once each.
     fn left_out(&self, base: usize) -> Vec<BTreeSet<usize>> {
         let mut parts = Vec::new();
         for (_, part) in self.behind_each(base) {
