@@ -238,9 +238,11 @@ impl SharedTable {
             Holding::Published(agreements) => {
                 let applying: Vec<_> = applying(agreements, options).collect();
                 let all = |list: fn(&PublishedAgreement) -> &Vec<TableName>| {
-                    !applying.is_empty() && applying.iter().all(|it| list(it).contains(&self.table.name))
+                    applying.iter().all(|it| list(it).contains(&self.table.name))
                 };
                 Some(match (all(|it| &it.replicated), all(|it| &it.disjoint)) {
+                    // It refuses the question under whatever was named, and says why.
+                    _ if applying.is_empty() => Holds::Disjoint,
                     (true, _) => Holds::Whole,
                     (false, true) => Holds::Disjoint,
                     (false, false) => Holds::Overlapping,

@@ -36,9 +36,10 @@ pub(crate) async fn check(
 ) -> Result<Obligations, Failure> {
     let check = Check { session, base, checked, caps };
     let mut met = base.obligations.clone();
+    let mut broken = Broken::default();
     for (at, rules) in base.obligations.tables.iter().enumerate() {
-        let whole = check.once(&("table", rules), check.table(at, rules)).await?;
-        for own in &whole {
+        let whole = check.once(&("table", rules), check.table(at, rules)).await;
+        for own in &broken.note(whole).unwrap_or_default() {
             let called = column_in_cut(base.tables.len(), at, own.as_str());
             met.columns.entry(called).and_modify(|rule| rule.required = true);
         }
@@ -46,15 +47,39 @@ pub(crate) async fn check(
             let target = base.obligations.tables.iter().enumerate().find(|(_, other)| other.table == *table);
             if let Some((to, target)) = target {
                 let reference = check.reference(at, own, to, key);
-                check.once(&("reference", rules, own, target), reference).await?;
+                broken.note(check.once(&("reference", rules, own, target), reference).await);
             }
         }
     }
     for (left, right) in &base.obligations.tied {
         let rules = &base.obligations.tables;
-        check.once(&("tie", rules, left, right), check.tie(left, right)).await?;
+        broken.note(check.once(&("tie", rules, left, right), check.tie(left, right)).await);
     }
+    broken.end()?;
     Ok(met)
+}
+
+/// What was found to be broken: all of it is told at once, so that it is mended at once.
+#[derive(Default)]
+struct Broken(Option<Failure>);
+
+impl Broken {
+    fn note<T>(&mut self, found: Result<T, Failure>) -> Option<T> {
+        match found {
+            Ok(found) => return Some(found),
+            Err(failure) => {
+                self.0 = Some(match self.0.take() {
+                    Some(first) => first.and(&failure),
+                    None => failure,
+                });
+            }
+        }
+        None
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        self.0.map_or(Ok(()), Err)
+    }
 }
 
 /// What a check needs.
@@ -88,7 +113,7 @@ impl Check<'_> {
         let mut columns: BTreeSet<ColumnName> = rules.entity.iter().cloned().collect();
         let looked_at = rules.columns.iter().filter(|(_, rule)| rule.required || rule.missing_public);
         columns.extend(looked_at.map(|(name, _)| name.clone()));
-        let mut whole = BTreeSet::new();
+        let (mut whole, mut broken) = (BTreeSet::new(), Broken::default());
         if !columns.is_empty() {
             let missing = columns.iter().map(|name| {
                 let gaps = count(lit(1_i64)).filter(base_column(name.as_str()).is_null()).build();
@@ -105,15 +130,16 @@ impl Check<'_> {
                 if rows == 0 {
                     whole.extend(rule.filter(|rule| rule.missing_public).map(|_| name.clone()));
                 } else if Some(name) == rules.entity.as_ref() || rule.is_some_and(|rule| rule.required) {
-                    return Err(missing_values(rules, name, rows));
+                    broken.note::<()>(Err(missing_values(rules, name, rows)));
                 }
             }
         }
-        self.unique(at, rules).await?;
+        broken.note(self.unique(at, rules).await);
         if let Some(entity) = &rules.entity {
-            self.keys_within(at, rules, entity).await?;
-            self.rows_per_entity(at, rules, entity).await?;
+            broken.note(self.keys_within(at, rules, entity).await);
+            broken.note(self.rows_per_entity(at, rules, entity).await);
         }
+        broken.end()?;
         Ok(whole)
     }
 
@@ -282,15 +308,22 @@ impl Check<'_> {
 
 fn missing_values(rules: &TableRules, column: &ColumnName, rows: i64) -> Failure {
     let table = &rules.table;
+    let declared = rules.columns.get(column).is_some_and(|rule| rule.domain.is_some());
     Failure::data(if Some(column) == rules.entity.as_ref() {
         format!(
             "table `{table}`: {rows} rows have no value in `{column}`, which names the protected entity; correct the \
              source, or leave these rows out of the view with `WHERE {column} IS NOT NULL`"
         )
+    } else if declared {
+        format!(
+            "table `{table}`: {rows} rows have no value of the declared domain in `{column}`, which the agreement says is \
+             required: none at all, or another one, of which a blank too much makes one; correct the source or the view, \
+             or the agreement"
+        )
     } else {
         format!(
-            "table `{table}`: {rows} rows have no value of the declared domain in `{column}`, which the agreement \
-             says is required; correct the source or the view, or the agreement"
+            "table `{table}`: {rows} rows have no value in `{column}`, which the agreement says is required; correct the \
+             source or the view, or the agreement"
         )
     })
 }

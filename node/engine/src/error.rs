@@ -219,6 +219,11 @@ pub enum Cause {
 }
 
 impl Failure {
+    /// This one, and for the operator what else is wrong, each on a line of its own.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        Self { detail: format!("{}\n{}", self.detail, other.detail), ..self }
+    }
+
     /// An operation failed: a fixed text for the caller, everything else for the operator's log.
     pub(crate) fn fault(message: &str, retry: bool, fix: &str, detail: impl Into<String>) -> Self {
         // The front knows the request's id.

@@ -88,11 +88,13 @@ impl LocalEngine {
             }
             held |= problems.is_empty();
             if held {
-                problems.extend(self.hold(alone).await.err());
+                problems.extend(self.hold(alone).await.err().iter().flat_map(|all| each(all)));
             }
         }
         if problems.is_empty() {
-            problems.extend(self.hold(Obligations::of_tables(rules)).await.err());
+            problems.extend(
+                self.hold(Obligations::of_tables(rules)).await.err().iter().flat_map(|all| each(all)),
+            );
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -273,4 +275,9 @@ fn visible(opened: &Opened, tables: &[TableName]) -> Catalogue {
         }
     }
     catalogue
+}
+
+/// What is wrong, thing by thing.
+fn each(all: &str) -> impl Iterator<Item = String> {
+    all.lines().map(str::to_owned)
 }

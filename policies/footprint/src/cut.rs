@@ -405,7 +405,7 @@ fn single_values(name: &str) -> PlanError {
     let fix = match name {
         "median" => "its result is a single value; use avg, or count with conditions",
         "stddev" | "stddev_pop" | "var" | "var_pop" | "corr" | "covar_samp" | "covar_pop" => {
-            "compute it above from count, sum(x), sum(y), sum(x * x) and sum(x * y)"
+            "compute it above from count, sum(x), sum(y), sum(x * x) and sum(x * y), in floating point: `1.0 * sum(x) / count(x)`"
         }
         _ => "use count, sum or avg, with CASE where you need conditions",
     };

@@ -19,20 +19,29 @@ pub(crate) fn legend(answer: &Answer, paint: Paint) -> Vec<String> {
 
 fn federated(answer: &Answer, completeness: &Completeness, paint: Paint, lines: &mut Vec<String>) {
     marks(answer, completeness.withheld, &completeness.clauses, paint, lines);
-    missing(
-        completeness.groups_may_be_missing,
-        completeness.rows_may_be_missing,
-        &completeness.clauses,
-        paint,
-        lines,
-    );
+    if completeness.groups_may_be_missing {
+        // Such a group is shown where it is large at another site.
+        lines.push(format!(
+            "{} a site leaves out its part of a group that is small there, so figures can lack sites: {}",
+            paint.warn("groups may be missing, or incomplete"),
+            named(&completeness.clauses)
+        ));
+    }
+    missing_rows(completeness.rows_may_be_missing, paint, lines);
     lines.push(sites(completeness, paint));
     lines.extend(completeness.sites.iter().filter_map(|status| absent(status, paint)));
 }
 
 fn site(answer: &Answer, report: &SiteReport, paint: Paint, lines: &mut Vec<String>) {
     marks(answer, report.withheld, &report.clauses, paint, lines);
-    missing(report.groups_may_be_missing, report.rows_may_be_missing, &report.clauses, paint, lines);
+    if report.groups_may_be_missing {
+        lines.push(format!(
+            "{} small groups are absent, like groups that do not exist: {}",
+            paint.warn("groups may be missing"),
+            named(&report.clauses)
+        ));
+    }
+    missing_rows(report.rows_may_be_missing, paint, lines);
     lines.push(format!("{} {} under {}", paint.good("answered by"), report.site, report.agreement));
 }
 
@@ -51,15 +60,8 @@ fn marks(answer: &Answer, withheld: u64, clauses: &[String], paint: Paint, lines
     }
 }
 
-fn missing(groups: bool, rows: bool, clauses: &[String], paint: Paint, lines: &mut Vec<String>) {
-    if groups {
-        lines.push(format!(
-            "{} small groups are absent, like groups that do not exist: {}",
-            paint.warn("groups may be missing"),
-            named(clauses)
-        ));
-    }
-    if rows {
+fn missing_rows(may_be: bool, paint: Paint, lines: &mut Vec<String>) {
+    if may_be {
         lines.push(format!(
             "{} a step that drops or mixes rows has read a withheld cell",
             paint.warn("rows may be missing")

@@ -215,4 +215,12 @@ async fn with_a_minimum_joins_are_answered_and_whoever_they_leave_out_is_hidden(
         let refusal = client.ask(sql).await.expect_err("refused").to_string();
         assert!(refusal.contains(code), "{sql}: {refusal}");
     }
+    // A name that no agreement has is told as such, not as tables that could not be joined.
+    client.set("liquid.agreement", "TPCH-CUSTOMER").unwrap();
+    let refusal = client
+        .ask("SELECT count(*) FROM orders JOIN customer ON o_custkey = c_custkey")
+        .await
+        .expect_err("refused")
+        .to_string();
+    assert!(refusal.contains("RECIPIENT"), "{refusal}");
 }

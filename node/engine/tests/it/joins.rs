@@ -190,6 +190,14 @@ async fn data_that_breaks_a_declared_fact_is_a_fault() {
         "{found}"
     );
 
+    // All that is broken is told at once.
+    let visits = format!("{references}\n{}", at_most(1));
+    let found = asked(&orphan, &open(&visits), BY_PERSON).await.unwrap_err();
+    assert!(
+        found.lines().count() == 2 && found.contains("more than 1 rows") && found.contains("nowhere"),
+        "{found}"
+    );
+
     let mut twice = regular();
     let again = twice.tables["person"][0].clone();
     twice.tables.get_mut("person").unwrap().push(again);

@@ -184,7 +184,8 @@ fn untied(one: &Table, other: &Table) -> Refusal {
         (Some(left), Some(right)) => {
             format!("join them on their entities: `{}.{left} = {}.{right}`", one.name, other.name)
         }
-        _ => "ask each table by itself; the agreement gives them no such key".to_owned(),
+        _ => "ask each table by itself; the agreement gives them no such key (`join.keys`, and `keys_within` in both)"
+            .to_owned(),
     };
     Refusal::new(
         Code::JoinKey,

@@ -177,7 +177,11 @@ impl Join<'_> {
                 ),
             );
         };
-        let fix = format!("{}ask of each table by itself", self.along());
+        let mut fix = format!("{}ask of each table by itself", self.along());
+        if self.along().is_empty() {
+            fix += "; where each value of the one column stands in one row of the other table, its agreement can say so, by \
+                    `join.references` in the one and `join.unique` in the other";
+        }
         let message = format!(
             "`{}.{} = {}.{}`: under a minimum a join must lead to a unique key, by a reference that the agreement declares",
             name(left.0),
