@@ -54,14 +54,9 @@ fn counted_apart(
     (number, part): (usize, &BTreeSet<usize>),
     k: u32,
 ) -> Result<(LogicalPlan, Vec<usize>), Failure> {
-    let mut keys = Vec::new();
-    let mut own_keys = Vec::new();
-    for (at, key) in query.groups.iter().enumerate() {
-        if let Some(key) = base.within(part, key)? {
-            keys.push(at);
-            own_keys.push(key);
-        }
-    }
+    let own = |expression: &Expr| base.reads_only(part, &columns_of(expression));
+    let keys: Vec<usize> =
+        query.groups.iter().enumerate().filter(|(_, key)| own(key)).map(|(at, _)| at).collect();
     let entity = base.entity(part)?;
     let outside = base_column(&names::partner(0)).is_null();
 
@@ -72,15 +67,15 @@ fn counted_apart(
     ];
     let mut conditions = Vec::new();
     let mut read = columns_of(&entity);
-    for (at, key) in keys.iter().zip(own_keys) {
-        read.extend(columns_of(&key));
-        projected.push(key.alias(names::key(*at)));
+    for (at, key) in query.groups.iter().enumerate().filter(|(at, _)| keys.contains(at)) {
+        read.extend(columns_of(key));
+        projected.push(key.clone().alias(names::key(at)));
     }
     let mut counts = Vec::new();
     let mut outputs: Vec<Expr> = Vec::new();
     for (at, aggregate) in query.aggregates.iter().enumerate() {
         let mut kinds = Vec::new();
-        for condition in own_conditions(base, query, aggregate, part)? {
+        for condition in own_conditions(base, query, aggregate, &own)? {
             let column = condition.map(|condition| {
                 read.extend(columns_of(&condition));
                 conditions.push(condition);
@@ -121,7 +116,7 @@ fn own_conditions(
     base: &Base<'_>,
     query: &SiteQuery,
     aggregate: &SiteAggregate,
-    part: &BTreeSet<usize>,
+    own: &impl Fn(&Expr) -> bool,
 ) -> Result<Vec<Option<Expr>>, Failure> {
     let branches = branches(aggregate).map_err(Failure::plan)?;
     let of_branch = branches.iter().map(|branch| {
@@ -131,11 +126,10 @@ fn own_conditions(
             branch.condition.clone(),
             counted(aggregate, branch, base.obligations),
         ];
-        let conditions = whole.iter().flatten().flat_map(|condition| split_conjunction(condition));
-        let own = conditions.map(|condition| base.within(part, condition)).collect::<Result<Vec<_>, _>>()?;
-        Ok(conjunction(own.into_iter().flatten()))
+        let parts = whole.iter().flatten().flat_map(|condition| split_conjunction(condition));
+        conjunction(parts.filter(|part| own(part)).cloned())
     });
-    of_branch.collect()
+    Ok(of_branch.collect())
 }
 
 /// Whom the join leaves out under a condition, a UInt32 over the aggregates that are added to `counts`.

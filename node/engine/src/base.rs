@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::Schema;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
-use liquid_footprint::site_query::{base_column, base_schema, columns_of};
+use liquid_footprint::site_query::{base_column, base_schema};
 use liquid_policy::footprint::{column_in_cut, place_in_cut};
 use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::Obligations;
@@ -83,31 +82,9 @@ impl<'a> Base<'a> {
         classes.flat_map(|class| class.iter().filter(inside)).map(|c| c.as_str().to_owned()).collect()
     }
 
-    /// An expression as the rows of a part have it: a column of another table becomes one of the part that the join makes equal
-    /// to it. None where there is no such column for one of them.
-    pub(crate) fn within(&self, part: &BTreeSet<usize>, expression: &Expr) -> Result<Option<Expr>, Failure> {
-        let inside = |column: &ColumnName| self.place(column).is_some_and(|at| part.contains(&at));
-        let own = |name: &str| {
-            let column = ColumnName::new(name);
-            if inside(&column) {
-                return Some(column);
-            }
-            let class = self.obligations.equal.iter().find(|class| class.contains(&column))?;
-            class.iter().find(|column| inside(column)).cloned()
-        };
-        if !columns_of(expression).iter().all(|column| own(column).is_some()) {
-            return Ok(None);
-        }
-        let put_in = expression.clone().transform(|expr| {
-            Ok(match &expr {
-                Expr::Column(column) => match own(&column.name) {
-                    Some(own) => Transformed::yes(base_column(own.as_str())),
-                    None => Transformed::no(expr),
-                },
-                _ => Transformed::no(expr),
-            })
-        });
-        Ok(Some(put_in.data()?))
+    /// Whether an expression reads columns of some tables alone, and any at all.
+    pub(crate) fn reads_only(&self, part: &BTreeSet<usize>, columns: &BTreeSet<String>) -> bool {
+        columns.iter().all(|column| self.place(&ColumnName::new(column)).is_some_and(|at| part.contains(&at)))
     }
 
     /// The protected entity of some tables: all of theirs are the same.

@@ -114,7 +114,7 @@ hh_id = { use = [] }
 [table.visit]
 entity = "upi"
 keys_within = ["visit_id"]
-join = { keys = ["visit_id", "upi"], unique = ["visit_id"], references = { upi = "person.upi" } }
+join = { keys = ["visit_id", "upi"], unique = ["visit_id"], references = { upi = "person.upi", visit_id = "treatment.visit_id" } }
 [table.visit.columns]
 upi = { use = ["join"] }
 visit_id = { use = ["join"] }

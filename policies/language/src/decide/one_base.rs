@@ -13,18 +13,18 @@ use crate::refusal::{Code, Refusal, list};
 /// An equality of two columns, as it stands in a join.
 type Equality = (Place, Place);
 
-/// The parts of a join of which the whole join can leave rows out: what lies behind one of its tables as seen from the base,
-/// if it protects somebody and no references lead from it to all other tables.
+/// The parts of a join of which the whole join can leave rows out: none, or the tables that are found by the entity, with what
+/// is found by way of them, as far as references do not lead from them to all tables.
 ///
-/// A table that is found by the entity belongs to every part, since it says the same of the part's rows wherever the join
-/// was written to find it. Other tables that protect somebody stand in one line from the base: of two that stand beside one
-/// another, neither could be judged by the keys of the other.
+/// Whoever is left out there has no row in the base, and none in any table that leads to it. So their own rows say of them all
+/// that a question over these tables could say. It is not so for a table that is found by another key: somebody whose one
+/// visit is left out can be in the join with another one. From such a table references must lead to all others.
 ///
 /// The tables are connected, each side of an equality is a join key of its table, and `entity` are the columns that are equal to
 /// the entity in every joined row.
 ///
 /// # Errors
-/// A join whose rows are not those of one table, or with protected tables beside one another.
+/// A join whose rows are not those of one table, or that can leave out rows of a table that is not found by the entity.
 pub(super) fn parts(
     tables: &[&Table],
     equalities: &BTreeSet<Equality>,
@@ -49,19 +49,22 @@ pub(super) fn parts(
         ));
     }
     let join = Join { tables, equalities, entity };
-    let bases: Vec<usize> = (0..tables.len()).filter(|at| join.is_base(*at)).collect();
-    if bases.is_empty() {
-        return Err(join.no_base());
+    // Another base would lead to the same parts: from a base references lead to all tables, and it is found from the others.
+    let base = (0..tables.len()).find(|at| join.is_base(*at)).ok_or_else(|| join.no_base())?;
+    let mut left_out = BTreeSet::new();
+    for at in (0..tables.len()).filter(|at| *at != base) {
+        let behind = join.behind(at, base);
+        if join.led_to(&behind).len() == tables.len() {
+            continue;
+        }
+        match tables.get(at) {
+            _ if join.by_entity(at, &behind) => left_out.extend(behind),
+            Some(table) if table.entity.is_some() => return Err(join.unseen(table)),
+            _ => {}
+        }
     }
-    let in_line = bases.into_iter().find(|base| join.in_line(*base)).ok_or_else(|| {
-        Refusal::new(
-            Code::JoinKey,
-            "disclosure.minimum_contributors",
-            "tables that protect somebody are joined beside one another, each by another key",
-            "join them one after the other, or ask about each in a question of its own",
-        )
-    })?;
-    Ok(join.left_out(in_line))
+    let protects = left_out.iter().any(|at| join.protects(*at));
+    Ok(if protects { vec![left_out] } else { Vec::new() })
 }
 
 /// Tables and one equality fewer, which connect them: a tree.
@@ -119,44 +122,31 @@ impl Join<'_> {
         (0..self.tables.len()).filter(|table| !beside.contains(table)).collect()
     }
 
-    /// All tables but the base, each with what lies behind it.
-    fn behind_each(&self, base: usize) -> impl Iterator<Item = (usize, BTreeSet<usize>)> {
-        (0..self.tables.len()).filter(move |at| *at != base).map(move |at| (at, self.behind(at, base)))
-    }
-
     /// Whether a table is found by the entity, seen from the base.
-    fn by_entity(&self, at: usize, base: usize) -> bool {
-        let behind = self.behind(at, base);
+    fn by_entity(&self, at: usize, behind: &BTreeSet<usize>) -> bool {
         self.steps().any(|(from, to)| to.0 == at && !behind.contains(&from.0) && self.entity.contains(to))
-    }
-
-    /// Whether the tables that protect somebody and are not found by the entity stand in one line.
-    fn in_line(&self, base: usize) -> bool {
-        let protected =
-            self.behind_each(base).filter(|(at, _)| self.protects(*at) && !self.by_entity(*at, base));
-        let behind: Vec<_> = protected.map(|(_, behind)| behind).collect();
-        behind.iter().all(|one| behind.iter().all(|other| one.is_subset(other) || other.is_subset(one)))
-    }
-
-    /// The parts, once each.
-    fn left_out(&self, base: usize) -> Vec<BTreeSet<usize>> {
-        let mut parts = Vec::new();
-        for (_, part) in self.behind_each(base) {
-            if part.iter().any(|at| self.protects(*at)) && self.led_to(&part).len() < self.tables.len() {
-                let everywhere = self.behind_each(base).filter(|(at, _)| self.by_entity(*at, base));
-                let part = everywhere.flat_map(|(_, behind)| behind).chain(part.iter().copied()).collect();
-                if !parts.contains(&part) {
-                    parts.push(part);
-                }
-            }
-        }
-        parts
     }
 
     /// The tables in which each row of a part is sure to have a partner. Between any two tables there is one way, so a
     /// partner that is sure for each step is sure for all of them.
     fn led_to(&self, part: &BTreeSet<usize>) -> BTreeSet<usize> {
         self.reached(part.clone(), |from, to| self.refers(from, to))
+    }
+
+    fn unseen(&self, table: &Table) -> Refusal {
+        let name = &table.name;
+        let entity = table.entity.as_ref().map(ToString::to_string).unwrap_or_default();
+        refused(
+            table,
+            format!(
+                "rows of `{name}` that have no partner would be left out, though whom they speak of can be in the join"
+            ),
+            format!(
+                "ask about `{name}` in a question of its own, or join it on `{entity}`; where all of its rows have a partner, the \
+                 agreement can say so, by `table.{}.join.references`",
+                key(name.as_str())
+            ),
+        )
     }
 
     /// Says which equality is to blame, or that two tables would multiply one another.

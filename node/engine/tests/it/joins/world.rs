@@ -52,10 +52,10 @@ pub(super) const CONFIG: &str = r#"
     ]
 "#;
 
-/// Where every row has one partner: a visit its person, a treatment its visit, a person its area.
+/// Where every row has one partner: a visit its person, a treatment its visit, a person its area; and each visit a treatment.
 pub(super) const FACTS: [&str; 3] = [
     "join.references = { area = \"area.area\" }",
-    "join.references = { pid = \"person.pid\" }\njoin.unique = [\"vid\"]",
+    "join.references = { pid = \"person.pid\", vid = \"treat.vid\" }\njoin.unique = [\"vid\"]",
     "join.references = { vid = \"visit.vid\", pid = \"person.pid\" }",
 ];
 
@@ -191,11 +191,14 @@ impl World {
             })
     }
 
-    /// The same rows, as far as their partners are there.
+    /// The same rows, as far as [`FACTS`] are true of them.
     pub(super) fn whole(mut self) -> Self {
-        for (table, key, of) in
-            [("person", "area", "area"), ("visit", "pid", "person"), ("treat", "vid", "visit")]
-        {
+        for (table, key, of) in [
+            ("person", "area", "area"),
+            ("visit", "pid", "person"),
+            ("visit", "vid", "treat"),
+            ("treat", "vid", "visit"),
+        ] {
             let there: BTreeSet<String> = self.tables[of].iter().map(|row| row[key].clone()).collect();
             let rows = self.tables.get_mut(table).unwrap();
             rows.retain(|row| there.contains(&row[key]));
