@@ -12,6 +12,13 @@ pub(crate) fn liquid() -> Command {
     liquid_at(Path::new(env!("CARGO_BIN_EXE_liquid")))
 }
 
+/// The same, with hangups heard: whoever runs these tests under `nohup` has them ignored.
+pub(crate) fn liquid_hearing_hangups() -> Command {
+    let mut command = liquid_at(Path::new("env"));
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_liquid")]);
+    command
+}
+
 fn liquid_at(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     for variable in ["LIQUID_URL", "LIQUID_CA", "LIQUID_TOKEN_FILE", "LIQUID_LOG", "NO_COLOR"] {

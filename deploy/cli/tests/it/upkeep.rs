@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use liquid_local::{Error, Federation, Run, heart};
 
-use crate::fixture::{Demo, Ended, liquid, signal, wait, wait_for};
+use crate::fixture::{Demo, Ended, liquid, liquid_hearing_hangups, signal, wait, wait_for};
 
 const COUNT: &str = "SELECT count(*) AS patients FROM cardiac";
 
@@ -15,7 +15,7 @@ const COUNT: &str = "SELECT count(*) AS patients FROM cardiac";
 #[test]
 fn what_a_demo_prints_can_be_typed_and_a_closed_terminal_ends_it() {
     let occupied = tempfile::NamedTempFile::new().unwrap();
-    let mut child = liquid()
+    let mut child = liquid_hearing_hangups()
         .args(["demo", "--serve", "--in-process"])
         .env("XDG_STATE_HOME", occupied.path())
         .stdin(Stdio::null())
