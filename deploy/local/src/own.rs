@@ -10,10 +10,11 @@
 //! Nothing in these folders is changed. All that has to be mended is found in one go, with file and line.
 //!
 //! 1. `draft`: one site's folder, with its `agreement`, `files` and `model_file`, each a `text` or data; `missing`: texts
-//!    like `NA` among numbers; `dates`: texts that are days.
+//!    like `NA` among numbers; `numbers`, `dates`: texts that are numbers or days in another notation.
 //! 2. `model`: the shared tables, the same at every site, `column` by column, in `kinds` of values; `cure`: what to do where
 //!    a column differs; `sql`: the views that make the tables, and those that are proposed.
-//! 3. Here: each site's data is held against its agreement, and sites become a [`Blueprint`]; `notes`: what should be known.
+//! 3. Here: each site's data is held against its agreement, and sites become a [`Blueprint`]; `notes`: what should be known;
+//!    `gaps`: where answers will be narrower than one may think.
 
 mod agreement;
 mod column;
@@ -21,11 +22,13 @@ mod cure;
 mod dates;
 mod draft;
 mod files;
+mod gaps;
 mod kinds;
 mod missing;
 mod model;
 mod model_file;
 mod notes;
+mod numbers;
 mod sql;
 mod text;
 
@@ -63,8 +66,10 @@ pub async fn blueprint(folder: &Path) -> Result<(Blueprint, Vec<String>), Error>
         }
     }
     if problems.is_empty() {
-        let notes = notes::notes(&drafts, &shared);
-        return Ok((Blueprint { name: "own".to_owned(), sites }, notes));
+        match notes::notes(&drafts, &shared).await {
+            Ok(notes) => return Ok((Blueprint { name: "own".to_owned(), sites }, notes)),
+            Err(problem) => problems.push(problem),
+        }
     }
     Err(Error::Own { folder: folder.to_owned(), problems })
 }

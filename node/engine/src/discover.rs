@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::common::TableReference;
 use liquid_node_api::engine::Caps;
 
 use crate::config::{EngineConfig, SourceConfig};
-use crate::error::OpenError;
+use crate::error::{Failure, OpenError};
 use crate::runtime::Threads;
 use crate::sources::{Pinned, Stores};
 use crate::{session, sources, views};
@@ -23,6 +24,9 @@ pub struct Discovered {
     pub problems: Vec<OpenError>,
 }
 
+/// What may be taken while somebody only looks.
+const CAPS: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
+
 /// Looks at sources and views (a file's name and its text), and finds every problem rather than the first.
 ///
 /// # Errors
@@ -31,7 +35,6 @@ pub async fn discover(
     given: Vec<SourceConfig>,
     views: Option<(std::path::PathBuf, String)>,
 ) -> Result<Discovered, OpenError> {
-    const CAPS: Caps = Caps { memory_bytes: 1 << 30, rows: 1_000_000 };
     let threads = Threads::start(1).map_err(|error| OpenError::Start(error.to_string()))?;
     let work = async move {
         let config = EngineConfig::of_sources(given);
@@ -61,4 +64,40 @@ pub async fn discover(
         Ok(found)
     };
     threads.run(work).await.map_err(OpenError::Start)?
+}
+
+/// Counts over sources and the views above them: for each query the counts in its one row, for the operator alone.
+///
+/// # Errors
+/// What is in the way, in words for the operator.
+pub async fn count(
+    given: Vec<SourceConfig>,
+    views: (std::path::PathBuf, String),
+    queries: Vec<String>,
+) -> Result<Vec<Vec<i64>>, String> {
+    let threads = Threads::start(1).map_err(|error| error.to_string())?;
+    let work = async move {
+        let config = EngineConfig::of_sources(given);
+        let said = |problem: OpenError| problem.to_string();
+        let (files, _) = Pinned::list_each(&config, &Stores::open(&config).map_err(said)?).await;
+        let session = session::session_over(&files, 1, &CAPS).map_err(|error| error.to_string())?;
+        for (at, source) in config.sources.iter().enumerate() {
+            sources::register(&session, source, &files, at).await.map_err(said)?;
+        }
+        views::create(&session, &views.1, &views.0).await.map_err(said)?;
+        let mut counts = Vec::new();
+        for query in &queries {
+            let failed = |failure: Failure| failure.detail().to_owned();
+            let plan = session.state().create_logical_plan(query).await.map_err(|it| failed(it.into()))?;
+            let row = session::collect(&session, plan, &CAPS).await.map_err(failed)?;
+            let columns = row.columns().iter();
+            counts.push(
+                columns
+                    .filter_map(|it| it.as_primitive_opt::<Int64Type>()?.iter().next().flatten())
+                    .collect(),
+            );
+        }
+        Ok(counts)
+    };
+    threads.run(work).await?
 }

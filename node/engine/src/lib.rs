@@ -50,7 +50,7 @@ pub mod local;
 pub mod parameters;
 
 pub use config::{Credentials, EngineConfig, Format, SourceConfig, StoreConfig};
-pub use discover::{Discovered, discover};
+pub use discover::{Discovered, count, discover};
 pub use error::{Cause, Failure, OpenError, Place};
 pub use finish::{Finished, finish};
 pub use local::LocalEngine;

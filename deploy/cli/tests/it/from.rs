@@ -1,5 +1,6 @@
 //! `liquid demo --from DIR`: folders that we did not prepare run as they are, or it is said what to mend, in one go.
 
+mod gaps;
 mod mended;
 
 use std::fs;

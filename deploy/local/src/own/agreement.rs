@@ -16,8 +16,10 @@ pub(super) fn read(file: &Path, problems: &mut Vec<String>) -> Option<(String, A
         Ok(Some(text)) => text,
         Ok(None) => {
             problems.push(format!(
-                "{}: there is no such file; write the agreement under which this site's data may be asked",
-                file.display()
+                "{}: there is no such file; write the agreement under which this site's data may be asked, or, where this \
+                 folder is no site, move it out of {}",
+                file.display(),
+                file.ancestors().nth(2).unwrap_or(file).display(),
             ));
             return None;
         }
@@ -112,8 +114,7 @@ pub(super) fn one_text_for_each(drafts: &mut [Draft], problems: &mut Vec<String>
             draft.text.clone_from(&first.text);
         } else {
             problems.push(format!(
-                "{}:{}: this is not the agreement {} that {} holds; make the two files the same, or give this one an \
-                 id of its own",
+                "{}:{}: this is not the agreement {} that {} holds; make the two files the same",
                 draft.agreement_file.display(),
                 first_difference(&first.text, &draft.text),
                 draft.agreement.id(),
@@ -132,6 +133,26 @@ fn first_difference(first: &str, second: &str) -> usize {
     let (first, second) = (said(first), said(second));
     let same = first.iter().zip(&second).take_while(|((_, one), (_, other))| one == other).count();
     second.get(same).or(second.last()).map_or(1, |(line, _)| *line)
+}
+
+/// The line of the agreement that says what a column of a table may be used for.
+pub(super) fn column_line(text: &str, table: &str, column: &str) -> usize {
+    let plain = |text: &str| text.replace(['"', '\'', ' '], "");
+    let of_columns = plain(&format!("[table.{table}.columns]"));
+    let of_column = plain(&format!("[table.{table}.columns.{column}]"));
+    let mut is_there = false;
+    for (at, line) in (1..).zip(text.lines().map(str::trim)) {
+        if line.starts_with('[') {
+            let header = plain(line);
+            is_there = header == of_columns;
+            if header == of_column {
+                return at;
+            }
+        } else if is_there && line.split(['=', '.']).next().is_some_and(|key| plain(key) == plain(column)) {
+            return at;
+        }
+    }
+    line_with(text, column)
 }
 
 /// Tables that the agreement opens under one name, and the site has under another that was meant to be the same.
@@ -190,7 +211,18 @@ fn header(table: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::first_difference;
+    use super::{column_line, first_difference};
+
+    #[test]
+    fn the_line_of_a_column_is_that_of_its_table() {
+        let text = "# los\n[table.a.columns]\nlos = {}\n[table.\"b c\".columns]\n\"los (d)\" = {}\nlos.use = []\n\
+                    [table.d.columns.los]\nuse = []\n";
+        for (table, column, line) in
+            [("a", "los", 3), ("b c", "los (d)", 5), ("b c", "los", 6), ("d", "los", 7)]
+        {
+            assert_eq!(column_line(text, table, column), line, "{table}.{column}");
+        }
+    }
 
     #[test]
     fn the_line_that_says_something_else_is_found_past_comments_and_blanks() {

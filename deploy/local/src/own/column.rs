@@ -17,8 +17,8 @@ use liquid_policy::id::{ColumnName, TableName};
 
 use super::agreement::is_added_up;
 use super::draft::Draft;
-use super::kinds;
 use super::sql::{casting, quoted, replacing};
+use super::{kinds, numbers};
 
 /// The column that is sought, and where.
 pub(super) struct Sought<'a> {
@@ -37,7 +37,8 @@ impl<'a> Sought<'a> {
         let described = self.described(problems);
         let (found, lacking) = self.found(problems);
         let kind = self.agreed(described, &found, problems);
-        problems.extend(lacking.iter().map(|draft| self.missing(draft, kind, &found)));
+        problems.extend(self.lacked(&lacking, kind, &found));
+        self.dots(&found, problems);
         if let (Some(kind), true) = (kind, problems.len() == before) {
             self.added_up(kind, &found, problems);
         }
@@ -123,7 +124,9 @@ impl<'a> Sought<'a> {
         problems: &mut Vec<String>,
     ) -> Option<Kind> {
         let mut fits: Option<Here<'a>> = described.map(|(column, draft)| (draft, column.kind));
-        for (draft, kind) in found.iter().copied() {
+        let mut found = found.to_vec();
+        found.sort_by_key(|(_, kind)| rank(*kind));
+        for (draft, kind) in found {
             fits = Some(match fits {
                 None => (draft, kind),
                 Some((_, Kind::Integer)) if kind == Kind::Float && described.is_none() => (draft, kind),
@@ -141,11 +144,6 @@ impl<'a> Sought<'a> {
                     ));
                     (first, wanted)
                 }
-                // Texts are what is not understood: whoever has them is named, wherever they stand in the order.
-                Some((first, Kind::Text)) => {
-                    problems.push(self.differs((first, Kind::Text), (draft, kind)));
-                    (draft, kind)
-                }
                 Some((first, wanted)) => {
                     problems.push(self.differs((draft, kind), (first, wanted)));
                     (first, wanted)
@@ -153,6 +151,35 @@ impl<'a> Sought<'a> {
             });
         }
         fits.map(|(_, kind)| kind)
+    }
+
+    /// Dots between thousands make decimals of whole numbers, which the other sites' would silently join.
+    fn dots(&self, found: &[Here<'_>], problems: &mut Vec<String>) {
+        let Some((whole, _)) = found.iter().find(|(_, kind)| *kind == Kind::Integer) else { return };
+        let (table, column) = (self.table.as_str(), self.column.as_str());
+        for (draft, _) in found.iter().filter(|(_, kind)| *kind == Kind::Float) {
+            let Some(number) = self.thousands(draft) else { continue };
+            let decimals = format!("CAST({} AS DOUBLE)", quoted(column));
+            problems.push(format!(
+                "{}: all numbers of {} that have a dot have three digits behind it, and at {} they are whole, so 1.234 could \
+                 be a thousand and more, or a little more than one; where dots stand between thousands, write in {} `{}`; \
+                 where they stand before decimals, write there `{}`",
+                self.place(draft, None),
+                self.named(),
+                whole.site,
+                draft.folder.join("views.sql").display(),
+                replacing(table, column, &number),
+                replacing(table, column, &decimals),
+            ));
+        }
+    }
+
+    /// How SQL makes whole numbers of a site's decimals, where dots could stand between thousands.
+    pub(super) fn thousands(&self, draft: &Draft) -> Option<String> {
+        let column = self.column.as_str();
+        let file = draft.csv_of(self.table.as_str(), column)?;
+        let found = draft.tables.get(self.table.as_str())?.field_with_name(column).ok()?;
+        numbers::thousands(file, column, kinds::of(found.data_type()) == Some(Kind::Text))
     }
 
     /// What is to be added up must be a number.
@@ -194,13 +221,28 @@ impl<'a> Sought<'a> {
     }
 
     /// The file that the table is read from, or the views that make it.
-    pub(super) fn place(&self, draft: &Draft, line: Option<u64>) -> String {
-        let file = draft.files.get(self.table.as_str()).filter(|_| draft.is_file(self.table.as_str()));
-        let Some(file) = file else { return draft.folder.join("views.sql").display().to_string() };
+    pub(super) fn place(&self, draft: &'a Draft, line: Option<u64>) -> String {
+        let (table, column) = (self.table.as_str(), self.column.as_str());
+        let file = draft.files.get(table).filter(|_| draft.is_file(table));
+        let is_there = || self.schema(draft).is_some_and(|schema| schema.field_with_name(column).is_ok());
+        let Some(file) = file.or_else(|| draft.csv_of(table, column).filter(|_| is_there())) else {
+            return draft.folder.join("views.sql").display().to_string();
+        };
         // Where a file says what its columns are, it does so in its first line.
         let line = line.or((file.format == Format::Csv).then_some(1));
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         format!("{}{line}", file.path.display())
+    }
+}
+
+/// The order in which types are held against each other: those that are least likely to be meant otherwise come first, so
+/// that whoever has a text, or a number for a day, is the one who is named.
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Date => 0,
+        Kind::Integer | Kind::Float => 1,
+        Kind::Boolean => 2,
+        Kind::Text => 3,
     }
 }
 

@@ -1,18 +1,27 @@
 //! What to do where sites do not have a column alike: named at its place, with the view that mends it.
 
+use std::collections::BTreeSet;
+
 use arrow::datatypes::Field;
 use liquid_node_api::catalogue::Kind;
 use liquid_policy::id::ColumnName;
 
-use super::agreement::is_added_up;
+use super::agreement::{column_line, is_added_up};
 use super::column::{Here, Sought};
 use super::draft::Draft;
-use super::missing::{self, Texts};
+use super::numbers::{self, Cure, Texts};
 use super::sql::{adding, casting, quoted, replacing};
 use super::{dates, kinds};
 
 /// How alike two names must be for one to be taken for a misspelling of the other.
 const ALIKE: f64 = 0.75;
+
+/// What is said of a text where nothing better is known.
+const UNKNOWN: &str = "correct what is none there, or say by a view in `views.sql` what it means";
+
+fn likeness(one: &str, other: &str) -> f64 {
+    strsim::jaro_winkler(&one.to_lowercase(), &other.to_lowercase())
+}
 
 impl<'a> Sought<'a> {
     /// Two sites have different types.
@@ -29,11 +38,34 @@ impl<'a> Sought<'a> {
             ),
             Kind::Text if matches!(usual, Kind::Integer | Kind::Float) && !is_measured => {
                 let (line, cure) = self.of_text(draft, usual);
+                if self.has_codes(draft) {
+                    return self.differing((draft, odd), (other, usual), line, &cure);
+                }
                 let names =
                     "where all of them are codes, write in `views.sql` at each site where it is a number";
                 (line, format!("{cure}; {names}, `{as_text}`"))
             }
             Kind::Text => self.of_text(draft, usual),
+            Kind::Boolean if matches!(usual, Kind::Integer | Kind::Float) => (
+                None,
+                format!(
+                    "where 1 stands for true at the others, write in {} `{}`",
+                    draft.folder.join("views.sql").display(),
+                    casting(self.table.as_str(), self.column.as_str(), Kind::Integer),
+                ),
+            ),
+            Kind::Integer if usual == Kind::Date && self.compact(draft) => (
+                None,
+                format!(
+                    "its numbers are days as 20241231; write in {} `{}`",
+                    draft.folder.join("views.sql").display(),
+                    {
+                        let column = quoted(self.column.as_str());
+                        let day = format!("to_date(CAST({column} AS VARCHAR), '{}')", dates::COMPACT);
+                        replacing(self.table.as_str(), self.column.as_str(), &day)
+                    }
+                ),
+            ),
             _ => (
                 None,
                 format!(
@@ -42,6 +74,16 @@ impl<'a> Sought<'a> {
                 ),
             ),
         };
+        self.differing((draft, odd), (other, usual), line, &cure)
+    }
+
+    fn differing(
+        &self,
+        (draft, odd): Here<'a>,
+        (other, usual): Here<'a>,
+        line: Option<u64>,
+        cure: &str,
+    ) -> String {
         format!(
             "{}: {} is {}, and at {} it is {}; {cure}",
             self.place(draft, line),
@@ -52,10 +94,23 @@ impl<'a> Sought<'a> {
         )
     }
 
+    /// Whether a site has a few words in the column, each a code.
+    fn has_codes(&self, draft: &Draft) -> bool {
+        let is_codes = |odd: &numbers::Odd| matches!(odd.cure, Cure::Codes(..));
+        matches!(self.texts(draft), Some(Texts::Other(odd)) if odd.iter().any(is_codes))
+    }
+
+    /// Whether a site's whole numbers are days as 20241231.
+    fn compact(&self, draft: &Draft) -> bool {
+        draft
+            .csv_of(self.table.as_str(), self.column.as_str())
+            .is_some_and(|file| dates::is_compact(file, self.column.as_str()))
+    }
+
     /// What makes of a site's texts what the others have, and the line of the first one where it is known.
     pub(super) fn of_text(&self, draft: &Draft, usual: Kind) -> (Option<u64>, String) {
         let (table, column) = (self.table.as_str(), self.column.as_str());
-        let file = draft.csv(table);
+        let file = draft.csv_of(table, column);
         match usual {
             Kind::Date => {
                 let found = file.and_then(|file| dates::notation(file, column));
@@ -70,10 +125,10 @@ impl<'a> Sought<'a> {
                 );
                 (None, cure)
             }
-            Kind::Integer | Kind::Float => match file.map(|file| missing::texts(file, &[column])) {
-                Some(Texts::Other { line, number, .. }) => {
-                    let view = missing::number_view(table, column, number.as_deref());
-                    (Some(line), format!("correct the file, or {view}"))
+            Kind::Integer | Kind::Float => match self.texts(draft) {
+                Some(Texts::Other(odd)) => {
+                    let line = odd.first().map(|first| first.line);
+                    (line, format!("correct the file, or {}", numbers::mended(table, &odd)))
                 }
                 Some(Texts::Missing(text)) => {
                     let number =
@@ -84,6 +139,13 @@ impl<'a> Sought<'a> {
                     );
                     (None, cure)
                 }
+                Some(Texts::None) if usual == Kind::Integer && self.thousands(draft).is_some() => (
+                    None,
+                    format!(
+                        "where dots stand between thousands in it, write in `views.sql` `{}`",
+                        replacing(table, column, &self.thousands(draft).unwrap_or_default()),
+                    ),
+                ),
                 Some(Texts::None) => (
                     None,
                     format!(
@@ -92,12 +154,75 @@ impl<'a> Sought<'a> {
                         casting(table, column, usual),
                     ),
                 ),
-                None => (None, format!("correct it, or {}", missing::number_view(table, column, None))),
+                None => {
+                    (None, "correct it, or make numbers of its texts by a view in `views.sql`".to_owned())
+                }
             },
-            Kind::Boolean | Kind::Text => {
-                (None, "correct what is none there, or say by a view in `views.sql` what it means".to_owned())
-            }
+            Kind::Boolean => match file.and_then(|file| numbers::truths(file, column)) {
+                Some((sql, is_known)) => {
+                    let check = if is_known { "" } else { ", with true or false in the place of each `?`" };
+                    let view = replacing(table, column, &sql);
+                    (None, format!("correct the file, or write in `views.sql` `{view}`{check}"))
+                }
+                None => (None, UNKNOWN.to_owned()),
+            },
+            Kind::Text => (None, UNKNOWN.to_owned()),
         }
+    }
+
+    /// The texts in the file that the column is read from.
+    fn texts(&self, draft: &Draft) -> Option<Texts> {
+        let column = self.column.as_str();
+        draft.csv_of(self.table.as_str(), column).map(|file| numbers::texts(file, &[column]))
+    }
+
+    /// Sites have the table without the column; where nobody has it, the agreement is likelier to be wrong than all files.
+    pub(super) fn lacked(
+        &self,
+        lacking: &[&'a Draft],
+        kind: Option<Kind>,
+        found: &[Here<'_>],
+    ) -> Vec<String> {
+        let column = self.column.as_str();
+        let has_table = self.drafts.iter().filter(|it| self.rules(it).is_some() && self.schema(it).is_some());
+        let in_blanks = |draft: &&&Draft| {
+            let schema = self.schema(draft);
+            schema.is_some_and(|it| it.fields().iter().any(|field| field.name().trim() == column))
+        };
+        if lacking.is_empty() || lacking.len() < has_table.count() || lacking.iter().any(|it| in_blanks(&it))
+        {
+            return lacking.iter().map(|draft| self.missing(draft, kind, found)).collect();
+        }
+        let mut seen = BTreeSet::new();
+        let agreements = lacking.iter().filter(|draft| seen.insert(draft.agreement.id()));
+        agreements.map(|draft| self.nowhere(draft, lacking)).collect()
+    }
+
+    fn nowhere(&self, draft: &'a Draft, lacking: &[&'a Draft]) -> String {
+        let (table, column) = (self.table.as_str(), self.column.as_str());
+        let fields = lacking.iter().filter_map(|draft| Some((*draft, self.schema(draft)?)));
+        let spare = fields.flat_map(|(draft, schema)| {
+            schema
+                .fields()
+                .iter()
+                .filter(move |field| !self.is_named(draft, field))
+                .map(|it| it.name().as_str())
+        });
+        let nearest = spare.max_by(|one, other| likeness(column, one).total_cmp(&likeness(column, other)));
+        let fix = match nearest.filter(|name| likeness(column, name) >= ALIKE) {
+            Some(name) => format!(
+                "did you mean `{name}`? Correct it in the agreement of every site, or write in `views.sql` of every site `{}`",
+                adding(table, column, &quoted(name))
+            ),
+            None => "correct it in the agreement of every site, or take it out there; the agreement is likelier to be wrong \
+                     than all files"
+                .to_owned(),
+        };
+        format!(
+            "{}:{}: no site has the column `{column}` of table `{table}`, which the agreement names; {fix}",
+            draft.agreement_file.display(),
+            column_line(&draft.text, table, column),
+        )
     }
 
     /// A site has the table without the column.
@@ -106,8 +231,7 @@ impl<'a> Sought<'a> {
         let fields = self.schema(draft).map(|schema| schema.fields().clone()).unwrap_or_default();
         let spare: Vec<&Field> =
             fields.iter().map(AsRef::as_ref).filter(|it| !self.is_named(draft, it)).collect();
-        let likeness =
-            |field: &Field| strsim::jaro_winkler(&column.to_lowercase(), &field.name().to_lowercase());
+        let likeness = |field: &Field| likeness(column, field.name());
         let nearest = spare.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
         let view = |name: &str| adding(table, column, &quoted(name));
         let fix = match nearest.filter(|field| likeness(field) >= ALIKE) {

@@ -49,6 +49,14 @@ impl Draft {
         self.files.get(table).filter(|file| file.format == Format::Csv && self.is_file(table))
     }
 
+    /// The CSV file that a column is read from as it stands: the table is the file, or the site's views make the table without
+    /// a word on this column.
+    pub(super) fn csv_of(&self, table: &str, column: &str) -> Option<&DataFile> {
+        let file = self.files.get(table).filter(|file| file.format == Format::Csv)?;
+        let is_named = || self.views.as_ref().is_some_and(|views| text::names(views, column));
+        (self.is_file(table) || !is_named()).then_some(file)
+    }
+
     /// Its files as an engine takes them.
     pub(super) fn configured(&self) -> Vec<SourceConfig> {
         configured(&self.files)
@@ -79,7 +87,12 @@ pub(super) fn sites(folder: &Path, problems: &mut Vec<String>) -> Result<Vec<Pat
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !hidden(path)).collect();
     sites.sort();
     let name = folder.display();
-    if folder.join("agreement.toml").exists() {
+    if folder.join("ca.pem").exists() && folder.join("sites").is_dir() {
+        problems.push(format!(
+            "{name}: this is a federation that `liquid init` has made, which runs by itself: start its parts with `liquid \
+             node` and `liquid coordinator`, as `liquid init` said; for `--from`, make another folder with a folder for each site"
+        ));
+    } else if folder.join("agreement.toml").exists() {
         problems.push(format!(
             "{name}: this is the folder of one site; put it into a folder of its own, and give that one to `--from`"
         ));

@@ -22,6 +22,12 @@ pub(super) struct DataFile {
 }
 
 impl DataFile {
+    /// Reads it as CSV.
+    pub(super) fn csv_reader(&self) -> Option<csv::Reader<File>> {
+        let delimiter = self.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()).unwrap_or(b',');
+        csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_path(&self.path).ok()
+    }
+
     /// As an engine takes it.
     pub(super) fn configured(&self, table: &str) -> SourceConfig {
         let (null, delimiter) = (self.null.clone(), self.delimiter);

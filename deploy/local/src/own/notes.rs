@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use liquid_node_api::catalogue::Kind;
 use liquid_policy::id::{ColumnName, TableName};
 
-use super::dates;
 use super::draft::Draft;
 use super::model::Shared;
 use super::sql::{quoted, replacing};
 use super::text::line_with;
+use super::{dates, gaps};
 
 /// The column of every table that says at which site a row lies.
 const SITE: &str = "site";
 
 /// A line each.
-pub(super) fn notes(drafts: &[Draft], shared: &Shared) -> Vec<String> {
+pub(super) async fn notes(drafts: &[Draft], shared: &Shared) -> Result<Vec<String>, String> {
     let mut notes = Vec::new();
     for draft in drafts {
         files(draft, &mut notes);
@@ -23,7 +23,8 @@ pub(super) fn notes(drafts: &[Draft], shared: &Shared) -> Vec<String> {
         days(draft, shared, &mut notes);
     }
     agreements(drafts, &mut notes);
-    notes
+    notes.extend(gaps::notes(drafts, shared).await?);
+    Ok(notes)
 }
 
 /// How a site's files were read, and what of them nobody can ask for.
@@ -58,10 +59,10 @@ fn files(draft: &Draft, notes: &mut Vec<String>) {
 /// Columns of texts that look like days.
 fn days(draft: &Draft, shared: &Shared, notes: &mut Vec<String>) {
     for (table, opened) in draft.agreement.tables() {
-        let Some(file) = draft.csv(table.as_str()) else { continue };
         let used = opened.columns().iter().filter(|(_, column)| !column.uses.is_empty());
         let texts = used.filter(|(column, _)| shared.kind(table, column) == Some(Kind::Text));
         for (column, _) in texts {
+            let Some(file) = draft.csv_of(table.as_str(), column.as_str()) else { continue };
             let Some(notation) = dates::notation(file, column.as_str()) else { continue };
             let day = format!("to_date({}, '{}')", quoted(column.as_str()), notation.pattern);
             notes.push(format!(

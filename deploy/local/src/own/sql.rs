@@ -9,8 +9,14 @@ pub(super) fn quoted(name: &str) -> String {
 
 /// A view that puts an expression in the place of a column.
 pub(super) fn replacing(table: &str, column: &str, expression: &str) -> String {
-    let (table, column) = (quoted(table), quoted(column));
-    format!("CREATE OR REPLACE VIEW {table} AS SELECT * REPLACE ({expression} AS {column}) FROM {table};")
+    all_replaced(table, &[(column, expression)])
+}
+
+/// A view that puts expressions in the place of columns.
+pub(super) fn all_replaced(table: &str, columns: &[(&str, &str)]) -> String {
+    let replaced = columns.iter().map(|(column, expression)| format!("{expression} AS {}", quoted(column)));
+    let (table, replaced) = (quoted(table), replaced.collect::<Vec<_>>().join(", "));
+    format!("CREATE OR REPLACE VIEW {table} AS SELECT * REPLACE ({replaced}) FROM {table};")
 }
 
 /// A view that casts a column.

@@ -54,6 +54,15 @@ pub(super) fn line_with(text: &str, wanted: &str) -> usize {
     1 + text.lines().position(|line| line.contains(wanted)).unwrap_or(0)
 }
 
+/// Whether a text holds a name, and not as a part of a longer one.
+pub(super) fn names(text: &str, name: &str) -> bool {
+    let is_part = |letter: Option<char>| letter.is_some_and(|it| it.is_alphanumeric() || it == '_');
+    text.match_indices(name).any(|(at, _)| {
+        let (before, rest) = text.split_at(at);
+        !is_part(before.chars().next_back()) && !is_part(rest.chars().nth(name.chars().count()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +86,8 @@ mod tests {
                 .unwrap_err()
                 .ends_with("it is a folder; put a file of this name in its place")
         );
+        assert!(names("SELECT cost FROM", "cost") && names("\"cost\"", "cost"));
+        assert!(!names("SELECT costs, a_cost FROM", "cost"));
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("nowhere", &link).unwrap();
         assert!(read(&link).unwrap_err().contains("a link that leads nowhere; put the file itself"));

@@ -279,6 +279,154 @@ fn columns_that_differ_are_mended_by_the_views_that_are_said() {
     assert_eq!(mended.code, 0, "{}", mended.err);
 }
 
+/// Numbers, codes and days, each written in another way at each site.
+#[test]
+fn what_means_the_same_and_is_written_in_several_ways_is_brought_together() {
+    let folder = folder();
+    let data = |site: &str, days: &[&str], codes: &[&str], costs: &[&str]| {
+        write(folder.path(), &format!("{site}/data/visits.csv"), visits(HEADER, days, codes, costs));
+    };
+    data("north", &["31.12.24", "30.06.24"], &["True", "False"], &["1.234", "850"]);
+    data("south", &["20241231", "20240630"], &["yes", "no"], &["1200", "30"]);
+    data("west", &["2024-12-31", "2024-06-30"], &["1", "0"], &["1200", "30"]);
+    let said = check(
+        folder.path(),
+        &[
+            ("north/data/visits.csv:1", "(CAST(\"code\" AS BIGINT) AS \"code\")"),
+            ("south/data/visits.csv:2", "CASE \"code\" WHEN 'no' THEN 0 WHEN 'yes' THEN 1 END"),
+            ("north/data/visits.csv:1", "to_date(\"seen\", '%d.%m.%y')"),
+            ("south/data/visits.csv:1", "to_date(CAST(\"seen\" AS VARCHAR), '%Y%m%d')"),
+            (
+                "north/data/visits.csv:1",
+                "where they stand before decimals, write there `CREATE OR REPLACE VIEW",
+            ),
+        ],
+    );
+    assert!(
+        !said.concat().contains("CAST(\"code\" AS VARCHAR)"),
+        "codes that differ stay no texts: {said:?}"
+    );
+    // One after the other, as people do it: what is left is still said at its place.
+    let (dots, others): (Vec<String>, Vec<String>) =
+        said.into_iter().partition(|line| line.contains("where dots stand between thousands"));
+    let rest = as_said(folder.path(), &others);
+    assert_eq!((rest.code, rest.err.matches("three digits behind it").count()), (1, 1), "{}", rest.err);
+    assert_eq!(as_said(folder.path(), &dots).code, 0);
+    let demo = Demo::serve_more(&["--from", folder.path().to_str().unwrap()]);
+    let sql = "SELECT site, code, seen, sum(cost) AS cost FROM visits GROUP BY site, code, seen ORDER BY site, code";
+    let ended = demo.query(&["--format", "csv", sql]);
+    let expected = [("north", 850, 1234), ("south", 30, 1200), ("west", 30, 1200)];
+    let expected: String = expected
+        .iter()
+        .map(|(site, no, yes)| format!("{site},0,2024-06-30,{}\n{site},1,2024-12-31,{}\n", 20 * no, 20 * yes))
+        .collect();
+    assert_eq!(ended.out, format!("site,code,seen,cost\n{expected}"), "{}", ended.err);
+}
+
+#[test]
+fn decimals_with_three_digits_stay_decimals_where_a_view_says_so() {
+    let folder = folder();
+    write(folder.path(), "north/data/visits.csv", visits(HEADER, &["2024-12-31"], &["K"], &["1.234"]));
+    for site in ["south", "west"] {
+        write(
+            folder.path(),
+            &format!("{site}/data/visits.csv"),
+            visits(HEADER, &["2024-12-31"], &["K"], &["3"]),
+        );
+    }
+    let said =
+        check(folder.path(), &[("north/data/visits.csv:1", "(CAST(round(\"cost\" * 1000) AS BIGINT)")]);
+    let (_, decimals) = said[0].split_once("before decimals, write there `").unwrap();
+    write(folder.path(), "north/views.sql", decimals.trim_end_matches('`'));
+    let ended = demo(folder.path());
+    assert_eq!(ended.code, 0, "{}", ended.err);
+}
+
+/// All columns of a file that are no numbers are said at once, and one view mends them.
+#[test]
+fn several_columns_of_texts_are_mended_by_one_view() {
+    let folder = folder();
+    for site in SITES {
+        let measured =
+            "\ndose = { use = [\"measure\"], aggregates = [\"avg\", \"sum\"], missing = \"public\" }";
+        let agreement = AGREEMENT.replace("\n\n[disclosure]", &format!("{measured}\n\n[disclosure]"));
+        write(folder.path(), &format!("{site}/agreement.toml"), agreement);
+        let doses = match site {
+            "north" => ["\"1,5\",\"2,5\"", "\"2,5\",\"7,25\""],
+            "south" => ["8.5%,1", "1.5%,2"],
+            _ => ["n.a.,1", "2,2"],
+        };
+        let text = visits(&format!("{HEADER},dose"), &["31-Dec-2024"], &["K"], &doses);
+        let text = if site == "south" { text.replacen("8.5%,1", "8.5%,unknown", 1) } else { text };
+        write(folder.path(), &format!("{site}/data/visits.csv"), text);
+    }
+    let said = check(
+        folder.path(),
+        &[
+            ("north/data/visits.csv:2", "columns `cost` (line 2), `dose` (line 2) hold texts"),
+            (
+                "south/data/visits.csv:2",
+                "it makes missing values of all of `dose` that is no number (1 in this file)",
+            ),
+        ],
+    );
+    let ended = as_said(folder.path(), &said);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert!(ended.err.contains("west/data/visits.csv: `n.a.` is read as a missing value"), "{}", ended.err);
+    assert!(ended.err.contains("to_date(\"seen\", '%d-%b-%Y')"), "{}", ended.err);
+    let demo = Demo::serve_more(&["--from", folder.path().to_str().unwrap()]);
+    let sql = "SELECT site, sum(cost) AS cost, sum(dose) AS dose FROM visits GROUP BY site ORDER BY site";
+    let ended = demo.query(&["--format", "csv", sql]);
+    // Forty in turn: at south all but one have a dose, at west half of the costs.
+    assert_eq!(
+        ended.out, "site,cost,dose\nnorth,80.0,195.0\nsouth,200.0,59.0\nwest,40.0,60.0\n",
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn a_column_that_nobody_has_is_the_agreements_fault() {
+    let folder = folder();
+    for site in SITES {
+        edit(folder.path(), &format!("{site}/agreement.toml"), "ward = ", "wards = ");
+        edit(folder.path(), &format!("{site}/agreement.toml"), "\ncode = ", "\nbirthday = ");
+    }
+    let said = check(
+        folder.path(),
+        &[
+            (
+                "north/agreement.toml:31",
+                "no site has the column `wards` of table `visits`, which the agreement names; did you mean `ward`?",
+            ),
+            ("north/agreement.toml:33", "correct it in the agreement of every site, or take it out there"),
+        ],
+    );
+    assert!(!said.concat().contains("NULL"), "{said:?}");
+}
+
+#[test]
+fn folders_that_are_no_sites_are_said_to_be_none() {
+    let folder = folder();
+    let at = folder.path();
+    fs::create_dir_all(at.join("plans/data")).unwrap();
+    write(at, "plans/data/visits.csv", plain());
+    edit(at, "west/agreement.toml", "minimum_contributors = 5", "minimum_contributors = 4");
+    let said = check(
+        at,
+        &[
+            ("plans/agreement.toml", "or, where this folder is no site, move it out of DIR"),
+            ("west/agreement.toml:37", "make the two files the same"),
+        ],
+    );
+    assert!(said[1].ends_with("make the two files the same"), "{said:?}");
+    let made = at.join("made");
+    let ended: Ended = liquid().arg("init").arg(&made).output().unwrap().into();
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let said = problems(&made);
+    assert!(said.len() == 1 && said[0].contains("a federation that `liquid init` has made"), "{said:?}");
+}
+
 /// Whatever is wrong at one site, what is wrong between the others is said with it.
 #[test]
 fn sites_that_can_be_read_are_held_against_each_other_at_once() {
