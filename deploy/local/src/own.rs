@@ -66,10 +66,8 @@ pub async fn blueprint(folder: &Path) -> Result<(Blueprint, Vec<String>), Error>
         }
     }
     if problems.is_empty() {
-        match notes::notes(&drafts, &shared).await {
-            Ok(notes) => return Ok((Blueprint { name: "own".to_owned(), sites }, notes)),
-            Err(problem) => problems.push(problem),
-        }
+        let notes = notes::notes(&drafts, &shared).await;
+        return Ok((Blueprint { name: "own".to_owned(), sites }, notes));
     }
     Err(Error::Own { folder: folder.to_owned(), problems })
 }

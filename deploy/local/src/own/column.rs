@@ -191,13 +191,14 @@ impl<'a> Sought<'a> {
         for (draft, _) in found.iter().filter(|(draft, _)| self.rules(draft).is_some_and(is_added_up)) {
             let (line, cure) = match kind {
                 Kind::Text => self.of_text(draft, Kind::Float),
-                _ => (
+                Kind::Boolean => (
                     None,
-                    format!("make a number of it, in the file or by a view in `views.sql`, as {}", {
-                        let number = format!("CASE WHEN {} THEN 1 ELSE 0 END", quoted(column));
-                        format!("`{}`", replacing(table, column, &number))
-                    }),
+                    format!(
+                        "make a number of it, in the file or by a view in `views.sql`, as `{}`",
+                        casting(table, column, Kind::Integer)
+                    ),
                 ),
+                _ => (None, "take `sum` and `avg` out of the agreement, or correct the file".to_owned()),
             };
             problems.push(format!(
                 "{}: {} is {}, and the agreement adds it up; {cure}",

@@ -12,34 +12,42 @@ use super::model::Shared;
 use super::sql::quoted;
 use super::text::line_with;
 
-/// A line each.
-///
-/// # Errors
-/// What is in the way of counting.
-pub(super) async fn notes(drafts: &[Draft], shared: &Shared) -> Result<Vec<String>, String> {
-    let mut sites = Vec::new();
+/// A line each. Where a site's rows cannot be counted, as in too little memory, that is one of them, and nothing is said of
+/// what depends on the counts.
+pub(super) async fn notes(drafts: &[Draft], shared: &Shared) -> Vec<String> {
+    let (mut sites, mut notes) = (Vec::new(), Vec::new());
+    let mut all_counted = true;
     for draft in drafts {
-        sites.push(Site { draft, counts: counts(draft, shared).await? });
+        let counted = counts(draft, shared).await;
+        all_counted &= counted.is_ok();
+        let counts = counted.unwrap_or_else(|why| {
+            notes.push(format!(
+                "{}: its rows cannot be counted beforehand, so it is not said here what will be withheld: {why}",
+                draft.folder.display()
+            ));
+            BTreeMap::new()
+        });
+        sites.push(Site { draft, tables: shared.tables_of(draft), counts });
     }
-    let mut notes = Vec::new();
     let mut seen = BTreeSet::new();
     for first in drafts.iter().filter(|draft| seen.insert(draft.agreement.id())) {
         let under: Vec<&Site<'_>> =
             sites.iter().filter(|site| site.draft.agreement.id() == first.agreement.id()).collect();
         absent(first, drafts, &under, &mut notes);
-        let Some(minimum) = first.agreement.minimum() else { continue };
+        let Some(minimum) = first.agreement.minimum().filter(|_| all_counted) else { continue };
         for table in first.agreement.tables().values() {
             empty(table, minimum, &under, &mut notes);
             whole(first, table, &under, &mut notes);
         }
         alone(first, &under, &mut notes);
     }
-    Ok(notes)
+    notes
 }
 
-/// A site with what was counted there.
+/// A site with its shared tables, and what was counted there.
 struct Site<'a> {
     draft: &'a Draft,
+    tables: Vec<TableName>,
     counts: BTreeMap<Count, i64>,
 }
 
@@ -91,16 +99,19 @@ async fn counts(draft: &Draft, shared: &Shared) -> Result<BTreeMap<Count, i64>, 
         }
     }
     let views = (draft.folder.join("views.sql"), shared.views_of(draft));
-    let found = liquid_engine::count(draft.configured(), views, queries)
-        .await
-        .map_err(|why| format!("{}: its rows cannot be counted: {why}", draft.folder.display()))?;
+    let found = liquid_engine::count(draft.configured(), views, queries).await?;
     Ok(counts.into_iter().flatten().zip(found.into_iter().flatten()).collect())
 }
 
-/// Measures of which the agreement does not say who lacks a value.
+/// Measures of which the agreement does not say who lacks a value. Where it declares a domain, a value beyond that is a
+/// missing one as well, so nothing can be said of these.
 fn unsaid(table: &Table) -> impl Iterator<Item = &ColumnName> {
     let columns = table.columns().iter().filter(|(_, column)| is_added_up(column));
-    columns.filter(|(_, column)| !column.rule.required && !column.rule.missing_public).map(|(name, _)| name)
+    columns
+        .filter(|(_, column)| {
+            !column.rule.required && !column.rule.missing_public && column.rule.domain.is_none()
+        })
+        .map(|(name, _)| name)
 }
 
 /// References to unique keys of tables that protect somebody, which do not refer back.
@@ -132,7 +143,7 @@ fn absent(first: &Draft, drafts: &[Draft], under: &[&Site<'_>], notes: &mut Vec<
         }
     }
     for table in first.agreement.tables().keys() {
-        let has = |site: &&&Site<'_>| site.counts.contains_key(&Count::Rows(table.clone()));
+        let has = |site: &&&Site<'_>| site.tables.contains(table);
         if under.iter().any(|site| has(&site)) {
             notes.extend(under.iter().filter(|site| !has(site)).map(|site| {
                 format!(

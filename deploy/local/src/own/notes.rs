@@ -15,7 +15,7 @@ use super::{dates, gaps};
 const SITE: &str = "site";
 
 /// A line each.
-pub(super) async fn notes(drafts: &[Draft], shared: &Shared) -> Result<Vec<String>, String> {
+pub(super) async fn notes(drafts: &[Draft], shared: &Shared) -> Vec<String> {
     let mut notes = Vec::new();
     for draft in drafts {
         files(draft, &mut notes);
@@ -23,8 +23,8 @@ pub(super) async fn notes(drafts: &[Draft], shared: &Shared) -> Result<Vec<Strin
         days(draft, shared, &mut notes);
     }
     agreements(drafts, &mut notes);
-    notes.extend(gaps::notes(drafts, shared).await?);
-    Ok(notes)
+    notes.extend(gaps::notes(drafts, shared).await);
+    notes
 }
 
 /// How a site's files were read, and what of them nobody can ask for.

@@ -129,7 +129,7 @@ pub(super) fn texts(file: &DataFile, columns: &[&str]) -> Texts {
     if let (Some(text), true) = (missing.first(), one) {
         return Texts::Missing((*text).clone());
     }
-    let odd = found.iter().filter(|(_, column)| column.line > 0);
+    let odd = found.iter().filter(|(_, column)| column.line > 0 && !column.is_truths());
     let mut odd: Vec<Odd> = odd
         .map(|(name, column)| Odd { line: column.line, column: name.clone(), cure: column.cure(name) })
         .collect();
@@ -182,6 +182,12 @@ impl Column {
         for (unread, (reads, _)) in self.unread.iter_mut().zip(NOTATIONS) {
             *unread |= !reads(value);
         }
+    }
+
+    /// Whether it is read as true and false, so that how numbers are made of it is a question of its type.
+    fn is_truths(&self) -> bool {
+        let is_truth = |text: &String| ["true", "false"].iter().any(|it| text.eq_ignore_ascii_case(it));
+        self.numbers == 0 && self.missing.is_empty() && self.different.iter().all(is_truth)
     }
 
     /// Whether it holds nothing but a few words.
@@ -311,6 +317,8 @@ mod tests {
         for (text, expected) in [
             ("who,mass,age\nNA,1,2\n", "none"),
             ("who,mass,age\na,NA,2\nb,3.5,NA\n", "missing NA"),
+            ("who,mass,age\na,True,2\nb,false,2\nc,,2\n", "none"),
+            ("who,mass,age\na,True,2\nb,NA,2\n", "2 mass CASE \"mass\" WHEN 'True' THEN 1 END true"),
             ("who,mass,age\na,,2\nb,-1e3,?\n", "missing ?"),
             ("who,mass,age\na,n.a.,2\n", "missing n.a."),
             ("who,mass,age\na,NaN,2\n", "missing NaN"),

@@ -334,6 +334,15 @@ fn decimals_with_three_digits_stay_decimals_where_a_view_says_so() {
             visits(HEADER, &["2024-12-31"], &["K"], &["3"]),
         );
     }
+    write(
+        folder.path(),
+        "north/data/visits.csv",
+        visits(HEADER, &["2024-12-31"], &["K"], &["True", "FALSE"]),
+    );
+    let truths =
+        check(folder.path(), &[("north/data/visits.csv:1", "CAST(\"cost\" AS BIGINT) AS \"cost\")")]);
+    assert!(truths[0].contains("is true or false, and at south it is a whole number"), "{truths:?}");
+    write(folder.path(), "north/data/visits.csv", visits(HEADER, &["2024-12-31"], &["K"], &["1.234"]));
     let said =
         check(folder.path(), &[("north/data/visits.csv:1", "(CAST(round(\"cost\" * 1000) AS BIGINT)")]);
     let (_, decimals) = said[0].split_once("before decimals, write there `").unwrap();
