@@ -38,7 +38,9 @@ impl<'a> Sought<'a> {
         let (found, lacking) = self.found(problems);
         let kind = self.agreed(described, &found, problems);
         problems.extend(self.lacked(&lacking, kind, &found));
-        self.dots(&found, problems);
+        if described.is_none() {
+            self.dots(&found, problems);
+        }
         if let (Some(kind), true) = (kind, problems.len() == before) {
             self.added_up(kind, &found, problems);
         }

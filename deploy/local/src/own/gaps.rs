@@ -190,6 +190,7 @@ fn whole(first: &Draft, table: &Table, under: &[&Site<'_>], notes: &mut Vec<Stri
 
 /// Whom joins leave out, and what would say that they leave out nobody.
 fn alone(first: &Draft, under: &[&Site<'_>], notes: &mut Vec<String>) {
+    let mut said = BTreeSet::new();
     for reference in one_way(&first.agreement) {
         let Reference { from: (from, own), to: (to, key) } = &reference;
         let Some(target) = first.agreement.tables().get(to) else { continue };
@@ -207,8 +208,11 @@ fn alone(first: &Draft, under: &[&Site<'_>], notes: &mut Vec<String>) {
                     .iter()
                     .map(|(own, (table, key))| format!("{} = \"{table}.{key}\"", bare(own.as_str())))
                     .collect();
+                let again = !said.insert((to.clone(), key.clone()));
+                let instead =
+                    if again { ", instead of the one above, since a key refers to one table" } else { "" };
                 format!(
-                    "; everybody has one at every site: to say so, write `references = {{ {} }}` under `{header}`",
+                    "; everybody has one at every site: to say so, write `references = {{ {} }}` under `{header}`{instead}",
                     back.join(", ")
                 )
             }

@@ -119,6 +119,25 @@ fn what_the_minimum_withholds_is_said_with_the_line_that_mends_it() {
     }
     assert_eq!(notes(at), [""; 0]);
     assert_eq!(asked(at, &[SUM, COUNT, JOIN]), ["720", "240", "240"]);
+
+    // A key refers to one table, so of two lines one can be written.
+    let folder = self::folder();
+    let stays = "[table.stays]\nentity = \"pid\"\nentities = \"disjoint\"\n[table.stays.columns]\npid = { use = [\"join\"] }\n\
+                 [table.stays.join]\nkeys = [\"pid\"]\nreferences = { pid = \"person.pid\" }\n\n[disclosure]";
+    for site in SITES {
+        edit(folder.path(), &format!("{site}/agreement.toml"), "[disclosure]", stays);
+        let data = folder.path().join(site).join("data");
+        fs::copy(data.join("visits.csv"), data.join("stays.csv")).unwrap();
+    }
+    let said = notes(folder.path());
+    assert!(
+        said[1].ends_with("write `references = { pid = \"stays.pid\" }` under `[table.person.join]`"),
+        "{said:?}"
+    );
+    assert!(
+        said[2].contains("pid = \"visits.pid\"") && said[2].contains("instead of the one above"),
+        "{said:?}"
+    );
 }
 
 #[test]
