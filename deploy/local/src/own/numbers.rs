@@ -123,14 +123,15 @@ fn grouped(text: &str, group: char, point: char) -> bool {
 
 /// Looks for texts in columns that must hold numbers.
 pub(super) fn texts(file: &DataFile, columns: &[&str]) -> Texts {
-    let found = columns_with_texts(file, columns).unwrap_or_default();
+    let mut found = columns_with_texts(file, columns).unwrap_or_default();
+    found.retain(|_, column| column.line > 0 && !column.is_truths());
     let missing: BTreeSet<&String> = found.values().flat_map(|column| &column.missing).collect();
     let one = missing.len() == 1 && found.values().all(|column| column.others == 0);
     if let (Some(text), true) = (missing.first(), one) {
         return Texts::Missing((*text).clone());
     }
-    let odd = found.iter().filter(|(_, column)| column.line > 0 && !column.is_truths());
-    let mut odd: Vec<Odd> = odd
+    let mut odd: Vec<Odd> = found
+        .iter()
         .map(|(name, column)| Odd { line: column.line, column: name.clone(), cure: column.cure(name) })
         .collect();
     odd.sort_by_key(|odd| odd.line);
@@ -318,6 +319,7 @@ mod tests {
             ("who,mass,age\nNA,1,2\n", "none"),
             ("who,mass,age\na,NA,2\nb,3.5,NA\n", "missing NA"),
             ("who,mass,age\na,True,2\nb,false,2\nc,,2\n", "none"),
+            ("who,mass,age\na,True,NA\n", "missing NA"),
             ("who,mass,age\na,True,2\nb,NA,2\n", "2 mass CASE \"mass\" WHEN 'True' THEN 1 END true"),
             ("who,mass,age\na,,2\nb,-1e3,?\n", "missing ?"),
             ("who,mass,age\na,n.a.,2\n", "missing n.a."),
