@@ -111,7 +111,7 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
             judge.choice(footprint, aggregate)?;
         }
     }
-    joins::conditions(&joined, footprint)?;
+    joins::reads(&judge, &joined, footprint)?;
     Ok(joins::obligations(&judge, joined, agreement.minimum()))
 }
 
@@ -286,7 +286,6 @@ impl<'a> Judge<'a> {
                 self.others(column, "aggregate", Use::Measure),
             ));
         }
-        self.of_somebody(column, &own)?;
         let granted = |grant: Grant| self.column(column).is_some_and(|c| c.aggregates.contains(&grant));
         if granted(Grant::Sum) || granted(Grant::Avg) {
             return Ok(());
@@ -297,22 +296,6 @@ impl<'a> Judge<'a> {
             format!("column `{own}` may be counted, but not added up or averaged"),
             format!("write `count({own})`"),
         ))
-    }
-
-    /// Under a minimum nobody adds up what is written beside codes that lie whole at every site. The values of a crowd are known then,
-    /// so what is left of their sum is one person's; and as weights they keep one person's value apart in a sum of many.
-    fn of_somebody(&self, column: &ColumnName, own: &ColumnName) -> Result<(), Refusal> {
-        match self.of(column) {
-            Some((table, _)) if self.guarded && table.entity.is_none() => Err(Refusal::new(
-                Code::ColumnUse,
-                format!("table.{}.replicated", key(table.name.as_str())),
-                format!(
-                    "column `{own}` says nothing of anybody, and may not be added up or averaged in their place"
-                ),
-                format!("group by a column of `{}` and do the sum with the counts", table.name),
-            )),
-            _ => Ok(()),
-        }
     }
 
     fn uses(&self, column: &ColumnName, position: Use) -> bool {

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Judge, key, one_base};
+use super::one_base::{self, OneBase};
+use super::{Judge, key};
 use crate::document::{Table, Use};
-use crate::footprint::{Footprint, column_in_cut};
+use crate::footprint::{Argument, Footprint, Function, Term, column_in_cut};
 use crate::id::ColumnName;
 use crate::refusal::{Code, Refusal, list};
 use crate::table::Obligations;
@@ -22,7 +23,9 @@ pub(super) type Place = (usize, ColumnName);
 pub(super) struct Joined {
     equal: Classes,
     tied: Vec<(Place, Place)>,
-    parts: Vec<BTreeSet<usize>>,
+    /// Under a minimum: the columns that are equal to the entity in every joined row.
+    entity: BTreeSet<Place>,
+    one_base: OneBase,
 }
 
 /// Judges the tables of a cut and the conditions that join them.
@@ -59,7 +62,7 @@ pub(super) fn judge(judge: &Judge<'_>, footprint: &Footprint) -> Result<Joined, 
     }
     let tied = ties(tables, &classes)?;
     if !judge.guarded {
-        return Ok(Joined { equal: classes, tied, parts: Vec::new() });
+        return Ok(Joined { equal: classes, tied, entity: BTreeSet::new(), one_base: OneBase::default() });
     }
     // What ties tables makes their entities equal in every joined row, whichever of them the conditions name.
     let mut entities = tables.iter().enumerate().filter_map(|(at, table)| Some((at, table.entity.clone()?)));
@@ -70,20 +73,77 @@ pub(super) fn judge(judge: &Judge<'_>, footprint: &Footprint) -> Result<Joined, 
         entities.for_each(|other| classes.equal(first.clone(), other));
     }
     let entity = classes.0.iter().find(|class| class.iter().any(|place| is_entity(tables, place)));
-    let parts = one_base::parts(tables, &equalities, entity.unwrap_or(&BTreeSet::new()))?;
-    Ok(Joined { equal: classes, tied, parts })
+    let entity = entity.cloned().unwrap_or_default();
+    let one_base = one_base::judge(tables, &equalities, &entity)?;
+    Ok(Joined { equal: classes, tied, entity, one_base })
 }
 
-/// A condition over several tables cannot be put to a part of the join alone, so nobody could count whom the join leaves out there.
-pub(super) fn conditions(joined: &Joined, footprint: &Footprint) -> Result<(), Refusal> {
-    if !footprint.mixed || joined.parts.is_empty() {
+/// What a join under a minimum lets conditions, keys and aggregates read.
+pub(super) fn reads(judge: &Judge<'_>, joined: &Joined, footprint: &Footprint) -> Result<(), Refusal> {
+    if !judge.guarded || judge.tables.len() < 2 {
         return Ok(());
     }
+    if footprint.mixed && !joined.one_base.parts.is_empty() {
+        // It cannot be put to a part of the join alone, so nobody could count whom the join leaves out there.
+        return Err(Refusal::new(
+            Code::Expression,
+            "disclosure.minimum_contributors",
+            "one condition reads columns of several tables, and the join can leave rows of one of them out",
+            "write conditions on one table each, joined by AND",
+        ));
+    }
+    let keys = footprint.groups.iter().flat_map(|key| &key.columns);
+    let filters = footprint.aggregates.iter().flat_map(|aggregate| &aggregate.filter);
+    let mut chosen: Vec<&ColumnName> = footprint.filter.iter().chain(keys).chain(filters).collect();
+    for aggregate in footprint.aggregates.iter().filter(|a| a.function != Function::CountDistinct) {
+        let terms: &[Term] = match &aggregate.argument {
+            Argument::Rows | Argument::Expression { .. } => &[],
+            Argument::Term(term) => std::slice::from_ref(term),
+            Argument::Case { conditions, branches } => {
+                chosen.extend(conditions);
+                branches
+            }
+        };
+        let read = terms.iter().flat_map(|term| term.columns.iter().chain(&term.factors));
+        for column in read {
+            repeated(judge, joined, column)?;
+        }
+    }
+    let is_entity = |column: &&&ColumnName| judge.place(column).is_some_and(|at| joined.entity.contains(&at));
+    match chosen.iter().find(is_entity) {
+        None => Ok(()),
+        Some(column) => Err(judge.refuse(
+            Code::ColumnUse,
+            column,
+            format!(
+                "column `{}` is the protected entity in this join, which chooses no rows",
+                judge.own(column)
+            ),
+            "leave it out".to_owned(),
+        )),
+    }
+}
+
+/// A column of a table of which the join repeats rows is not added up or counted. A value that stands in several rows of one person
+/// is added up in spite of a condition that leaves out one of them, so it would tell for whom no row is left. Beside codes,
+/// values are known to all: the sum of a known crowd tells one person's code, and as weights they keep one person's value apart.
+fn repeated(judge: &Judge<'_>, joined: &Joined, column: &ColumnName) -> Result<(), Refusal> {
+    let Some(((at, own), (table, _))) = judge.place(column).zip(judge.of(column)) else { return Ok(()) };
+    if joined.one_base.bases.contains(&at) {
+        return Ok(());
+    }
+    let name = &table.name;
+    let fix = match table.entity {
+        Some(_) => format!("ask about `{own}` in a question over `{name}` and what it refers to"),
+        None => format!("group by a column of `{name}` and do the sum with the counts"),
+    };
     Err(Refusal::new(
-        Code::Expression,
-        "disclosure.minimum_contributors",
-        "one condition reads columns of several tables, and the join can leave rows of one of them out",
-        "write conditions on one table each, joined by AND",
+        Code::ColumnUse,
+        format!("table.{}.join", key(name.as_str())),
+        format!(
+            "the join repeats rows of `{name}`, so its column `{own}` may not be added up, averaged or counted here"
+        ),
+        fix,
     ))
 }
 
@@ -103,7 +163,7 @@ pub(super) fn obligations(judge: &Judge<'_>, joined: Joined, minimum: Option<u32
         columns: columns.map(|(place, rule)| (called(&place), rule)).collect(),
         equal: joined.equal.0.iter().map(|class| class.iter().map(called).collect()).collect(),
         tied: joined.tied.iter().map(|(left, right)| (called(left), called(right))).collect(),
-        parts: joined.parts,
+        parts: joined.one_base.parts,
     }
 }
 

@@ -13,7 +13,16 @@ use crate::refusal::{Code, Refusal, list};
 /// An equality of two columns, as it stands in a join.
 type Equality = (Place, Place);
 
-/// The parts of a join of which the whole join can leave rows out: none, or the tables that are found by the entity, with what
+/// What was found out about a join under a minimum.
+#[derive(Debug, Default)]
+pub(super) struct OneBase {
+    /// The tables of which each row is one row of the join: the base, and whatever is one to one with it.
+    pub(super) bases: BTreeSet<usize>,
+    /// The parts of the join of which the whole join can leave rows out.
+    pub(super) parts: Vec<BTreeSet<usize>>,
+}
+
+/// Finds the base, and the parts of the join of which the whole join can leave rows out: none, or the tables that are found by the entity, with what
 /// is found by way of them, as far as references do not lead from them to all tables.
 ///
 /// Whoever is left out there has no row in the base, and none in any table that leads to it. So their own rows say of them all
@@ -25,11 +34,11 @@ type Equality = (Place, Place);
 ///
 /// # Errors
 /// A join whose rows are not those of one table, or that can leave out rows of a table that is not found by the entity.
-pub(super) fn parts(
+pub(super) fn judge(
     tables: &[&Table],
     equalities: &BTreeSet<Equality>,
     entity: &BTreeSet<Place>,
-) -> Result<Vec<BTreeSet<usize>>, Refusal> {
+) -> Result<OneBase, Refusal> {
     // Codes may be looked up twice, for two columns that refer to them. A person's own rows beside themselves say nothing new.
     let mut seen = BTreeSet::new();
     let mut protected = tables.iter().filter(|table| table.entity.is_some());
@@ -50,7 +59,8 @@ pub(super) fn parts(
     }
     let join = Join { tables, equalities, entity };
     // Another base would lead to the same parts: from a base references lead to all tables, and it is found from the others.
-    let base = (0..tables.len()).find(|at| join.is_base(*at)).ok_or_else(|| join.no_base())?;
+    let bases: BTreeSet<usize> = (0..tables.len()).filter(|at| join.is_base(*at)).collect();
+    let base = bases.first().copied().ok_or_else(|| join.no_base())?;
     let mut left_out = BTreeSet::new();
     for at in (0..tables.len()).filter(|at| *at != base) {
         let behind = join.behind(at, base);
@@ -64,7 +74,7 @@ pub(super) fn parts(
         }
     }
     let protects = left_out.iter().any(|at| join.protects(*at));
-    Ok(if protects { vec![left_out] } else { Vec::new() })
+    Ok(OneBase { bases, parts: if protects { vec![left_out] } else { Vec::new() } })
 }
 
 /// Tables and one equality fewer, which connect them: a tree.

@@ -316,9 +316,73 @@ fn nobody_adds_up_what_stands_beside_codes() {
         let refusal = by_band(added, r#"["join"]"#).expect_err("refused");
         assert_eq!(
             (refusal.code, refusal.clause.as_str()),
-            (Code::ColumnUse, "table.band.replicated"),
+            (Code::ColumnUse, "table.band.join"),
             "{refusal}"
         );
+    }
+}
+
+/// A value that stands beside several rows of one person would be added up as long as one of them is left.
+#[test]
+fn nobody_adds_up_what_a_join_repeats() {
+    let adds = |column: &str, function| {
+        let term = Term { columns: vec![column.into()], factors: vec![] };
+        let aggregates = vec![Aggregate { function, argument: Argument::Term(term), filter: vec![] }];
+        let joins = [("t0.upi", "t1.upi"), ("t1.vid", "t2.vid")];
+        let asked = Footprint { aggregates, ..join(&["person", "visit", "treat"], &joins) };
+        judge(&agreement(&all(), 10), &asked)
+    };
+    for function in [Function::Sum, Function::Avg, Function::Count] {
+        let refusal = adds("t1.cost", function).expect_err("refused");
+        assert_eq!(
+            (refusal.code, refusal.clause.as_str()),
+            (Code::ColumnUse, "table.visit.join"),
+            "{refusal}"
+        );
+    }
+    for entity in ["t0.upi", "t1.upi", "t2.upi"] {
+        assert!(adds(entity, Function::CountDistinct).is_ok());
+    }
+    let of_visits = Term { columns: vec!["t1.cost".into()], factors: vec![] };
+    let sum = Aggregate { function: Function::Sum, argument: Argument::Term(of_visits), filter: vec![] };
+    let asked = Footprint { aggregates: vec![sum], ..join(&["person", "visit"], BY_PERSON) };
+    assert!(judge(&agreement(&all(), 10), &asked).is_ok());
+}
+
+/// A table of codes for persons gives no use back that the entity may not have.
+#[test]
+fn the_entity_chooses_no_rows_under_another_name() {
+    let text = r#"schema = "liquid/agreement/1"
+agreement = { id = "A-1", version = "1", purposes = ["care"], in_force = 2026-01-01, expires = 2026-12-31 }
+party = [{ organisation = "north", role = "controller" }]
+disclosure.minimum_contributors = 10
+[table.visit]
+entity = "upi"
+join = { keys = ["upi"], references = { upi = "sector.upi" } }
+columns = { upi = { use = ["join"] } }
+[table.sector]
+replicated = true
+join = { keys = ["upi"], unique = ["upi"] }
+columns = { upi = { use = ["join", "filter", "group"] }, sector = { use = ["filter", "group"] } }
+"#;
+    let agreement = parse(text, "t.toml").unwrap();
+    let asked = |column: &str| {
+        let joined = join(&["visit", "sector"], &[("t0.upi", "t1.upi")]);
+        let by = GroupKey { columns: vec![column.into()] };
+        [
+            Footprint { filter: vec![column.into()], ..joined.clone() },
+            Footprint { groups: vec![by], ..joined },
+        ]
+    };
+    for footprint in asked("t1.upi") {
+        let refusal = judge(&agreement, &footprint).expect_err("refused");
+        assert_eq!(
+            (refusal.code, refusal.clause.as_str()),
+            (Code::ColumnUse, "table.sector.columns.upi.use")
+        );
+    }
+    for footprint in asked("t1.sector") {
+        assert!(judge(&agreement, &footprint).is_ok());
     }
 }
 

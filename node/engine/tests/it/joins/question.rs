@@ -166,6 +166,13 @@ impl Question {
         self.joins.len() + 1 == self.from.len() && self.aliases().into_iter().any(base)
     }
 
+    /// Whether something is added up of which the join repeats rows.
+    pub(super) fn repeats(&self) -> bool {
+        let measures = self.aggregates.iter().filter_map(|aggregate| aggregate.measure);
+        // Treatments lead to visits, and visits to persons.
+        measures.into_iter().any(|measure| alias(measure) == "v" && self.aliases().contains("t"))
+    }
+
     /// Whether a condition reads several tables.
     pub(super) fn mixes(&self) -> bool {
         let filters = self.aggregates.iter().flat_map(|aggregate| &aggregate.filter);
