@@ -218,11 +218,14 @@ fn alone(first: &Draft, under: &[&Site<'_>], notes: &mut Vec<String>) {
             }
             _ => String::new(),
         };
-        notes.push(format!(
-            "{}:{line}: whoever of `{to}` has no row in `{from}` is left out of joins of the two, which are withheld where \
-             these are few{fix}",
-            first.agreement_file.display(),
-        ));
+        let what = if target.entity() == Some(key) {
+            format!(
+                "whoever of `{to}` has no row in `{from}` is left out of joins of the two, which are withheld where these are few"
+            )
+        } else {
+            format!("rows of `{to}` can have none in `{from}`, so questions that join the two are refused")
+        };
+        notes.push(format!("{}:{line}: {what}{fix}", first.agreement_file.display()));
     }
 }
 
