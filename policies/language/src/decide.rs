@@ -208,20 +208,13 @@ impl<'a> Judge<'a> {
         if !matches!(aggregate.function, Function::Sum | Function::Avg) {
             return Ok(());
         }
-        let (conditions, terms): (&[ColumnName], &[Term]) = match &aggregate.argument {
-            Argument::Rows | Argument::Expression { .. } => (&[], &[]),
-            Argument::Term(term) => (&[], std::slice::from_ref(term)),
-            Argument::Case { conditions, branches } => (conditions, branches),
-        };
+        let (conditions, terms) = aggregate.argument.parts();
         let keys = footprint.groups.iter().flat_map(|key| &key.columns);
         // What a join leads to is chosen by, too.
         let joined = footprint.joins.iter().flat_map(|(left, right)| [left, right]);
         let written = footprint.filter.iter().chain(&aggregate.filter).chain(conditions);
         let mut chosen = written.chain(keys).chain(joined);
-        let added = |column: &ColumnName| {
-            let mut read = terms.iter().flat_map(|term| term.columns.iter().chain(&term.factors));
-            read.any(|other| column == other)
-        };
+        let added = |column: &ColumnName| terms.iter().flat_map(Term::read).any(|other| column == other);
         match chosen.find(|column| added(column)) {
             None => Ok(()),
             Some(column) => Err(self.refuse(

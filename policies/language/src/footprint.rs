@@ -101,6 +101,17 @@ pub enum Argument {
     },
 }
 
+impl Argument {
+    /// The columns that the conditions of a CASE read, and the terms that are computed; an expression shows neither.
+    pub(crate) fn parts(&self) -> (&[ColumnName], &[Term]) {
+        match self {
+            Self::Rows | Self::Expression { .. } => (&[], &[]),
+            Self::Term(term) => (&[], std::slice::from_ref(term)),
+            Self::Case { conditions, branches } => (conditions, branches),
+        }
+    }
+}
+
 /// A product of at most two columns and of at most two factors `1 + column` or `1 - column`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Term {
@@ -109,4 +120,11 @@ pub struct Term {
     /// The columns of the factors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<ColumnName>,
+}
+
+impl Term {
+    /// Every column that it reads.
+    pub(crate) fn read(&self) -> impl Iterator<Item = &ColumnName> {
+        self.columns.iter().chain(&self.factors)
+    }
 }

@@ -116,7 +116,8 @@ pub struct Obligations {
     pub minimum: Option<u32>,
     /// What is public about each column that the agreement lists.
     pub columns: BTreeMap<ColumnName, ColumnRule>,
-    /// Classes of columns that the join conditions make equal, directly or along one another.
+    /// Classes of columns that are equal in every joined row: by the join conditions, directly or along one another, and under a
+    /// minimum the entities of all tables, since what ties tables makes them so.
     pub equal: Vec<BTreeSet<ColumnName>>,
     /// Keys within the entity by which tables are tied: rows that agree in them must agree in the entity.
     pub tied: Vec<(ColumnName, ColumnName)>,

@@ -14,6 +14,39 @@ const AGREEMENT: &str = include_str!("own/agreement.toml");
 const ISLAND: usize = 4;
 const ISLANDS: [&str; 3] = ["Biscoe", "Dream", "Torgersen"];
 
+/// The sites of the folders that are made here, each a controller.
+const SITES: [&str; 3] = ["north", "south", "west"];
+
+/// An agreement of these sites over some tables.
+fn agreed(tables: &str) -> String {
+    let head = r#"schema = "liquid/agreement/1"
+[agreement]
+id = "VIS-1"
+title = "Visits"
+version = "1"
+purposes = ["planning"]
+in_force = 2026-01-01
+expires = 2029-12-31
+lead = "north"
+[[party]]
+organisation = "north"
+role = "controller"
+[[party]]
+organisation = "south"
+role = "controller"
+[[party]]
+organisation = "west"
+role = "controller"
+
+[[recipient]]
+organisation = "lab"
+roles = ["analyst"]
+purposes = ["planning"]
+
+"#;
+    format!("{head}{tables}")
+}
+
 /// The penguins' lines as they were published, each in the folder of its island.
 fn penguins() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

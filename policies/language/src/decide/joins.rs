@@ -1,4 +1,4 @@
-//! How the tables of a cut may be joined, and what a join can leave out.
+//! How the tables of a cut may be joined, what a join can leave out, and what may be read of it.
 //!
 //! Columns that the conditions make equal, directly or along one another, are one *class*. All protected tables must be tied
 //! by classes that hold the entity of each, or a key within the entity of each: then one joined row speaks of one entity.
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::one_base::{self, OneBase};
 use super::{Judge, key};
 use crate::document::{Table, Use};
-use crate::footprint::{Argument, Footprint, Function, Term, column_in_cut};
+use crate::footprint::{Footprint, Function, Term, column_in_cut};
 use crate::id::ColumnName;
 use crate::refusal::{Code, Refusal, list};
 use crate::table::Obligations;
@@ -95,18 +95,12 @@ pub(super) fn reads(judge: &Judge<'_>, joined: &Joined, footprint: &Footprint) -
     let keys = footprint.groups.iter().flat_map(|key| &key.columns);
     let filters = footprint.aggregates.iter().flat_map(|aggregate| &aggregate.filter);
     let mut chosen: Vec<&ColumnName> = footprint.filter.iter().chain(keys).chain(filters).collect();
-    for aggregate in footprint.aggregates.iter().filter(|a| a.function != Function::CountDistinct) {
-        let terms: &[Term] = match &aggregate.argument {
-            Argument::Rows | Argument::Expression { .. } => &[],
-            Argument::Term(term) => std::slice::from_ref(term),
-            Argument::Case { conditions, branches } => {
-                chosen.extend(conditions);
-                branches
-            }
-        };
-        let read = terms.iter().flat_map(|term| term.columns.iter().chain(&term.factors));
-        for column in read {
-            repeated(judge, joined, column)?;
+    for aggregate in &footprint.aggregates {
+        let (conditions, terms) = aggregate.argument.parts();
+        chosen.extend(conditions);
+        // Entities are counted once, however often a join repeats them.
+        if aggregate.function != Function::CountDistinct {
+            terms.iter().flat_map(Term::read).try_for_each(|column| repeated(judge, joined, column))?;
         }
     }
     let is_entity = |column: &&&ColumnName| judge.place(column).is_some_and(|at| joined.entity.contains(&at));

@@ -3,36 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::{edit, write};
+use super::{SITES, agreed, edit, write};
 use crate::fixture::{Demo, liquid};
 
-const SITES: [&str; 3] = ["north", "south", "west"];
-
-const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
-[agreement]
-id = "VIS-1"
-title = "Visits"
-version = "1"
-purposes = ["planning"]
-in_force = 2026-01-01
-expires = 2029-12-31
-lead = "north"
-[[party]]
-organisation = "north"
-role = "controller"
-[[party]]
-organisation = "south"
-role = "controller"
-[[party]]
-organisation = "west"
-role = "controller"
-
-[[recipient]]
-organisation = "lab"
-roles = ["analyst"]
-purposes = ["planning"]
-
-[table.person]
+const TABLES: &str = r#"[table.person]
 entity = "pid"
 entities = "disjoint"
 [table.person.join]
@@ -62,7 +36,7 @@ fn folder() -> tempfile::TempDir {
     for site in SITES {
         let persons: String = (0..40).map(|at| format!("{site}{at},{}\n", at % 2)).collect();
         let visits: String = (0..80).map(|at| format!("{site}{},3\n", at % 40)).collect();
-        write(folder.path(), &format!("{site}/agreement.toml"), AGREEMENT);
+        write(folder.path(), &format!("{site}/agreement.toml"), agreed(TABLES));
         write(folder.path(), &format!("{site}/data/person.csv"), format!("pid,los\n{persons}"));
         write(folder.path(), &format!("{site}/data/visits.csv"), format!("pid,los\n{visits}"));
     }

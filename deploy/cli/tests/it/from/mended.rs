@@ -9,37 +9,12 @@ use arrow::array::{ArrayRef, Decimal128Array, RecordBatch, StringArray};
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
-use super::{demo, edit, problems, write};
+use super::{SITES, agreed, demo, edit, problems, write};
 use crate::fixture::{Demo, Ended, liquid};
 
-const SITES: [&str; 3] = ["north", "south", "west"];
 const HEADER: &str = "patient,ward,seen,code,cost";
 
-const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
-[agreement]
-id = "VIS-1"
-title = "Visits"
-version = "1"
-purposes = ["planning"]
-in_force = 2026-01-01
-expires = 2029-12-31
-lead = "north"
-[[party]]
-organisation = "north"
-role = "controller"
-[[party]]
-organisation = "south"
-role = "controller"
-[[party]]
-organisation = "west"
-role = "controller"
-
-[[recipient]]
-organisation = "lab"
-roles = ["analyst"]
-purposes = ["planning"]
-
-[table.visits]
+const TABLES: &str = r#"[table.visits]
 entity = "patient"
 entities = "overlapping"
 
@@ -72,7 +47,7 @@ fn plain() -> String {
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for site in SITES {
-        write(folder.path(), &format!("{site}/agreement.toml"), AGREEMENT);
+        write(folder.path(), &format!("{site}/agreement.toml"), agreed(TABLES));
         write(folder.path(), &format!("{site}/data/visits.csv"), plain());
     }
     folder
@@ -125,7 +100,7 @@ fn a_file_that_is_not_what_it_is_called_is_named_as_what_it_is() {
     fs::rename(at.join("west/agreement.toml"), at.join("west/Agreement.toml.txt")).unwrap();
     fs::create_dir(at.join("west/views.sql")).unwrap();
     fs::create_dir(at.join("plan")).unwrap();
-    fs::write(at.join("plan/agreement.toml"), AGREEMENT).unwrap();
+    fs::write(at.join("plan/agreement.toml"), agreed(TABLES)).unwrap();
     fs::create_dir(at.join("plan/Dataset")).unwrap();
     write(at, "plan/Views.sql.txt", "");
     check(
@@ -358,7 +333,7 @@ fn several_columns_of_texts_are_mended_by_one_view() {
     for site in SITES {
         let measured =
             "\ndose = { use = [\"measure\"], aggregates = [\"avg\", \"sum\"], missing = \"public\" }";
-        let agreement = AGREEMENT.replace("\n\n[disclosure]", &format!("{measured}\n\n[disclosure]"));
+        let agreement = agreed(TABLES).replace("\n\n[disclosure]", &format!("{measured}\n\n[disclosure]"));
         write(folder.path(), &format!("{site}/agreement.toml"), agreement);
         let doses = match site {
             "north" => ["\"1,5\",\"2,5\"", "\"2,5\",\"7,25\""],
@@ -479,8 +454,8 @@ fn sites_that_can_be_read_are_held_against_each_other_at_once() {
 fn what_can_be_read_runs_and_codes_stay_as_they_are_written() {
     let folder = folder();
     let at = folder.path();
-    write(at, "north/agreement.toml", format!("\u{feff}# ours\n{AGREEMENT}"));
-    write(at, "south/agreement.toml", AGREEMENT.replace('\n', "\r\n"));
+    write(at, "north/agreement.toml", format!("\u{feff}# ours\n{}", agreed(TABLES)));
+    write(at, "south/agreement.toml", agreed(TABLES).replace('\n', "\r\n"));
     for name in ["Thumbs.db", ".DS_Store", "desktop.ini", "~$visits.xlsx"] {
         write(at, &format!("north/data/{name}"), "litter");
     }
