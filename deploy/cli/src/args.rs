@@ -1,11 +1,15 @@
 //! The command line, as scripts and tests rely on it.
 
+mod policy;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use liquid_local::tpch::SITES_MAX;
 use liquid_node_api::sql::SessionOptions;
+
+pub(crate) use policy::{Key, Policy, Sign};
 
 /// Organisations analyse their data together without handing it over.
 #[derive(Debug, Parser)]
@@ -174,16 +178,6 @@ pub(crate) enum Audit {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Key {
-    /// Make an Ed25519 key: the private part into a file, the public part to standard output
-    New {
-        /// The file to write
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Make a token for a federation that `liquid init` wrote; a real one has its organisations' own sign-in
     New(NewToken),
@@ -206,34 +200,6 @@ pub(crate) struct NewToken {
     /// Days for which it is good
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=365))]
     pub(crate) days: u16,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Policy {
-    /// Sign an agreement: the signature is added beside the file
-    Sign(Sign),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Sign {
-    /// The agreement
-    #[arg(value_name = "FILE")]
-    pub(crate) agreement: PathBuf,
-    /// The private key, as `liquid key new` writes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
-    /// The name under which nodes trust the key
-    #[arg(long)]
-    pub(crate) key_id: String,
-    /// The organisation that signs
-    #[arg(long)]
-    pub(crate) organisation: String,
-    /// The signer's role there
-    #[arg(long)]
-    pub(crate) role: String,
-    /// Take the place of the organisation's signature under this name, made over an earlier text or by another key
-    #[arg(long)]
-    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]
