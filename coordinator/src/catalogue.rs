@@ -9,11 +9,12 @@ use futures::future::join_all;
 use liquid_node_api::NodeChannel;
 use liquid_node_api::catalogue::{Catalogue, Kind, ModelTable, PublishedAgreement};
 use liquid_node_api::channel::Token;
+use liquid_node_api::governance::{Governance, Heard};
 use liquid_node_api::sql::SessionOptions;
 use liquid_policy::id::{AgreementHash, SiteName, TableName};
 use tokio::time::{Instant, timeout};
 
-use crate::dispatch::Outcome;
+use crate::dispatch::{Outcome, plain};
 use crate::plan::federate::QUERIES;
 use crate::planner::messages::{FederatedTable, Holds, TableSite};
 
@@ -108,6 +109,21 @@ impl Federation {
             self.members.iter().map(|member| member.channel.site().clone()).zip(said).collect();
         let tables = self.tables(&sites);
         View { sites, tables }
+    }
+
+    /// Carries what somebody says of agreements to every site, and brings back what each one answers.
+    pub(crate) async fn governance(&self, token: &Token, message: &Governance) -> Vec<Heard> {
+        let asked = self.members.iter().map(|member| async move {
+            let site = member.channel.site().clone();
+            let answer = match timeout(self.patience, member.channel.governance(token, message)).await {
+                Err(_) => Err("it did not answer in time; say it again".to_owned()),
+                Ok(answer) => answer.map_err(|error| plain(&error.to_string())),
+            };
+            // What it publishes may be another thing now.
+            self.forget(token, &site);
+            Heard { site, answer }
+        });
+        join_all(asked).await
     }
 
     /// Forgets what a site said to this caller, since it has changed.
@@ -294,6 +310,7 @@ mod tests {
     use async_trait::async_trait;
     use liquid_node_api::Error;
     use liquid_node_api::channel::SiteAnswer;
+    use liquid_node_api::governance::SiteGovernance;
     use liquid_node_api::request::SiteRequest;
 
     use super::*;
@@ -312,6 +329,10 @@ mod tests {
                 std::future::pending::<()>().await;
             }
             Ok(Catalogue { site: self.0.clone(), agreements: Vec::new(), tables: Vec::new() })
+        }
+
+        async fn governance(&self, _: &Token, _: &Governance) -> Result<SiteGovernance, Error> {
+            Err(Error::invalid("not asked here", "ask for tables"))
         }
 
         async fn ask(&self, _: &Token, _: SiteRequest) -> Result<SiteAnswer, Error> {

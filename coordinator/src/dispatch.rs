@@ -148,7 +148,7 @@ fn presentable(report: SiteReport) -> SiteReport {
 }
 
 /// A peer's text ends on someone's terminal: no control characters, nothing that turns the reading direction, no novels.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let shown = |c: char| match c {
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
         c if c.is_control() => ' ',

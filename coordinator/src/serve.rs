@@ -2,8 +2,10 @@
 
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
+use bytes::Bytes;
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
+use liquid_node_api::governance::{GOVERNANCE_ACTION, read};
 use liquid_node_api::sql::{
     Answer, Backend, Described, PublishedTable, REMARKS, SessionOptions, Statement, request_id,
 };
@@ -68,6 +70,22 @@ impl Backend for Coordinator {
         _pinned: Option<AgreementHash>,
     ) -> Result<Answer<Combined>, Error> {
         Self::answer(self, session, statement).await
+    }
+
+    async fn action(&self, session: &Session, name: &str, body: Bytes) -> Result<Option<Bytes>, Error> {
+        if name != GOVERNANCE_ACTION {
+            return Ok(None);
+        }
+        let heard = self.federation.governance(&session.token, &read(&body)?).await;
+        let json = serde_json::to_vec(&heard).map_err(|error| {
+            tracing::error!(%error, "answers of sites have no JSON form");
+            Error::fault("what the sites answered cannot be passed on", false, "ask the sites directly")
+        });
+        json.map(|json| Some(json.into()))
+    }
+
+    fn actions(&self) -> Vec<(&'static str, &'static str)> {
+        vec![(GOVERNANCE_ACTION, "carries what parties say of agreements to every site, as JSON")]
     }
 
     async fn turn_away(&self, session: &Session, error: Error) -> Error {

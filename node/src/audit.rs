@@ -22,7 +22,7 @@ pub mod store;
 pub mod verify;
 
 pub use log::{Log, LogError, Open};
-pub use record::{Asked, Body, Carried, Key, Outcome, Record, Touched};
+pub use record::{Asked, Body, Carried, Key, Outcome, Record, Said, Touched};
 pub use store::{FileStore, Store};
 pub use verify::{Bad, Summary, is_public_key, verify_file};
 

@@ -1,5 +1,6 @@
 //! `node.toml`: what a site's operator writes. Unknown keys are errors, paths are relative to the file.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use liquid_node_api::engine::Caps;
 use liquid_node_api::tls::outbound::Outbound;
 use liquid_node_api::tls::{self, Certificates, Identity, Proxy, Target};
 use liquid_node_api::token::Identities;
+use liquid_policy::Agreement;
 use liquid_policy::id::{OrganisationName, SiteName};
-use liquid_policy::signature::TrustedKey;
+use liquid_policy::statement::TrustedKey;
 use serde::Deserialize;
 
 /// The whole file.
@@ -26,6 +28,9 @@ pub struct Config {
     /// The keys whose signatures under agreements count.
     #[serde(default, rename = "trusted_key")]
     pub trusted_keys: Vec<TrustedKey>,
+    /// The least that agreements of a marking must ask for here.
+    #[serde(default)]
+    pub floors: Floors,
     /// Who dials: coordinators, or this node.
     #[serde(default)]
     pub connect: Connect,
@@ -37,6 +42,37 @@ pub struct Config {
     /// The site's data, read by the engine's own process alone.
     #[serde(default)]
     pub engine: toml::Table,
+}
+
+/// `[floors]`: for each protective marking, as agreements write it, the least number of contributors.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Floors(BTreeMap<String, Floor>);
+
+/// `[floors.MARKING]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    /// The least minimum; an agreement that asks for less has this one here.
+    pub minimum_contributors: u32,
+}
+
+impl Floors {
+    /// Raises an agreement to the floor of its marking.
+    ///
+    /// # Errors
+    /// Where it has no minimum that could be raised, or a marking that this site does not know although it knows some.
+    pub fn raise(&self, agreement: Agreement) -> Result<Agreement, String> {
+        match agreement.marking().map(|marking| (marking.to_owned(), self.0.get(marking))) {
+            Some((_, Some(floor))) => {
+                agreement.under_floor(floor.minimum_contributors).map_err(|e| e.to_string())
+            }
+            Some((marking, None)) if !self.0.is_empty() => Err(format!(
+                "its marking `{marking}` has no entry in `[floors]`; add one, or correct the marking"
+            )),
+            _ => Ok(agreement),
+        }
+    }
 }
 
 /// `[node]`

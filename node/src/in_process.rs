@@ -7,6 +7,7 @@ use liquid_node_api::Error;
 use liquid_node_api::catalogue::Catalogue;
 use liquid_node_api::channel::{NodeChannel, SiteAnswer, Token};
 use liquid_node_api::envelope::{AnswerCaps, Issuer};
+use liquid_node_api::governance::{Governance, SiteGovernance};
 use liquid_node_api::request::SiteRequest;
 use liquid_node_api::sql::SessionOptions;
 use liquid_node_api::tls::{self, Certificates, PeerCertificate};
@@ -14,6 +15,7 @@ use liquid_policy::id::SiteName;
 
 use crate::check::broke_its_word;
 use crate::envelope::ask;
+use crate::governance::hear;
 use crate::node::Node;
 use crate::serve::Session;
 
@@ -51,6 +53,10 @@ impl NodeChannel for InProcess {
 
     async fn catalogue(&self, token: &Token) -> Result<Catalogue, Error> {
         Ok(self.node.published(&self.session(token)?.caller)?)
+    }
+
+    async fn governance(&self, token: &Token, message: &Governance) -> Result<SiteGovernance, Error> {
+        hear(&self.node, &self.session(token)?, message.clone()).await
     }
 
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error> {

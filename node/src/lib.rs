@@ -11,7 +11,8 @@
 //! 7. [`check`]: plan, decide, and the record of what was asked.
 //! 8. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
 //! 9. [`audit`]: the record, on disk before the bytes leave.
-//! 10. [`in_process`]: the same without a network, for tests.
+//! 10. [`governance`]: what the parties' people say to the node.
+//! 11. [`in_process`]: the same without a network, for tests.
 
 pub mod agreements;
 pub mod audit;
@@ -19,6 +20,7 @@ pub mod check;
 pub mod config;
 pub mod envelope;
 pub mod execute;
+pub mod governance;
 pub mod in_process;
 pub mod node;
 pub mod pipeline;

@@ -14,7 +14,7 @@ use liquid_policy::admit::{Caller, Named, open_to};
 use liquid_policy::document::Entities;
 use tokio::time::Instant;
 
-use crate::agreements::{self, Agreements};
+use crate::agreements::Agreements;
 use crate::audit::log::Fatal;
 use crate::audit::{FileStore, Key, Log, Store};
 use crate::config::Config;
@@ -56,7 +56,7 @@ impl Node {
     /// A sentence for the operator, with the fix.
     pub async fn open(config: Config, parts: Parts) -> Result<Self, String> {
         let issuers = Issuers::new(&config.identity.issuers).map_err(|e| e.to_string())?;
-        let agreements = agreements::read(&config.node.agreements, &config.trusted_keys)?;
+        let agreements = Agreements::open(&config)?;
         let store = match parts.store {
             Some(store) => store,
             None => Box::new(FileStore::open(&config.audit.log)?),
@@ -97,9 +97,11 @@ impl Node {
     /// What a caller may see here: names, types and meaning. It touches no data and releases nothing that the agreements
     /// do not already say to their recipients, so it leaves no record.
     pub fn catalogue(&self, caller: &Caller) -> Catalogue {
+        let now = self.time();
+        let heads = self.agreements.heads(now);
         let mut agreements = Vec::new();
         let mut tables: Vec<ModelTable> = Vec::new();
-        for (agreement, purposes) in open_to(&self.agreements.signed, caller, self.time().date_naive()) {
+        for (agreement, purposes) in open_to(&heads, caller, now.date_naive()) {
             let (mut names, mut replicated, mut disjoint) = (Vec::new(), Vec::new(), Vec::new());
             for ruled in agreement.tables().values() {
                 let Some(table) = self.model.tables.iter().find(|t| t.name == *ruled.name()) else {
@@ -142,7 +144,7 @@ impl Node {
         let catalogue = self.catalogue(caller);
         if catalogue.agreements.is_empty() {
             let named = Named { purpose: caller.purposes.first(), ..Named::default() };
-            self.agreements.admit(caller, named, self.time().date_naive())?;
+            self.agreements.admit(caller, named, self.time())?;
         }
         Ok(catalogue)
     }

@@ -11,7 +11,7 @@ use liquid_node_api::sql::{Answer, request_id};
 use liquid_node_api::wire::{Encoded, IntoWire as _};
 use liquid_policy::admit::{Admitted, Named};
 use liquid_policy::id::{AgreementHash, AgreementId, Purpose, RequestId};
-use liquid_policy::{Code, Footprint, Permit, Refusal};
+use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
 use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -73,8 +73,9 @@ impl Question {
 /// 4. execute: the engine runs each cut under its permit, and its rows are withheld;
 /// 5. disclose: what the agreement lets through is released;
 /// 6. finish: what lies above the cuts runs over released tables alone;
-/// 7. audit: the release is recorded, durably, with the hash of the very bytes;
-/// 8. then the bytes.
+/// 7. admit and decide once more, under the agreement as it stands by now: the stricter of both holds;
+/// 8. audit: the release is recorded, durably, with the hash of the very bytes;
+/// 9. then the bytes.
 ///
 /// # Errors
 /// The refusal, what is wrong with the question, or a fault. Each is recorded as the request's one outcome.
@@ -91,9 +92,17 @@ pub async fn answer(node: &Node, session: &Session, question: Question) -> Resul
     let mut open = on_disk(node, move |log| log.ask(asked)).await.map_err(|e| unrecorded(&e, &request))?;
     let mut cuts = Vec::new();
     let span = tracing::info_span!("request", id = %request);
-    let released = released(node, session, &admitted, &question, deadline, &mut cuts).instrument(span).await;
+    let working = released(node, session, &admitted, &question, deadline, &mut cuts).instrument(span);
+    let released = tokio::select! {
+        released = working => released,
+        // Whoever stops an agreement does not wait for what runs under it.
+        stopped = stopped(node, session, &admitted) => Err(stopped.into()),
+    };
     open.touches(&cuts);
-    let sealed = released.and_then(|table| seal(node, &admitted, &question, &table));
+    let sealed = released.and_then(|(table, permits)| {
+        still_permitted(node, session, &admitted, &cuts, &permits)?;
+        seal(node, &admitted, &question, &table)
+    });
     let (answer, outcome) = match sealed {
         Ok((answer, outcome)) => (Ok(answer), outcome),
         Err(error) => {
@@ -144,7 +153,57 @@ fn admitted(node: &Node, session: &Session, question: &Question) -> Result<Admit
         agreement: question.agreement.as_ref(),
         pinned: question.pinned.as_ref(),
     };
-    node.agreements.admit(&session.caller, named, node.time().date_naive())
+    node.agreements.admit(&session.caller, named, node.time())
+}
+
+/// The same as it would be now, under whatever version stands.
+fn admitted_again(node: &Node, session: &Session, before: &Admitted) -> Result<Admitted, Refusal> {
+    let named =
+        Named { purpose: Some(before.purpose()), agreement: Some(before.agreement().id()), pinned: None };
+    node.agreements.admit(&session.caller, named, node.time())
+}
+
+/// Waits until the agreement of a question lets nobody in any more, which may never happen.
+async fn stopped(node: &Node, session: &Session, before: &Admitted) -> Refusal {
+    let mut changes = node.agreements.watch();
+    loop {
+        if let Err(refusal) = admitted_again(node, session, before) {
+            return refusal;
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Whether what was permitted is permitted still. A version that came into force meanwhile must permit it too, and oblige to no
+/// more than was done.
+fn still_permitted(
+    node: &Node,
+    session: &Session,
+    before: &Admitted,
+    cuts: &[Footprint],
+    permits: &[Permit],
+) -> Result<(), Refusal> {
+    let now = admitted_again(node, session, before)?;
+    if now.agreement().hash() == before.agreement().hash() {
+        return Ok(());
+    }
+    for (cut, permit) in cuts.iter().zip(permits) {
+        let again = decide(&now, cut)?;
+        if again.obligations() != permit.obligations() || again.rows_out_max() < permit.rows_out_max() {
+            return Err(Refusal::new(
+                Code::Version,
+                "agreement.version",
+                format!(
+                    "agreement `{}` has a new version since the question was asked",
+                    now.agreement().id()
+                ),
+                "ask again",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Checks, executes, discloses and finishes.
@@ -155,7 +214,7 @@ async fn released(
     question: &Question,
     deadline: Instant,
     cuts: &mut Vec<Footprint>,
-) -> Result<Released<Table>, Error> {
+) -> Result<(Released<Table>, Vec<Permit>), Error> {
     let mut engine = engine(node, &session.caller, question, deadline).await?;
     let checked = check(node, &mut engine, admitted, question, cuts).await?;
     let caps = node.config.limits.caps();
@@ -172,7 +231,7 @@ async fn released(
         }
     };
     few_enough(&answer, &checked.permits, question.caps.as_ref())?;
-    Ok(answer)
+    Ok((answer, checked.permits))
 }
 
 /// The caps on rows are judged on released rows, so they tell nothing of the others.
@@ -255,7 +314,7 @@ pub(crate) async fn turn_away(
 }
 
 /// Writing to the log waits for the disk, so it does not happen on the network's threads.
-async fn on_disk<T: Send + 'static>(
+pub(crate) async fn on_disk<T: Send + 'static>(
     node: &Node,
     write: impl FnOnce(&crate::audit::Log) -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, LogError> {

@@ -11,6 +11,7 @@ use futures::stream::{self, BoxStream};
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::envelope::{Verified, token_hash};
+use liquid_node_api::governance::{GOVERNANCE_ACTION, Heard, read};
 use liquid_node_api::sql::{
     Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement, request_id,
 };
@@ -77,7 +78,10 @@ pub async fn serve(
     doors: Doors,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), tls::Error> {
-    liquid_node_api::sql::serve(node, doors.0, shutdown).await
+    tokio::select! {
+        served = liquid_node_api::sql::serve(Arc::clone(&node), doors.0, shutdown) => served,
+        never = crate::governance::watch(&node) => match never {},
+    }
 }
 
 impl Node {
@@ -170,17 +174,22 @@ impl Backend for Node {
         ask(self, session, envelope).await
     }
 
-    async fn action(&self, session: &Session, name: &str, _body: Bytes) -> Result<Option<Bytes>, Error> {
-        if name != CATALOGUE_ACTION {
-            return Ok(None);
-        }
-        let catalogue = self.published(&session.caller)?;
-        serde_json::to_vec(&catalogue)
-            .map(|json| Some(json.into()))
-            .map_err(|e| broke_its_word(&e.to_string()))
+    async fn action(&self, session: &Session, name: &str, body: Bytes) -> Result<Option<Bytes>, Error> {
+        let json = match name {
+            CATALOGUE_ACTION => serde_json::to_vec(&self.published(&session.caller)?),
+            GOVERNANCE_ACTION => {
+                let answer = crate::governance::hear(self, session, read(&body)?).await?;
+                serde_json::to_vec(&[Heard { site: answer.site.clone(), answer: Ok(answer) }])
+            }
+            _ => return Ok(None),
+        };
+        json.map(|json| Some(json.into())).map_err(|e| broke_its_word(&e.to_string()))
     }
 
     fn actions(&self) -> Vec<(&'static str, &'static str)> {
-        vec![(CATALOGUE_ACTION, "the tables and agreements that this caller may use, as JSON")]
+        vec![
+            (CATALOGUE_ACTION, "the tables and agreements that this caller may use, as JSON"),
+            (GOVERNANCE_ACTION, "how agreements stand, and what their parties say of them, as JSON"),
+        ]
     }
 }

@@ -20,6 +20,7 @@ use liquid_coordinator::{Coordinator, Member, Planner, config};
 use liquid_node_api::catalogue::{Catalogue, Kind, ModelColumn, ModelTable, PublishedAgreement};
 use liquid_node_api::channel::{SiteAnswer, Token};
 use liquid_node_api::child::{Pool, PoolSettings, Start, start_with};
+use liquid_node_api::governance::{Governance, SiteGovernance};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::report::{Completeness, SiteReport};
 use liquid_node_api::request::SiteRequest;
@@ -251,6 +252,15 @@ impl NodeChannel for FakeSite {
         match self.manner() {
             Manner::Dead => Err(self.dead()),
             _ => Ok(self.catalogue.lock().unwrap().clone()),
+        }
+    }
+
+    async fn governance(&self, _: &Token, _: &Governance) -> Result<SiteGovernance, Error> {
+        match self.manner() {
+            Manner::Dead => Err(self.dead()),
+            _ => {
+                Ok(SiteGovernance { site: self.name.clone(), agreements: vec![], texts: Default::default() })
+            }
         }
     }
 

@@ -3,33 +3,37 @@
 //! ```text
 //! ca.pem                      the authority that everyone trusts
 //! tokens/ORGANISATION.ROLE    a token for each recipient role of the agreements
-//! keys/ORGANISATION.key       the key with which each controller signs
+//! tokens/board/ORGANISATION   a token with which the people of each controller ask how its agreements stand
+//! keys/ORGANISATION.key       the key with which each controller signs, one a role where an agreement names roles
 //! keys/authority.key, issuer.key   where they are kept: what more certificates and tokens are made with
 //! coordinator/                coordinator.toml, certificate, key
 //! sites/SITE/                 node.toml, certificate, key, audit key, agreements/, model.toml, views.sql, data
 //! ```
 
 mod configs;
+mod signers;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use liquid_policy::document::Agreement;
-use liquid_policy::id::{KeyId, OrganisationName, RoleName, SiteName};
+use liquid_policy::id::{OrganisationName, SiteName};
 use liquid_policy::parse::parse;
-use liquid_policy::signature::{SignatureFile, Signer};
+use liquid_policy::signature::SignatureFile;
 
 use crate::Error;
 use crate::authority::{Authority, Identity};
 use crate::blueprint::{Blueprint, Content, SitePlan};
 use crate::connection::Tokens;
 use crate::issuer::{Claims, Issuer};
-use crate::keys::{self, Key, write_secret};
+use crate::keys::{Key, write_secret};
+use signers::{Person, people, sign_off};
 
 /// Days for which the tokens of a federation on one machine are good.
 pub const TOKEN_DAYS: i64 = 7;
+/// Below the folder: a token for the people of each controller.
+pub const BOARD_TOKENS: &str = "tokens/board";
 /// Seconds of a day.
 pub const DAY_SECONDS: i64 = 24 * 3600;
 /// The name in the coordinator's certificate.
@@ -42,7 +46,8 @@ pub struct Folder {
     issuer: Issuer,
     /// Each once, with its text, in the order in which the sites name them.
     agreements: Vec<(String, Agreement)>,
-    signers: BTreeMap<OrganisationName, Key>,
+    /// Whoever signs them.
+    people: Vec<Person>,
 }
 
 /// One site's part of the folder.
@@ -76,15 +81,16 @@ impl Folder {
                 agreements.push((text.clone(), agreement));
             }
         }
-        let mut signers = BTreeMap::new();
-        for controller in agreements.iter().flat_map(|(_, agreement)| agreement.controllers()) {
-            signers.insert(controller.clone(), Key::generate()?);
-        }
+        let people = people(agreements.iter().map(|(_, agreement)| agreement))?;
         let authority = Authority::new(&authority_name(&blueprint.name))?;
-        let folder = Self { root: root.to_owned(), authority, issuer: Issuer::new()?, agreements, signers };
+        let folder = Self { root: root.to_owned(), authority, issuer: Issuer::new()?, agreements, people };
         write(&folder.ca(), folder.authority.certificate().as_bytes())?;
-        for (organisation, key) in &folder.signers {
-            write_secret(&root.join(format!("keys/{organisation}.key")), &key.private)?;
+        for person in &folder.people {
+            write_secret(&root.join(person.file()), &person.key.private)?;
+        }
+        for party in folder.agreements().flat_map(Agreement::controllers) {
+            let token = folder.board_token(party)?;
+            write_secret(&root.join(BOARD_TOKENS).join(party.as_str()), token.as_bytes())?;
         }
         for (role, token) in folder.tokens()?.iter() {
             write_secret(&folder.token_file(role), token.as_bytes())?;
@@ -209,36 +215,25 @@ impl Folder {
         Ok(config)
     }
 
-    /// The agreement, signed by every controller.
+    /// The agreement, signed off.
     fn agreement(&self, folder: &Path, agreement: &Agreement, text: &str) -> Result<(), Error> {
-        let mut signatures = SignatureFile::default();
-        for controller in agreement.controllers() {
-            let Some(key) = self.signers.get(controller) else {
-                return Err(Error::Agreement(format!("`{controller}` has no key to sign it with")));
-            };
-            signatures.add(key.signing()?.sign(
-                agreement,
-                Signer {
-                    organisation: controller.clone(),
-                    role: RoleName::new("data-protection-officer"),
-                    key_id: key_id(controller),
-                    time: keys::now(),
-                },
-            ));
-        }
+        let signatures = SignatureFile { signatures: sign_off(agreement, &self.people)? };
         let id = agreement.id();
         write(&folder.join(format!("{id}.toml")), text.as_bytes())?;
         write(&folder.join(format!("{id}.sig.toml")), signatures.to_string().as_bytes())
+    }
+
+    /// A token with which a party's people ask how its agreements stand; it opens no data.
+    fn board_token(&self, party: &OrganisationName) -> Result<String, Error> {
+        let seconds = TOKEN_DAYS * DAY_SECONDS;
+        let roles = vec!["board".to_owned()];
+        self.issuer.token(&Claims { organisation: party.to_string(), roles, purposes: vec![], seconds })
     }
 
     fn identity(&self, folder: &Path, identity: &Identity) -> Result<(), Error> {
         write_identity(folder, identity)?;
         write(&folder.join("ca.pem"), self.authority.certificate().as_bytes())
     }
-}
-
-fn key_id(organisation: &OrganisationName) -> KeyId {
-    KeyId::new(format!("{organisation}-1"))
 }
 
 /// The name in the authority's certificate.

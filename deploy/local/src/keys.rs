@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use liquid_policy::signature::SigningKey;
+use liquid_policy::statement::SigningKey;
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 
@@ -73,9 +73,9 @@ pub fn day_in(days: i64) -> String {
     (chrono::Utc::now() + chrono::Duration::days(days)).format("%Y-%m-%d").to_string()
 }
 
-/// The time as signatures write it.
-pub fn now() -> String {
-    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+/// The time, for whoever signs.
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub async fn node(config: &Path, workers: &Workers) -> Result<Serving, Error> {
     };
     let parts = Parts { engines, now: Arc::new(now), fatal: Box::new(fatal), store: None };
     let node = Arc::new(Node::open(config, parts).await.map_err(Error::Part)?);
-    if !node.agreements().signed.iter().any(|signed| in_force(signed, now().date_naive())) {
+    if !node.agreements().heads(now()).iter().any(|signed| in_force(signed, now().date_naive())) {
         tracing::warn!("no agreement is in force, so every question is refused");
     }
     let doors = Doors::open(node.config(), listener).await.map_err(part)?;

@@ -8,6 +8,7 @@ use liquid_policy::id::SiteName;
 
 use crate::catalogue::Catalogue;
 use crate::error::Error;
+use crate::governance::{Governance, SiteGovernance};
 use crate::report::SiteReport;
 use crate::request::SiteRequest;
 
@@ -53,6 +54,9 @@ pub trait NodeChannel: Send + Sync {
 
     /// What this caller may see there.
     async fn catalogue(&self, token: &Token) -> Result<Catalogue, Error>;
+
+    /// Carries what somebody says of agreements, and brings back how things stand there.
+    async fn governance(&self, token: &Token, message: &Governance) -> Result<SiteGovernance, Error>;
 
     /// Asks one question.
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error>;

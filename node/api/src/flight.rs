@@ -8,8 +8,10 @@ use std::time::Duration;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{Action, FlightData};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use liquid_policy::id::SiteName;
+use serde::de::DeserializeOwned;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -18,6 +20,7 @@ use crate::catalogue::Catalogue;
 use crate::channel::{NodeChannel, SiteAnswer, Token};
 use crate::envelope::Issuer;
 use crate::error::Error;
+use crate::governance::{GOVERNANCE_ACTION, Governance, Heard, SiteGovernance};
 use crate::request::SiteRequest;
 use crate::sql::{CATALOGUE_ACTION, MESSAGE_BYTES_MAX, site_ticket};
 use crate::tls::Link;
@@ -128,21 +131,10 @@ impl FlightChannel {
     }
 }
 
-fn request<T>(body: T, bearer: &MetadataValue<Ascii>, timeout: Duration) -> Request<T> {
-    let mut request = Request::new(body);
-    request.metadata_mut().insert("authorization", bearer.clone());
-    request.set_timeout(timeout);
-    request
-}
-
-#[async_trait]
-impl NodeChannel for FlightChannel {
-    fn site(&self) -> &SiteName {
-        &self.site
-    }
-
-    async fn catalogue(&self, token: &Token) -> Result<Catalogue, Error> {
-        let action = Action { r#type: CATALOGUE_ACTION.to_owned(), body: Default::default() };
+impl FlightChannel {
+    /// Asks for an action and reads its JSON; within [`CATALOGUE_TIMEOUT`], and not without end.
+    async fn action<T: DeserializeOwned>(&self, token: &Token, name: &str, body: Bytes) -> Result<T, Error> {
+        let action = Action { r#type: name.to_owned(), body };
         let bearer = Self::bearer(token)?;
         let answer = self.call(|mut client| {
             let request = request(action.clone(), &bearer, CATALOGUE_TIMEOUT);
@@ -157,9 +149,37 @@ impl NodeChannel for FlightChannel {
             return Err(self.missing("publishes more than is read here"));
         }
         serde_json::from_slice(&body).map_err(|error| {
-            tracing::warn!(site = %self.site, %error, "catalogue not understood");
-            self.missing("sent a catalogue that is not understood")
+            tracing::warn!(site = %self.site, %error, name, "answer to an action not understood");
+            self.missing("sent an answer that is not understood")
         })
+    }
+}
+
+fn request<T>(body: T, bearer: &MetadataValue<Ascii>, timeout: Duration) -> Request<T> {
+    let mut request = Request::new(body);
+    request.metadata_mut().insert("authorization", bearer.clone());
+    request.set_timeout(timeout);
+    request
+}
+
+#[async_trait]
+impl NodeChannel for FlightChannel {
+    fn site(&self) -> &SiteName {
+        &self.site
+    }
+
+    async fn catalogue(&self, token: &Token) -> Result<Catalogue, Error> {
+        self.action(token, CATALOGUE_ACTION, Bytes::new()).await
+    }
+
+    async fn governance(&self, token: &Token, message: &Governance) -> Result<SiteGovernance, Error> {
+        let body = serde_json::to_vec(message).map_err(|_| self.missing("cannot be asked that"))?;
+        let heard: Vec<Heard> = self.action(token, GOVERNANCE_ACTION, body.into()).await?;
+        let answer = heard.into_iter().find(|heard| heard.site == self.site).map(|heard| heard.answer);
+        match answer {
+            Some(Ok(answer)) if answer.site == self.site => Ok(answer),
+            _ => Err(self.missing("answers for another site")),
+        }
     }
 
     async fn ask(&self, token: &Token, request: SiteRequest) -> Result<SiteAnswer, Error> {

@@ -12,11 +12,12 @@
 //! 5. [`sql`]: Flight SQL for clients, once for node and coordinator, over a [`sql::Backend`].
 //! 6. [`token`]: callers' tokens, validated by whoever is asked.
 //! 7. [`catalogue`]: the tables that a site shows to one caller.
-//! 8. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
-//! 9. [`child`]: a worker in a child process of the same binary, killed when it is late.
-//! 10. [`wire`]: released tables become Arrow Flight messages, nothing else can; and the gate for what other processes send.
-//! 11. [`report`]: what travels beside an answer: completeness and clauses.
-//! 12. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
+//! 8. [`governance`]: how the parties' people speak with nodes.
+//! 9. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
+//! 10. [`child`]: a worker in a child process of the same binary, killed when it is late.
+//! 11. [`wire`]: released tables become Arrow Flight messages, nothing else can; and the gate for what other processes send.
+//! 12. [`report`]: what travels beside an answer: completeness and clauses.
+//! 13. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
 
 pub mod catalogue;
 pub mod channel;
@@ -26,6 +27,7 @@ pub mod engine;
 pub mod envelope;
 pub mod error;
 pub mod flight;
+pub mod governance;
 pub mod parameter;
 pub mod report;
 pub mod request;

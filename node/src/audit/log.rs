@@ -10,7 +10,7 @@ use liquid_node_api::Clock;
 use liquid_policy::Footprint;
 use liquid_policy::id::{RequestId, SiteName};
 
-use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, TIME_CLASSES_MS, Touched, hash};
+use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, Said, TIME_CLASSES_MS, Touched, hash};
 use super::store::Store;
 use super::verify::verify_each;
 use crate::replay::MEMORY_MS;
@@ -95,7 +95,7 @@ impl Log {
             Body::Asked(asked) => {
                 carried.extend(asked.envelope.clone().filter(|it| it.issued_ms >= since_ms))
             }
-            Body::Opened { .. } | Body::Closed { .. } => {}
+            Body::Opened { .. } | Body::Said(_) | Body::Closed { .. } => {}
         };
         let summary = verify_each(good, Some(&key.public()), head, &mut show).map_err(|bad| {
             format!("the audit log is not whole: {bad}; keep the file as evidence and restore it from a copy")
@@ -156,6 +156,18 @@ impl Log {
         let cuts = cuts.into_iter().map(Touched::Footprint).collect();
         let closed = Body::Closed { request, cuts, within_ms: TIME_CLASSES_MS.first().copied(), outcome };
         self.append(vec![Body::Asked(Box::new(asked)), closed])
+    }
+
+    /// Records what was said of the agreements.
+    ///
+    /// # Errors
+    /// The records could not be written. What was said counts all the same, and is recorded before anything else is.
+    pub fn said(&self, said: Vec<Said>) -> Result<(), LogError> {
+        if said.is_empty() {
+            return Ok(());
+        }
+        let bodies: Vec<Body> = said.into_iter().map(|said| Body::Said(Box::new(said))).collect();
+        self.append(bodies.clone()).inspect_err(|_| bodies.into_iter().for_each(|body| self.owe(body)))
     }
 
     fn append(&self, bodies: Vec<Body>) -> Result<(), LogError> {

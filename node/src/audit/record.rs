@@ -10,6 +10,7 @@ use liquid_node_api::tls::Identity;
 use liquid_policy::id::{
     AgreementHash, AgreementId, OrganisationName, Purpose, RequestId, RoleName, SiteName,
 };
+use liquid_policy::statement::Statement;
 use liquid_policy::{Code, Footprint};
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
@@ -52,6 +53,8 @@ pub enum Body {
         /// Bytes of a half-written last line that a crash left and that were cut off; nothing was released under it.
         cut_off_bytes: u64,
     },
+    /// Somebody said something of the agreements, and it counts from here on.
+    Said(Box<Said>),
     /// A request came in.
     Asked(Box<Asked>),
     /// A request ended, with its one outcome.
@@ -65,6 +68,16 @@ pub enum Body {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// A statement that came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// It, with its signature.
+    pub statement: Statement,
+    /// Who sent it, as their token proved it; nobody where it lay in the folder.
+    pub sent_by: Option<AskedBy>,
 }
 
 /// What a cut touches.

@@ -102,7 +102,7 @@ async fn any_changed_byte_of_an_agreement_voids_it() {
         let error = ask(&node, "counted").await.map(|_| ()).unwrap_err();
         let Error::Refused { refusal } = &error else { panic!("{error}") };
         assert_eq!(site.seen.planned.load(Ordering::SeqCst), 0);
-        if node.agreements().unreadable.is_empty() {
+        if node.agreements().unreadable().is_empty() {
             kept += 1;
             // It is an agreement still, perhaps another one, and nobody signed it.
             let recipient = refusal.code == Code::Recipient || refusal.code == Code::Purpose;
@@ -141,8 +141,8 @@ async fn one_bad_file_does_not_stop_the_others() {
     std::fs::write(site.path("agreements/broken.toml"), "schema = ").unwrap();
     let node = site.open().await;
     ask(&node, "counted").await.unwrap();
-    assert_eq!(node.agreements().unreadable.len(), 1);
-    assert!(node.agreements().unreadable[0].1.contains("line 1"), "{:?}", node.agreements().unreadable);
+    assert_eq!(node.agreements().unreadable().len(), 1);
+    assert!(node.agreements().unreadable()[0].1.contains("line 1"), "{:?}", node.agreements().unreadable());
     let named = SiteRequest { agreement: Some("A-1".into()), ..request("counted") };
     ask_with(&node, token(), named).await.unwrap();
 }

@@ -135,6 +135,10 @@ impl Scripted {
         let layout = Layout { groups: 1, branches: vec![1], guarded: true, declared: true };
         let ran = |layout| Told::Ran { layout };
         Ok(match self.scene.as_str() {
+            "brief" => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                (ran(layout), vec![ipc(&cells())])
+            }
             "slow" => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 (ran(layout), vec![ipc(&cells())])

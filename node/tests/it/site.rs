@@ -11,7 +11,7 @@ use liquid_node_api::channel::{NodeChannel, SiteAnswer, Token};
 use liquid_node_api::request::{DIALECT, SiteRequest};
 use liquid_node_api::tls::Certificates;
 use liquid_node_api::{Error, channel};
-use liquid_policy::signature::Signer;
+use liquid_policy::statement::{Act, Signer, Statement};
 use liquid_policy::{SignatureFile, SigningKey, parse};
 
 use crate::certificates::Authority;
@@ -56,7 +56,7 @@ pub(crate) fn pkcs8(seed: u8) -> Vec<u8> {
 }
 
 const ISSUER_SEED: u8 = 1;
-const CONTROLLER_SEED: u8 = 2;
+pub(crate) const CONTROLLER_SEED: u8 = 2;
 const AUDIT_SEED: u8 = 3;
 
 fn public(seed: u8) -> String {
@@ -86,6 +86,13 @@ pub(crate) fn changed(change: impl FnOnce(&mut serde_json::Value)) -> Token {
 /// The time at which the tests begin.
 pub(crate) fn noon() -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+/// What somebody says for the controller, with the key of that seed.
+pub(crate) fn say(seed: u8, act: Act) -> Statement {
+    let signer =
+        Signer { organisation: "cleveland".into(), role: "siro".into(), key_id: "k1".into(), time: noon() };
+    SigningKey::from_seed(&[seed; 32]).unwrap().say(act, signer)
 }
 
 /// A site that is not open yet.
@@ -126,19 +133,8 @@ impl Site {
     /// Puts an agreement there, signed with a key.
     pub(crate) fn agree(&self, name: &str, text: &str, seed: u8) {
         let agreement = parse(text, name).unwrap();
-        let signer = Signer {
-            organisation: "cleveland".into(),
-            role: "siro".into(),
-            key_id: "k1".into(),
-            time: "2026-01-01T00:00:00Z".into(),
-        };
-        let mut file = SignatureFile::default();
-        file.add(SigningKey::from_seed(&[seed; 32]).unwrap().sign(&agreement, signer));
-        let signature = &file.signatures[0].signature;
-        let signatures = format!(
-            "[[signature]]\norganisation = \"cleveland\"\nrole = \"siro\"\nkey_id = \"k1\"\n\
-             time = \"2026-01-01T00:00:00Z\"\nsignature = \"{signature}\"\n"
-        );
+        let said = say(seed, Act::Approve { agreement: agreement.hash().clone() });
+        let signatures = SignatureFile { signatures: vec![said] }.to_string();
         std::fs::write(self.path(&format!("agreements/{name}.toml")), text).unwrap();
         std::fs::write(self.path(&format!("agreements/{name}.sig.toml")), signatures).unwrap();
     }

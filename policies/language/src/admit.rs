@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use crate::document::{Agreement, Recipient};
 use crate::id::{AgreementHash, AgreementId, OrganisationName, Purpose, RoleName};
-use crate::refusal::{Code, Refusal, list};
+use crate::refusal::{Code, Refusal, list, plain_list};
 use crate::signature::Signed;
 
 /// Who asks, as the node itself has proved it.
@@ -194,8 +194,16 @@ fn stands(signed: &Signed, today: NaiveDate) -> Result<(), Refusal> {
         return Err(Refusal::new(
             Code::Unsigned,
             "signoff",
-            format!("agreement `{id}` lacks a valid signature of {}", list(signed.missing())),
+            format!("agreement `{id}` lacks a valid signature of {}", plain_list(signed.lacks())),
             "ask the site's operator to have this version signed, and its keys trusted",
+        ));
+    }
+    if let Some(first) = signed.suspended().first() {
+        return Err(Refusal::new(
+            Code::Suspended,
+            "signoff",
+            format!("agreement `{id}` is suspended by {}", list([&first.organisation])),
+            "ask again when its parties have resumed it",
         ));
     }
     let in_force = agreement.in_force();

@@ -19,6 +19,10 @@ pub struct Agreement {
     pub(crate) in_force: RangeInclusive<NaiveDate>,
     pub(crate) review: Option<Review>,
     pub(crate) parties: BTreeMap<OrganisationName, PartyRole>,
+    pub(crate) approvers: BTreeMap<OrganisationName, BTreeSet<RoleName>>,
+    pub(crate) signoff: Signoff,
+    pub(crate) supersedes: Option<AgreementHash>,
+    pub(crate) marking: Option<String>,
     pub(crate) recipients: Vec<Recipient>,
     pub(crate) tables: BTreeMap<TableName, Table>,
     pub(crate) minimum_contributors: u32,
@@ -62,6 +66,38 @@ impl Agreement {
     /// The organisations whose signature it needs: every controller and joint controller.
     pub fn controllers(&self) -> impl Iterator<Item = &OrganisationName> {
         self.parties.iter().filter(|(_, role)| role.is_controller()).map(|(organisation, _)| organisation)
+    }
+
+    /// How it is signed off.
+    pub fn signoff(&self) -> Signoff {
+        self.signoff
+    }
+
+    /// The roles in which a party signs; none where any role will do.
+    pub fn approvers(&self, party: &OrganisationName) -> Option<&BTreeSet<RoleName>> {
+        self.approvers.get(party)
+    }
+
+    /// The version that this one replaces.
+    pub fn supersedes(&self) -> Option<&AgreementHash> {
+        self.supersedes.as_ref()
+    }
+
+    /// The protective marking.
+    pub fn marking(&self) -> Option<&str> {
+        self.marking.as_deref()
+    }
+
+    /// The same under a floor that the node's operator has set: no fewer contributors than that. What was written and signed
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// Where the agreement switches the disclosure rules off: it was not made to be used with them.
+    pub fn under_floor(self, minimum_contributors: u32) -> Result<Self, BelowFloor> {
+        if self.minimum().is_none() && minimum_contributors > 1 {
+            return Err(BelowFloor { floor: minimum_contributors });
+        }
+        Ok(Self { minimum_contributors: self.minimum_contributors.max(minimum_contributors), ..self })
     }
 
     /// Who may receive results, and for what.
@@ -108,6 +144,22 @@ impl Agreement {
     pub fn hash(&self) -> &AgreementHash {
         &self.hash
     }
+}
+
+/// How an agreement is signed off: by every controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signoff {
+    /// In how many roles each of them signs, at least one.
+    pub roles_per_party: usize,
+    /// Whether who wrote the agreement may sign it.
+    pub author_may_sign: bool,
+}
+
+/// An agreement without a minimum, where the site's operator demands one for its marking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it has no minimum of contributors, and this site demands {floor} for its marking")]
+pub struct BelowFloor {
+    floor: u32,
 }
 
 /// When an agreement must be reviewed.

@@ -195,7 +195,7 @@ pub struct Party {
     /// Who stands in.
     #[serde(default)]
     pub deputies: Vec<String>,
-    /// The roles that must sign for it. Omitted: one trusted key of the party is enough.
+    /// The roles in which it signs, each by a key that is trusted in it; of more than are needed, any. Omitted: any role.
     #[serde(default)]
     pub approvers: Vec<RoleName>,
 }
@@ -224,16 +224,26 @@ impl PartyRole {
 #[serde(deny_unknown_fields, default, expecting = "a table of keys")]
 pub struct Signoff {
     /// Which parties sign.
-    pub rule: String,
-    /// How many roles sign for each of them.
+    pub rule: SignoffRule,
+    /// In how many roles each of them signs, every role by another key.
+    #[schemars(range(min = 1))]
     pub roles_per_party: u32,
     /// Whether who wrote the agreement may sign it.
     pub author_may_sign: bool,
 }
 
+/// Which parties sign.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", expecting = "`\"all-controllers\"`")]
+pub enum SignoffRule {
+    /// Every controller and every joint controller.
+    #[default]
+    AllControllers,
+}
+
 impl Default for Signoff {
     fn default() -> Self {
-        Self { rule: "all-controllers".into(), roles_per_party: 1, author_may_sign: true }
+        Self { rule: SignoffRule::AllControllers, roles_per_party: 1, author_may_sign: true }
     }
 }
 

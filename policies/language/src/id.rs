@@ -60,6 +60,8 @@ names! {
     KeyId;
     /// One request, from a client's first call to its recorded outcome.
     RequestId;
+    /// A signed statement: its SHA-256, in hex.
+    StatementHash;
     /// The SHA-256 of an agreement's canonical form, in hex.
     AgreementHash;
 }

@@ -7,7 +7,8 @@
 //!    published JSON Schema.
 //! 3. [`document`]: the agreement as data that cannot hold nonsense, with [`table`] for what it says of one table.
 //! 4. [`mod@parse`]: the text of a file becomes a document, or an error that points into the file.
-//! 5. [`signature`]: who signed which canonical form, and whether that is enough.
+//! 5. [`statement`]: what people of the parties say of agreements, signed; [`keyring`]: whose keys count; [`signature`]: whether
+//!    a version is signed; [`life`]: which version stands at an instant.
 //! 6. [`mod@admit`]: caller, purpose and dates against the agreements of a node.
 //! 7. [`footprint`]: what one cut of a query touches, as plain data.
 //! 8. [`mod@decide`]: the only maker of a [`Permit`].
@@ -16,7 +17,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use liquid_policy::footprint::{Aggregate, Argument, Footprint, Function};
-//! use liquid_policy::{Caller, Code, Named, SignatureFile, Signed, admit, decide::judge, parse};
+//! use liquid_policy::{Caller, Code, Keyring, Named, Signed, admit, decide::judge, parse};
 //!
 //! let text = include_str!("../../examples/heart/agreement.toml");
 //! let agreement = Arc::new(parse(text, "agreement.toml")?);
@@ -35,7 +36,7 @@
 //! assert_eq!(refusal.clause, "table.cardiac.columns.patient.use");
 //!
 //! // Nobody has signed, so nobody is let in.
-//! let unsigned = Signed::verify(Arc::clone(&agreement), &SignatureFile::default(), &[]);
+//! let unsigned = Signed::verify(Arc::clone(&agreement), &[], &Keyring::default());
 //! let caller = Caller {
 //!     organisation: "heart-institute".into(),
 //!     roles: vec!["analyst".into()],
@@ -55,16 +56,21 @@ pub mod file;
 pub mod footprint;
 pub mod id;
 pub mod key;
+pub mod keyring;
+pub mod life;
 pub mod parse;
 pub mod refusal;
 pub mod schema;
 pub mod signature;
+pub mod statement;
 pub mod table;
 
 pub use admit::{Admitted, Caller, Named, admit};
 pub use decide::{Obligations, Permit, decide};
 pub use document::Agreement;
 pub use footprint::Footprint;
+pub use keyring::Keyring;
 pub use parse::{ParseError, parse};
 pub use refusal::{Code, Refusal};
-pub use signature::{SignatureFile, Signed, SigningKey, TrustedKey};
+pub use signature::{SignatureFile, Signed};
+pub use statement::{SigningKey, TrustedKey};

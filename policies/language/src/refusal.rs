@@ -116,3 +116,8 @@ impl fmt::Display for Refusal {
 pub(crate) fn list<T: fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
+
+/// Things that quote what is to be quoted themselves.
+pub(crate) fn plain_list<T: fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
+    things.into_iter().map(|thing| thing.to_string()).collect::<Vec<_>>().join(", ")
+}

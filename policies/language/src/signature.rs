@@ -1,52 +1,100 @@
-//! Who signed which canonical form, and whether that is enough.
+//! Whether an agreement is signed: what its statements prove, held against its own rule for sign-off.
 //!
-//! Signatures lie beside the agreement in `agreement.sig.toml`. Each is an Ed25519 signature over
-//! `liquid/agreement/1\n` followed by the canonical form, so any edit that changes the meaning voids it, and no signature
-//! made for anything else can be passed off as one. Whose keys count is the node's own configuration: the organisation
-//! of a signature is the one for which its key is trusted. Role and time are the signer's statement, not proof.
+//! Every controller signs, in as many roles as the agreement says, each role by another key. Where the agreement names
+//! approvers, only those roles count, and only by keys that the node trusts in them. Whoever wrote a version may be barred
+//! from approving it; then somebody must have said that they wrote it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Agreement;
-use crate::id::{KeyId, OrganisationName, RoleName};
+use crate::id::{OrganisationName, RoleName};
+use crate::keyring::{Keyring, Standing};
 use crate::parse::ParseError;
+use crate::refusal::list;
+use crate::statement::{Act, Statement};
 
-/// What a signature is made over, before the canonical form.
-const DOMAIN: &[u8] = b"liquid/agreement/1\n";
-
-/// An agreement together with what its signatures prove. Made by [`Signed::verify`] alone; an unsigned agreement is
+/// An agreement together with what was said of it. Made by [`Signed::verify`] alone; an unsigned agreement is
 /// such a value as well, and admits nobody.
 #[derive(Debug, Clone)]
 pub struct Signed {
     agreement: Arc<Agreement>,
-    signatures: Vec<(Signature, Standing)>,
-    missing: BTreeSet<OrganisationName>,
+    signatures: Vec<(Statement, Standing)>,
+    lacks: Vec<Lack>,
+    suspended: Vec<Statement>,
+    /// Approvals by keys that count.
+    approvals: Vec<Approval>,
+    /// The keys of whoever wrote it.
+    authors: BTreeSet<Vec<u8>>,
+}
+
+/// Something that is missing before an agreement is signed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lack {
+    /// Nobody has said that they wrote it, and whoever did may not sign.
+    Author,
+    /// A controller's signatures.
+    Signatures {
+        /// Whose.
+        organisation: OrganisationName,
+        /// How many.
+        more: usize,
+        /// The roles in which they can be given; any where there is none.
+        roles: BTreeSet<RoleName>,
+    },
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Author => f.write_str("its author"),
+            Self::Signatures { organisation, more: 1, roles } if roles.is_empty() => {
+                write!(f, "`{organisation}`")
+            }
+            Self::Signatures { organisation, more, roles } if roles.is_empty() => {
+                write!(f, "`{organisation}` ({more} roles)")
+            }
+            Self::Signatures { organisation, more, roles } if *more == roles.len() => {
+                write!(f, "`{organisation}` ({})", list(roles))
+            }
+            Self::Signatures { organisation, more, roles } => {
+                write!(f, "`{organisation}` ({more} of {})", list(roles))
+            }
+        }
+    }
+}
+
+/// A signature that counts: in which role, by which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Approval {
+    organisation: OrganisationName,
+    role: RoleName,
+    public: Vec<u8>,
+    /// Whether the key is trusted in that role.
+    proved: bool,
+    /// Whether the key is bound to no role at all.
+    unbound: bool,
 }
 
 impl Signed {
-    /// Checks every signature against the keys that this node trusts.
-    pub fn verify(agreement: Arc<Agreement>, file: &SignatureFile, trusted: &[TrustedKey]) -> Self {
-        let message = message(&agreement);
-        let signatures: Vec<_> = file
-            .signatures
+    /// Holds what was said of an agreement against the keys that this node trusts. Statements on other versions are passed over.
+    pub fn verify(agreement: Arc<Agreement>, statements: &[Statement], ring: &Keyring) -> Self {
+        let mine = |s: &&Statement| s.act.agreement() == Some(agreement.hash());
+        let signatures: Vec<(Statement, Standing)> = statements
             .iter()
-            .map(|signature| (signature.clone(), signature.standing(&message, trusted)))
+            .filter(mine)
+            .filter(|s| matches!(s.act, Act::Write { .. } | Act::Approve { .. }))
+            .map(|statement| (statement.clone(), ring.standing(statement)))
             .collect();
-        let signed: BTreeSet<_> = signatures
-            .iter()
-            .filter(|(_, standing)| *standing == Standing::Valid)
-            .map(|(signature, _)| &signature.organisation)
-            .collect();
-        let missing =
-            agreement.controllers().filter(|controller| !signed.contains(controller)).cloned().collect();
-        Self { agreement, signatures, missing }
+        let authors = authors(&agreement, statements, ring);
+        let approving = |s: &&Statement| s.act == Act::Approve { agreement: agreement.hash().clone() };
+        let approvals = approvals(statements.iter().filter(approving), ring);
+        let lacks = lacks(&agreement, &approvals, Some(&authors));
+        Self { agreement, signatures, lacks, suspended: Vec::new(), approvals, authors }
     }
 
     /// The agreement.
@@ -54,96 +102,164 @@ impl Signed {
         &self.agreement
     }
 
-    /// True where every controller has a valid signature by a trusted key.
+    /// True where the sign-off that the agreement demands is there.
     pub fn is_complete(&self) -> bool {
-        self.missing.is_empty()
+        self.lacks.is_empty()
     }
 
-    /// The controllers that have not signed, or not validly.
-    pub fn missing(&self) -> &BTreeSet<OrganisationName> {
-        &self.missing
+    /// What the sign-off lacks.
+    pub fn lacks(&self) -> &[Lack] {
+        &self.lacks
     }
 
-    /// Every signature of the file, with what it is worth.
-    pub fn signatures(&self) -> &[(Signature, Standing)] {
+    /// Every statement on writing or approving this version, with what it is worth.
+    pub fn signatures(&self) -> &[(Statement, Standing)] {
         &self.signatures
     }
-}
 
-/// What one signature is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It is made over this text, by a key that is trusted for its organisation.
-    Valid,
-    /// No key of that organisation and id is trusted here.
-    Untrusted,
-    /// The key is trusted, but did not sign this text: the agreement was changed, or the signature was.
-    Broken,
-}
+    /// The suspensions that hold, none where the agreement is not suspended.
+    pub fn suspended(&self) -> &[Statement] {
+        &self.suspended
+    }
 
-/// One signature, as the file writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signature {
-    /// For which party.
-    pub organisation: OrganisationName,
-    /// In which role the signer says to act.
-    pub role: RoleName,
-    /// Which key.
-    pub key_id: KeyId,
-    /// When the signer says to have signed, for example `2026-01-01T09:00:00Z`.
-    pub time: String,
-    /// The Ed25519 signature, in base64.
-    pub signature: String,
-}
+    /// The same, suspended.
+    pub(crate) fn suspend(self, suspended: Vec<Statement>) -> Self {
+        Self { suspended, ..self }
+    }
 
-impl Signature {
-    fn standing(&self, message: &[u8], trusted: &[TrustedKey]) -> Standing {
-        let mut standing = Standing::Untrusted;
-        for key in trusted.iter().filter(|k| k.organisation == self.organisation && k.key_id == self.key_id) {
-            standing = Standing::Broken;
-            let (Ok(public), Ok(signature)) =
-                (STANDARD.decode(&key.public_key), STANDARD.decode(&self.signature))
-            else {
-                continue;
-            };
-            if UnparsedPublicKey::new(&ED25519, public).verify(message, &signature).is_ok() {
-                return Standing::Valid;
-            }
-        }
-        standing
+    /// The same, as it stands at the node of one controller that went ahead alone to it from a version that all have signed:
+    /// what that one lacks, it lacks, and the controller's own signatures.
+    pub(crate) fn tightening(self, base: &Self, here: &OrganisationName) -> Self {
+        let own = self.lacks.iter().filter(|_| !self.is_signed_by(here));
+        let lacks = base.lacks.iter().chain(own).cloned().collect();
+        Self { lacks, ..self }
+    }
+
+    /// Whether the approvals of this version are also those that another version's rule for sign-off asks of its parties.
+    pub(crate) fn satisfies(&self, other: &Agreement) -> bool {
+        lacks(other, &self.approvals, Some(&self.authors)).is_empty()
+    }
+
+    /// Whether one controller has done its part.
+    pub(crate) fn is_signed_by(&self, organisation: &OrganisationName) -> bool {
+        !self.lacks.iter().any(|lack| match lack {
+            Lack::Author => true,
+            Lack::Signatures { organisation: lacking, .. } => lacking == organisation,
+        })
     }
 }
 
-/// The signatures that lie beside an agreement.
+/// What statements that all say one thing still lack of an agreement's sign-off.
+pub(crate) fn still_lacking(agreement: &Agreement, alike: &[Statement], ring: &Keyring) -> Vec<Lack> {
+    lacks(agreement, &approvals(alike.iter(), ring), None)
+}
+
+/// Keys of whoever said that they wrote this version.
+fn authors(agreement: &Agreement, statements: &[Statement], ring: &Keyring) -> BTreeSet<Vec<u8>> {
+    let wrote = |s: &&Statement| s.act == Act::Write { agreement: agreement.hash().clone() };
+    let of_a_party = |s: &&Statement| agreement.parties.contains_key(&s.organisation);
+    let keys = statements.iter().filter(wrote).filter(of_a_party).filter_map(|s| ring.signer(s).ok());
+    keys.map(|key| key.public.clone()).collect()
+}
+
+/// The statements that count.
+fn approvals<'a>(statements: impl Iterator<Item = &'a Statement>, ring: &Keyring) -> Vec<Approval> {
+    let counting = statements.filter_map(|statement| {
+        let key = ring.signer(statement).ok()?;
+        Some(Approval {
+            organisation: statement.organisation.clone(),
+            role: statement.role.clone(),
+            public: key.public.clone(),
+            proved: key.roles.contains(&statement.role),
+            unbound: key.roles.is_empty(),
+        })
+    });
+    counting.collect()
+}
+
+/// What is missing: the author, or signatures of a controller. Where what is said has no author, nobody is barred.
+fn lacks(agreement: &Agreement, approvals: &[Approval], authors: Option<&BTreeSet<Vec<u8>>>) -> Vec<Lack> {
+    let needed = agreement.signoff.roles_per_party;
+    let barring = authors.filter(|_| !agreement.signoff.author_may_sign);
+    let lacking = agreement.controllers().filter_map(|controller| {
+        let roles = agreement.approvers.get(controller).cloned().unwrap_or_default();
+        let counts = |approval: &&Approval| {
+            approval.organisation == *controller
+                && !barring.is_some_and(|authors| authors.contains(&approval.public))
+                && match (roles.is_empty(), needed) {
+                    // Nobody asks in which role: a key that is bound to roles still signs in those alone.
+                    (true, 1) => approval.proved || approval.unbound,
+                    (true, _) => approval.proved,
+                    (false, _) => approval.proved && roles.contains(&approval.role),
+                }
+        };
+        let pairs: Vec<_> = approvals.iter().filter(counts).map(|a| (&a.role, a.public.as_slice())).collect();
+        let more = needed.saturating_sub(pairings(&pairs));
+        let open = roles.iter().filter(|role| !pairs.iter().any(|(signed, _)| signed == role)).cloned();
+        let roles: BTreeSet<RoleName> = if more > 0 { open.collect() } else { BTreeSet::new() };
+        (more > 0).then(|| Lack::Signatures { organisation: controller.clone(), more, roles })
+    });
+    barring.is_some_and(BTreeSet::is_empty).then_some(Lack::Author).into_iter().chain(lacking).collect()
+}
+
+/// In how many roles the keys have signed where each key stands for one role: the size of the largest matching (Kuhn's
+/// augmenting paths), so that neither the order of signatures nor a further one ever costs a role.
+fn pairings(pairs: &[(&RoleName, &[u8])]) -> usize {
+    fn augment<'a>(
+        role: &'a RoleName,
+        pairs: &[(&'a RoleName, &'a [u8])],
+        taken: &mut BTreeMap<&'a [u8], &'a RoleName>,
+        seen: &mut BTreeSet<&'a [u8]>,
+    ) -> bool {
+        for (_, key) in pairs.iter().filter(|(signed, _)| *signed == role) {
+            if !seen.insert(key) {
+                continue;
+            }
+            let holder = taken.get(key).copied();
+            if holder.is_none_or(|holder| augment(holder, pairs, taken, seen)) {
+                taken.insert(key, role);
+                return true;
+            }
+        }
+        false
+    }
+    let mut taken = BTreeMap::new();
+    let roles: BTreeSet<&RoleName> = pairs.iter().map(|(role, _)| *role).collect();
+    roles.into_iter().filter(|role| augment(role, pairs, &mut taken, &mut BTreeSet::new())).count()
+}
+
+/// The statements that lie beside an agreement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureFile {
     /// In the order in which they were made.
     #[serde(default, rename = "signature")]
-    pub signatures: Vec<Signature>,
+    pub signatures: Vec<Statement>,
 }
 
 impl SignatureFile {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// Where it is not TOML, or has other keys than a signature has.
+    /// Where it is not TOML, or has other keys than a statement has.
     pub fn parse(text: &str, file: &str) -> Result<Self, ParseError> {
         toml::from_str(text).map_err(|error| ParseError::from_toml(&error, text, file))
     }
 
-    /// Adds a signature, in place of an earlier one by the same key.
-    pub fn add(&mut self, signature: Signature) {
-        self.signatures
-            .retain(|s| (&s.organisation, &s.key_id) != (&signature.organisation, &signature.key_id));
-        self.signatures.push(signature);
+    /// Adds a statement, in place of an earlier one of the same kind in the same role by the same key.
+    pub fn add(&mut self, statement: Statement) {
+        let of = |s: &Statement| {
+            (s.organisation.clone(), s.role.clone(), s.key_id.clone(), std::mem::discriminant(&s.act))
+        };
+        let name = of(&statement);
+        self.signatures.retain(|s| of(s) != name);
+        self.signatures.push(statement);
     }
 }
 
 impl fmt::Display for SignatureFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("# Signatures over the canonical form of the agreement beside this file.\n")?;
+        f.write_str("# What was said of the agreement beside this file, each sentence signed.\n")?;
         for signature in &self.signatures {
             let text =
                 toml::to_string(&BTreeMap::from([("signature", [signature])])).map_err(|_| fmt::Error)?;
@@ -151,72 +267,4 @@ impl fmt::Display for SignatureFile {
         }
         Ok(())
     }
-}
-
-/// A key whose signatures count at this node, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrustedKey {
-    /// The organisation for which it signs.
-    pub organisation: OrganisationName,
-    /// Its name.
-    pub key_id: KeyId,
-    /// The Ed25519 public key, in base64.
-    pub public_key: String,
-}
-
-/// A key that can sign agreements. Its `Debug` shows the public half alone.
-#[derive(Debug)]
-pub struct SigningKey(Ed25519KeyPair);
-
-impl SigningKey {
-    /// Makes the key that belongs to 32 random bytes.
-    ///
-    /// # Errors
-    /// Where there are not exactly 32 of them.
-    pub fn from_seed(seed: &[u8]) -> Result<Self, InvalidKey> {
-        Ed25519KeyPair::from_seed_unchecked(seed).map(Self).map_err(|_| InvalidKey)
-    }
-
-    /// Reads a key in PKCS#8, as DER.
-    ///
-    /// # Errors
-    /// Where it is not an Ed25519 key.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, InvalidKey> {
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self).map_err(|_| InvalidKey)
-    }
-
-    /// The public half, in base64, as [`TrustedKey`] writes it.
-    pub fn public_key(&self) -> String {
-        STANDARD.encode(self.0.public_key())
-    }
-
-    /// Signs an agreement.
-    pub fn sign(&self, agreement: &Agreement, signer: Signer) -> Signature {
-        let Signer { organisation, role, key_id, time } = signer;
-        let signature = STANDARD.encode(self.0.sign(&message(agreement)));
-        Signature { organisation, role, key_id, time, signature }
-    }
-}
-
-/// Who signs, when, with which key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signer {
-    /// For which party.
-    pub organisation: OrganisationName,
-    /// In which role.
-    pub role: RoleName,
-    /// With which key.
-    pub key_id: KeyId,
-    /// When, for example `2026-01-01T09:00:00Z`.
-    pub time: String,
-}
-
-/// The bytes are no Ed25519 private key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an Ed25519 private key; make one with `liquid key new`")]
-pub struct InvalidKey;
-
-fn message(agreement: &Agreement) -> Vec<u8> {
-    [DOMAIN, agreement.canonical()].concat()
 }

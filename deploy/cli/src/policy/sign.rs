@@ -7,7 +7,8 @@ use std::path::Path;
 use liquid_local::keys::{self, Key};
 use liquid_policy::document::Agreement;
 use liquid_policy::id::{KeyId, OrganisationName, RoleName};
-use liquid_policy::signature::{Signature, SignatureFile, Signer};
+use liquid_policy::signature::SignatureFile;
+use liquid_policy::statement::{Act, Signer, Statement};
 
 use super::{read_agreement, unusable};
 use crate::args::Sign;
@@ -24,8 +25,8 @@ pub(crate) fn run(sign: &Sign) -> Result<(), Failure> {
     may_sign(&agreement, &organisation)?;
     let beside = sign.agreement.with_extension("sig.toml");
     let mut signatures = read(&beside)?;
-    let signature = Key::read(&sign.key)?.signing()?.sign(
-        &agreement,
+    let signature = Key::read(&sign.key)?.signing()?.say(
+        Act::Approve { agreement: agreement.hash().clone() },
         Signer {
             organisation,
             role: RoleName::new(&sign.role),
@@ -85,7 +86,7 @@ fn read(beside: &Path) -> Result<SignatureFile, Failure> {
 /// One key over one text always makes the same signature. Where the organisation has another one under this name, either
 /// the text has changed since, and it is void, or another key has made it, and it may be the one that nodes trust: only
 /// the signer knows which.
-fn nothing_lost(signatures: &SignatureFile, new: &Signature, replace: bool) -> Result<(), Failure> {
+fn nothing_lost(signatures: &SignatureFile, new: &Statement, replace: bool) -> Result<(), Failure> {
     let other = signatures.signatures.iter().any(|old| {
         (&old.organisation, &old.key_id) == (&new.organisation, &new.key_id) && old.signature != new.signature
     });

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{COORDINATOR, Folder, key_id};
+use super::signers::Person;
+use super::{COORDINATOR, Folder};
 use crate::blueprint::{Content, SitePlan};
 use crate::issuer::Issuer;
 
@@ -32,11 +33,11 @@ impl Folder {
             issuer = self.issuer_toml(),
         );
         text.push_str("\n# Whose signatures count on agreements.\n");
-        for (organisation, key) in &self.signers {
+        for Person { organisation, role, key_id, key, bound } in &self.people {
+            let roles = if *bound { format!("roles = [\"{role}\"]\n") } else { String::new() };
             let _ = write!(
                 text,
-                "[[trusted_key]]\norganisation = \"{organisation}\"\nkey_id = \"{}\"\npublic_key = \"{}\"\n\n",
-                key_id(organisation),
+                "[[trusted_key]]\norganisation = \"{organisation}\"\nkey_id = \"{key_id}\"\npublic_key = \"{}\"\n{roles}\n",
                 key.public
             );
         }

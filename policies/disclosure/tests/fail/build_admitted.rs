@@ -6,7 +6,7 @@ use liquid_policy::id::Purpose;
 use liquid_policy::{Admitted, Agreement, Caller, Signed};
 
 pub fn unsigned(agreement: Arc<Agreement>) -> Signed {
-    Signed { agreement, signatures: Vec::new(), missing: Default::default() }
+    Signed { agreement, signatures: Vec::new(), lacks: Vec::new(), suspended: Vec::new(), approvals: Vec::new(), authors: Default::default() }
 }
 
 pub fn uninvited(agreement: Arc<Agreement>, caller: Caller, purpose: Purpose) -> Admitted {

@@ -6,9 +6,9 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, UInt8Array, UInt32
 use arrow::record_batch::RecordBatch;
 use liquid_disclosure::{Cells, Layout, Released, Table, Withheld};
 use liquid_policy::footprint::{Aggregate, Argument, Function, GroupKey, Term};
-use liquid_policy::signature::Signer;
+use liquid_policy::statement::{Act, Signer};
 use liquid_policy::{
-    Caller, Footprint, Named, Permit, SignatureFile, Signed, SigningKey, TrustedKey, admit, decide, parse,
+    Caller, Footprint, Keyring, Named, Permit, Signed, SigningKey, TrustedKey, admit, decide, parse,
 };
 
 /// A permit for a cut over the table `t`, which has an entity `person`, `g` in groups and conditions with a declared
@@ -46,12 +46,16 @@ minimum_contributors = {minimum}
         organisation: "north".into(),
         role: "siro".into(),
         key_id: "k1".into(),
-        time: "2026-01-01T00:00:00Z".into(),
+        time: "2026-01-01T00:00:00Z".parse().expect("a time"),
     };
-    let trusted =
-        TrustedKey { organisation: "north".into(), key_id: "k1".into(), public_key: key.public_key() };
-    let signatures = SignatureFile { signatures: vec![key.sign(&agreement, signer)] };
-    let signed = Signed::verify(Arc::clone(&agreement), &signatures, &[trusted]);
+    let trusted = TrustedKey {
+        organisation: "north".into(),
+        key_id: "k1".into(),
+        public_key: key.public_key(),
+        roles: Default::default(),
+    };
+    let approved = key.say(Act::Approve { agreement: agreement.hash().clone() }, signer);
+    let signed = Signed::verify(Arc::clone(&agreement), &[approved], &Keyring::new(&[trusted], &[]));
     let caller = Caller {
         organisation: "institute".into(),
         roles: vec!["analyst".into()],

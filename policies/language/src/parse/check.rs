@@ -1,6 +1,7 @@
 //! What the keys say together: keys that no node enforces yet, contradictions, and then the [`Agreement`].
 
 mod relations;
+mod signoff;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,9 @@ pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Proble
     check.dates(&file);
     check.purposes(&file);
     let parties = check.parties(&file);
+    let approvers = check.approvers(&file);
+    let signoff = check.signoff(&file);
+    let supersedes = check.supersedes(&file);
     let recipients = check.recipients(&file);
     let tables = check.tables(&file);
     check.minimums(&file);
@@ -34,6 +38,10 @@ pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Proble
         in_force: file.agreement.in_force.0..=file.agreement.expires.0,
         review: file.agreement.review.as_ref().map(|r| Review { due: r.due.0, grace_days: r.grace_days }),
         parties,
+        approvers,
+        signoff,
+        supersedes,
+        marking: file.agreement.marking.clone(),
         recipients,
         tables,
         minimum_contributors: file.disclosure.minimum_contributors,

@@ -4,7 +4,7 @@ use liquid_policy::admit::open_to;
 use liquid_policy::id::{AgreementHash, AgreementId, Purpose};
 use liquid_policy::{Caller, Code, Named, Refusal, Signed, admit};
 
-use crate::support::{SMALL, agreement, caller, day, nothing_named, signatures, signed, trusted};
+use crate::support::{SMALL, agreement, approvals, caller, day, nothing_named, ring, signed};
 
 const TODAY: &str = "2026-03-01";
 
@@ -81,7 +81,7 @@ fn days_are_inclusive() {
 fn checks_come_in_order() {
     let small = agreement(SMALL);
     let unsigned =
-        Signed::verify(small.clone(), &signatures(&small, &["north".into()]), &trusted(&["north".into()]));
+        Signed::verify(small.clone(), &approvals(&small, &["north".into()]), &ring(&["north".into()]));
     let (stranger, outsider) =
         (caller("bureau", "analyst", &["care"]), caller("institute", "analyst", &["fun"]));
     let insider = caller("institute", "analyst", &["care"]);

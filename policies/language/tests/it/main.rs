@@ -10,6 +10,7 @@ mod admission;
 mod decisions;
 mod examples;
 mod joins;
+mod life;
 mod schema;
 mod signatures;
 mod support;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use liquid_policy::signature::Standing;
-use liquid_policy::{SignatureFile, Signed, SigningKey, parse};
+use liquid_policy::keyring::Standing;
+use liquid_policy::statement::Act;
+use liquid_policy::{Keyring, SignatureFile, Signed, SigningKey, TrustedKey, parse};
 
-use crate::support::{SMALL, agreement, signatures, signed, trusted};
+use crate::support::{SMALL, agreement, approvals, key, ring, signed, signer, trusted};
 
 #[test]
 fn every_controller_must_sign() {
@@ -19,10 +20,11 @@ fn every_controller_must_sign() {
         (vec!["host"], vec!["north", "south"]),
     ] {
         let signers: Vec<_> = signers.into_iter().map(Into::into).collect();
-        let file = signatures(&agreement, &signers);
-        let trusted = trusted(&["north".into(), "south".into(), "host".into()]);
-        let signed = Signed::verify(Arc::clone(&agreement), &file, &trusted);
-        assert!(signed.missing().iter().map(|o| o.as_str()).eq(missing.iter().copied()), "{signers:?}");
+        let said = approvals(&agreement, &signers);
+        let ring = ring(&["north".into(), "south".into(), "host".into()]);
+        let signed = Signed::verify(Arc::clone(&agreement), &said, &ring);
+        let lacks: Vec<_> = signed.lacks().iter().map(ToString::to_string).collect();
+        assert_eq!(lacks, missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>(), "{signers:?}");
         assert_eq!(signed.is_complete(), missing.is_empty());
     }
 }
@@ -30,8 +32,9 @@ fn every_controller_must_sign() {
 #[test]
 fn only_trusted_keys_count_and_only_for_their_organisation() {
     let agreement = agreement(SMALL);
-    let file = signatures(&agreement, &["north".into(), "south".into()]);
-    let verify = |trusted: &[_]| Signed::verify(Arc::clone(&agreement), &file, trusted);
+    let said = approvals(&agreement, &["north".into(), "south".into()]);
+    let verify =
+        |trusted: &[TrustedKey]| Signed::verify(Arc::clone(&agreement), &said, &Keyring::from(trusted));
     assert!(!verify(&[]).is_complete());
     assert!(verify(&[]).signatures().iter().all(|(_, standing)| *standing == Standing::Untrusted));
     let mut keys = trusted(&["north".into(), "south".into()]);
@@ -45,26 +48,44 @@ fn only_trusted_keys_count_and_only_for_their_organisation() {
     keys[0].key_id = "k2".into();
     assert_eq!(verify(&keys).signatures()[0].1, Standing::Untrusted);
     // One key does not sign for two organisations by being copied.
-    let mut copied = file.clone();
-    copied.signatures[1] = copied.signatures[0].clone();
-    copied.signatures[1].organisation = "south".into();
-    let signed = Signed::verify(Arc::clone(&agreement), &copied, &trusted(&["north".into(), "south".into()]));
+    let mut copied = said.clone();
+    copied[1] = copied[0].clone();
+    copied[1].organisation = "south".into();
+    let signed = Signed::verify(Arc::clone(&agreement), &copied, &ring(&["north".into(), "south".into()]));
     assert!(!signed.is_complete());
 }
 
 #[test]
-fn a_signature_is_made_for_agreements_alone() {
+fn a_signature_is_made_for_statements_alone() {
     use base64::Engine as _;
     let agreement = agreement(SMALL);
     let seed: Vec<u8> = std::iter::repeat_n(9, 32).collect();
     let pair = ring::signature::Ed25519KeyPair::from_seed_unchecked(&seed).expect("32 bytes");
-    let mut file = signatures(&agreement, &["north".into(), "south".into()]);
+    let mut said = approvals(&agreement, &["north".into(), "south".into()]);
     let bare = pair.sign(agreement.canonical());
-    file.signatures[0].signature = base64::engine::general_purpose::STANDARD.encode(bare);
+    said[0].signature = base64::engine::general_purpose::STANDARD.encode(bare);
     let mut keys = trusted(&["north".into(), "south".into()]);
     keys[0].public_key = SigningKey::from_seed(&seed).expect("32 bytes").public_key();
-    let signed = Signed::verify(agreement, &file, &keys);
+    let signed = Signed::verify(agreement, &said, &Keyring::from(keys.as_slice()));
     assert_eq!(signed.signatures()[0].1, Standing::Broken);
+}
+
+/// Nothing that a statement says can be changed on its way: who, in which role, with which key, when, and what.
+#[test]
+fn every_word_of_a_statement_is_signed() {
+    let agreement = agreement(SMALL);
+    let approved = approvals(&agreement, &["north".into()]).remove(0);
+    let ring = ring(&["north".into(), "south".into()]);
+    assert_eq!(ring.standing(&approved), Standing::Valid);
+    let mut changed = vec![approved.clone(); 4];
+    changed[0].role = "dpo".into();
+    changed[1].time += chrono::Duration::seconds(1);
+    changed[2].act = Act::Write { agreement: agreement.hash().clone() };
+    changed[3].act = Act::Approve { agreement: "another".into() };
+    for statement in changed {
+        assert_eq!(ring.standing(&statement), Standing::Broken, "{statement:?}");
+        assert_ne!(statement.hash(), approved.hash());
+    }
 }
 
 /// Every byte of the file, replaced by several others: either the text is no agreement any more, or it says the same as
@@ -73,8 +94,8 @@ fn a_signature_is_made_for_agreements_alone() {
 fn one_byte_changed() {
     let before = agreement(SMALL);
     let controllers: Vec<_> = before.controllers().cloned().collect();
-    let file = signatures(&before, &controllers);
-    let trusted = trusted(&controllers);
+    let said = approvals(&before, &controllers);
+    let ring = ring(&controllers);
     let (mut unreadable, mut same, mut void) = (0, 0, 0);
     for (at, byte) in SMALL.bytes().enumerate() {
         for other in *b"0198aeZ -.,\"#[=\n" {
@@ -88,7 +109,7 @@ fn one_byte_changed() {
                 unreadable += 1;
                 continue;
             };
-            let signed = Signed::verify(Arc::new(after.clone()), &file, &trusted);
+            let signed = Signed::verify(Arc::new(after.clone()), &said, &ring);
             if after.hash() == before.hash() {
                 assert_eq!(after, *before, "{text}");
                 assert!(signed.is_complete());
@@ -135,14 +156,31 @@ fn the_canonical_form_does_not_change() {
 #[test]
 fn signature_files_are_read_as_written() {
     let agreement = agreement(SMALL);
-    let mut file = signatures(&agreement, &["north".into(), "south".into()]);
+    let mut file = SignatureFile { signatures: approvals(&agreement, &["north".into(), "south".into()]) };
+    let at = "2026-02-01T00:00:00Z".parse().expect("a time");
+    let hash = agreement.hash().clone();
+    for act in [
+        Act::Write { agreement: hash.clone() },
+        Act::Activate { agreement: hash.clone(), at },
+        Act::Suspend { id: agreement.id().clone() },
+        Act::Resume { id: agreement.id().clone(), suspensions: ["s".into()].into() },
+        Act::Rollback { agreement: hash.clone(), from: "other".into(), at },
+        Act::Revoke { revoked: "k0".into() },
+        Act::HandOver { to: "k2".into(), public_key: "cHVibGlj".into() },
+    ] {
+        file.add(key(&"north".into()).say(act, signer("north", "siro", "k1")));
+    }
+    assert_eq!(file.signatures.len(), 9);
     let text = file.to_string();
     assert_eq!(SignatureFile::parse(&text, "agreement.sig.toml").expect(&text), file);
+    let json = serde_json::to_string(&file).expect("JSON");
+    assert_eq!(serde_json::from_str::<SignatureFile>(&json).expect(&json), file);
     assert_eq!(SignatureFile::parse("", "agreement.sig.toml").expect("empty"), SignatureFile::default());
     assert!(SignatureFile::parse(&text.replace("key_id", "key"), "agreement.sig.toml").is_err());
+    assert!(SignatureFile::parse(&text.replace("from =", "form ="), "agreement.sig.toml").is_err());
     let again = file.signatures[0].clone();
     file.add(again);
-    assert_eq!(file.signatures.len(), 2);
+    assert_eq!(file.signatures.len(), 9);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use liquid_policy::id::OrganisationName;
-use liquid_policy::signature::Signer;
-use liquid_policy::{Agreement, Caller, Named, SignatureFile, Signed, SigningKey, TrustedKey, parse};
+use liquid_policy::statement::{Act, Signer, Statement};
+use liquid_policy::{Agreement, Caller, Keyring, Named, Signed, SigningKey, TrustedKey, parse};
 
 /// A small agreement. `{columns}` and the like are written out by the tests that need other ones.
 pub(crate) const SMALL: &str = r#"schema = "liquid/agreement/1"
@@ -61,28 +61,33 @@ pub(crate) fn trusted(organisations: &[OrganisationName]) -> Vec<TrustedKey> {
             organisation: organisation.clone(),
             key_id: "k1".into(),
             public_key: key(organisation).public_key(),
+            roles: Default::default(),
         })
         .collect()
 }
 
-pub(crate) fn signatures(agreement: &Agreement, organisations: &[OrganisationName]) -> SignatureFile {
-    let mut file = SignatureFile::default();
-    for organisation in organisations {
-        let signer = Signer {
-            organisation: organisation.clone(),
-            role: "siro".into(),
-            key_id: "k1".into(),
-            time: "2026-01-01T09:00:00Z".into(),
-        };
-        file.add(key(organisation).sign(agreement, signer));
+pub(crate) fn approvals(agreement: &Agreement, organisations: &[OrganisationName]) -> Vec<Statement> {
+    let approve = Act::Approve { agreement: agreement.hash().clone() };
+    organisations.iter().map(|it| key(it).say(approve.clone(), signer(it.as_str(), "siro", "k1"))).collect()
+}
+
+pub(crate) fn signer(organisation: &str, role: &str, key_id: &str) -> Signer {
+    Signer {
+        organisation: organisation.into(),
+        role: role.into(),
+        key_id: key_id.into(),
+        time: "2026-01-01T09:00:00Z".parse().expect("a time"),
     }
-    file
+}
+
+pub(crate) fn ring(organisations: &[OrganisationName]) -> Keyring {
+    Keyring::from(trusted(organisations).as_slice())
 }
 
 /// Signed by all controllers, all of them trusted.
 pub(crate) fn signed(agreement: &Arc<Agreement>) -> Signed {
     let controllers: Vec<_> = agreement.controllers().cloned().collect();
-    Signed::verify(Arc::clone(agreement), &signatures(agreement, &controllers), &trusted(&controllers))
+    Signed::verify(Arc::clone(agreement), &approvals(agreement, &controllers), &ring(&controllers))
 }
 
 pub(crate) fn caller(organisation: &str, role: &str, purposes: &[&str]) -> Caller {

@@ -1,0 +1,212 @@
+//! The agreements' folder: `NAME.toml` with `NAME.sig.toml` beside it are placed by the operator, below `held` the node keeps
+//! what it was sent.
+//!
+//! ```text
+//! held/versions/HASH.toml       versions that were proposed
+//! held/statements/HASH.toml     what was said, one statement a file
+//! held/good/NAME.toml           the last good copy of a placed file, and of its signatures
+//! ```
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use liquid_policy::Agreement;
+use liquid_policy::id::AgreementHash;
+use liquid_policy::parse::{ParseError, parse};
+use liquid_policy::signature::SignatureFile;
+use liquid_policy::statement::Statement;
+
+use super::held;
+use crate::config::Floors;
+
+/// Names, sizes and times of all files: whether anything has changed.
+pub(super) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+/// The folder.
+pub(super) struct Folder(PathBuf);
+
+/// What it holds.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Versions, with their text, and whether the operator placed them.
+    pub(super) versions: Vec<(Arc<Agreement>, String, bool)>,
+    pub(super) statements: Vec<Statement>,
+    /// Files that cannot be read, each with what is wrong.
+    pub(super) unreadable: Vec<(PathBuf, String)>,
+    pub(super) fingerprint: Fingerprint,
+}
+
+impl Folder {
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    fn versions(&self) -> PathBuf {
+        self.0.join("held/versions")
+    }
+
+    fn statements(&self) -> PathBuf {
+        self.0.join("held/statements")
+    }
+
+    fn good(&self) -> PathBuf {
+        self.0.join("held/good")
+    }
+
+    /// What would be seen to have changed.
+    ///
+    /// # Errors
+    /// A sentence for the operator where the folder itself cannot be read.
+    pub(super) fn fingerprint(&self) -> Result<Fingerprint, String> {
+        let placed = self.placed()?;
+        let beside = placed.iter().map(|file| beside(file));
+        let held =
+            [self.versions(), self.statements()].into_iter().flat_map(|it| listed(&it).unwrap_or_default());
+        let seen = placed.iter().cloned().chain(beside).chain(held).filter_map(|file| {
+            let known = fs::metadata(&file).ok()?;
+            Some((file, known.len(), known.modified().ok()))
+        });
+        Ok(seen.collect())
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// As [`Self::fingerprint`].
+    pub(super) fn read(&self, floors: &Floors) -> Result<Found, String> {
+        // First, so that what changes while it is read is read again.
+        let mut found = Found { fingerprint: self.fingerprint()?, ..Found::default() };
+        let placed = self.placed()?;
+        for file in &placed {
+            match read_one(file, floors) {
+                Ok((agreement, text, statements)) => {
+                    self.keep_copy(file, &text);
+                    found.add(agreement, text, true, statements);
+                }
+                Err(problem) => {
+                    if let Ok((agreement, text, statements)) = read_one(&self.copy_of(file), floors) {
+                        tracing::warn!(agreement = %agreement.id(), "the last good copy stays in force");
+                        found.add(agreement, text, true, statements);
+                    }
+                    found.unreadable.push((file.clone(), problem));
+                }
+            }
+        }
+        self.forget_copies(&placed);
+        for file in listed(&self.versions()).unwrap_or_default() {
+            match read_one(&file, floors) {
+                Ok((agreement, text, statements)) => found.add(agreement, text, false, statements),
+                Err(problem) => found.unreadable.push((file, problem)),
+            }
+        }
+        for file in listed(&self.statements()).unwrap_or_default() {
+            match signatures(&file) {
+                Ok(statements) => found.statements.extend(statements),
+                Err(problem) => found.unreadable.push((file, problem)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps a version that was proposed.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn hold(&self, hash: &AgreementHash, text: &str) -> io::Result<()> {
+        held::write(&self.versions().join(format!("{hash}.toml")), text)
+    }
+
+    /// Keeps a statement.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn note(&self, statement: &Statement) -> io::Result<()> {
+        let text = SignatureFile { signatures: vec![statement.clone()] }.to_string();
+        held::write(&self.statements().join(format!("{}.toml", statement.hash())), &text)
+    }
+
+    fn placed(&self) -> Result<Vec<PathBuf>, String> {
+        let mut files = listed(&self.0).map_err(|e| {
+            format!("cannot read the agreements in `{}`: {e}; set `agreements` in `[node]`", self.0.display())
+        })?;
+        files.retain(|file| file.file_stem().is_some_and(|s| !s.to_string_lossy().ends_with(".sig")));
+        Ok(files)
+    }
+
+    fn copy_of(&self, file: &Path) -> PathBuf {
+        self.good().join(file.file_name().unwrap_or_default())
+    }
+
+    /// A good file is copied, so that it stays in force when the next one of its name cannot be read, also after a restart.
+    fn keep_copy(&self, file: &Path, text: &str) {
+        let signatures = fs::read_to_string(beside(file)).unwrap_or_default();
+        for (copy, text) in [(self.copy_of(file), text), (beside(&self.copy_of(file)), &signatures)] {
+            let is_there = fs::read_to_string(&copy).is_ok_and(|there| there == *text);
+            if !is_there && let Err(error) = held::write(&copy, text) {
+                tracing::warn!(%error, file = %copy.display(), "no copy of the agreement can be kept");
+            }
+        }
+    }
+
+    /// What the operator has taken away is gone: no copy brings it back.
+    fn forget_copies(&self, placed: &[PathBuf]) {
+        let copies: Vec<PathBuf> = placed.iter().map(|file| self.copy_of(file)).collect();
+        for copy in listed(&self.good()).unwrap_or_default() {
+            let stays = copies.iter().any(|kept| *kept == copy || beside(kept) == copy);
+            if !stays && let Err(error) = fs::remove_file(&copy) {
+                tracing::warn!(%error, file = %copy.display(), "a copy of an agreement that is gone stays");
+            }
+        }
+    }
+}
+
+impl Found {
+    fn add(&mut self, agreement: Agreement, text: String, placed: bool, statements: Vec<Statement>) {
+        self.versions.push((Arc::new(agreement), text, placed));
+        self.statements.extend(statements);
+    }
+}
+
+/// The signatures beside an agreement.
+fn beside(file: &Path) -> PathBuf {
+    file.with_extension("sig.toml")
+}
+
+/// The TOML files of a folder, in order.
+fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|e| e == "toml"));
+    files.sort();
+    Ok(files)
+}
+
+fn read_one(file: &Path, floors: &Floors) -> Result<(Agreement, String, Vec<Statement>), String> {
+    let name = file.to_string_lossy();
+    let text = fs::read_to_string(file).map_err(|e| e.to_string())?;
+    let agreement = parse(&text, &name).map_err(|e| said(&e, &text))?;
+    let agreement = floors.raise(agreement).map_err(|e| e.to_string())?;
+    Ok((agreement, text, signatures(&beside(file)).map_err(|e| format!("its signatures: {e}"))?))
+}
+
+fn signatures(file: &Path) -> Result<Vec<Statement>, String> {
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            let read = SignatureFile::parse(&text, &file.to_string_lossy());
+            read.map(|file| file.signatures).map_err(|e| said(&e, &text))
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// Every problem with its line and what to write instead.
+pub(super) fn said(error: &ParseError, text: &str) -> String {
+    let line = |at: usize| text.get(..at).map_or(0, |before| before.matches('\n').count() + 1);
+    let problems =
+        error.problems().map(|p| format!("line {}: {}; {}", line(p.span().start), p.message(), p.help()));
+    problems.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,67 @@
+//! What the parties' people say to this node, and how it keeps up with the folder of its agreements.
+//!
+//! Nobody needs to be trusted on the way: statements are signed, and `crate::agreements` keeps those alone that count. How
+//! things stand is shown to callers of an organisation that is a party.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use liquid_node_api::Error;
+use liquid_node_api::governance::{Governance, SiteGovernance};
+use liquid_policy::statement::Statement;
+
+use crate::audit::Said;
+use crate::audit::record::AskedBy;
+use crate::node::Node;
+use crate::pipeline::on_disk;
+use crate::serve::Session;
+
+/// How often the folder is looked at.
+const EVERY: Duration = Duration::from_millis(300);
+
+/// Takes in what somebody says, and answers how things stand for their organisation then.
+///
+/// # Errors
+/// What is wrong with it, or a fault where it cannot be kept. What is taken in is on record.
+pub async fn hear(node: &Node, session: &Session, message: Governance) -> Result<SiteGovernance, Error> {
+    let caller = &session.caller;
+    let by = AskedBy {
+        organisation: caller.organisation.clone(),
+        roles: caller.roles.clone(),
+        subject: caller.subject.clone(),
+    };
+    let (new, texts) = match message {
+        Governance::Status { texts } => (Vec::new(), texts),
+        Governance::Propose { text, statements } => {
+            (node.agreements.propose(&text, &statements)?, Vec::new())
+        }
+        Governance::Say { statements } => (node.agreements.hear(&statements)?, Vec::new()),
+    };
+    record(node, new, Some(by)).await;
+    Ok(node.agreements.status(&caller.organisation, &texts, node.time()))
+}
+
+/// Keeps up with the folder, as long as the node serves.
+pub async fn watch(node: &Node) -> Infallible {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        match node.agreements.refresh() {
+            Ok(new) => record(node, new, None).await,
+            // What was known stays in force; the next look may find the folder again.
+            Err(problem) => tracing::error!(problem, "agreements not read"),
+        }
+    }
+}
+
+/// What cannot be recorded now is recorded before anything else is.
+async fn record(node: &Node, new: Vec<Statement>, sent_by: Option<AskedBy>) {
+    for statement in &new {
+        tracing::info!(
+            act = statement.act.verb(), organisation = %statement.organisation, role = %statement.role, "said of an agreement"
+        );
+    }
+    let said = new.into_iter().map(|statement| Said { statement, sent_by: sent_by.clone() }).collect();
+    if let Err(error) = on_disk(node, move |log| log.said(said)).await {
+        tracing::error!(%error, "audit log not written");
+    }
+}
