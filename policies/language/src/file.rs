@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 pub use date::Date;
 pub use rules::{
-    Disclosure, Dominance, History, LeftOut, Models, Perturb, Privacy, Release, Scope, Secondary,
-    SnapshotRhythm, Template, Zeros,
+    Disclosure, Dominance, History, HistoryScope, LeftOut, Models, Perturb, Privacy, PrivacyMeasure, Release,
+    Scope, Secondary, SnapshotRhythm, Template, Zeros,
 };
 pub use table::{
     AggregateWord, Column, DomainBound, DomainText, Entities, Join, Missing, Quantiles, Reference, Table,
-    UseWord,
+    Transform, UseWord,
 };
 
 use crate::id::{AgreementId, OrganisationName, Purpose, RoleName, TableName};

@@ -3,8 +3,8 @@
 //! The modules stand in the order in which a request meets them:
 //!
 //! 1. [`id`]: the names that everything else is keyed by.
-//! 2. [`file`]: the agreement key by key as it is written, with [`mod@key`] for who keeps each key and [`schema`] for the
-//!    published JSON Schema.
+//! 2. [`file`]: the agreement key by key as it is written, with [`mod@key`] for who keeps each key, [`schema`] for the
+//!    published JSON Schema, and [`grain`] for the steps of the calendar.
 //! 3. [`document`]: the agreement as data that cannot hold nonsense, with [`table`] for what it says of one table.
 //! 4. [`mod@parse`]: the text of a file becomes a document, or an error that points into the file.
 //! 5. [`statement`]: what people of the parties say of agreements, signed; [`keyring`]: whose keys count; [`signature`]: whether
@@ -54,6 +54,7 @@ pub mod decide;
 pub mod document;
 pub mod file;
 pub mod footprint;
+pub mod grain;
 pub mod id;
 pub mod key;
 pub mod keyring;

@@ -23,6 +23,7 @@ pub struct Disclosure {
     pub dominance: Option<Dominance>,
     /// The largest entity must not be estimable this closely by the second largest. Omitted: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub p_ratio: Option<f64>,
     /// Whether zero is exempt from the minimum.
     #[serde(default)]
@@ -35,21 +36,26 @@ pub struct Disclosure {
     pub secondary: Option<Secondary>,
     /// A withheld sum stays possible this share of its value to either side. Omitted: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub protection: Option<f64>,
     /// The step to which counts are rounded. Omitted: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub round_base: Option<u32>,
     /// Whether counts are perturbed.
     #[serde(default)]
     pub perturb: Perturb,
     /// Observations that a model must have beyond its parameters. Omitted: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub degrees_of_freedom: Option<u32>,
     /// Parameters that a model may have for each observation. Omitted: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub parameters_per_observation: Option<f64>,
     /// Rounds times parameters of all models over one population, for each observation. Omitted: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub openings_per_observation: Option<f64>,
 }
 
@@ -69,8 +75,10 @@ pub enum Scope {
 #[serde(deny_unknown_fields, expecting = "a table of keys")]
 pub struct Dominance {
     /// How many of the largest.
+    #[schemars(range(min = 1))]
     pub n: u32,
     /// Their share.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub share: f64,
 }
 
@@ -123,31 +131,46 @@ pub enum Perturb {
 pub struct History {
     /// Over what history is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
+    pub scope: Option<HistoryScope>,
     /// The rhythm on which copies are frozen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotRhythm>,
     /// Days until an opt-out takes effect at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub opt_out_days: Option<u32>,
     /// Days for which releases are remembered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub window_days: Option<u32>,
     /// Entities by which two releases must differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub minimum_difference: Option<u32>,
     /// Rows combined when looking for forbidden combinations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub search: Option<u32>,
     /// The largest rank of a connected component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_rank: Option<u32>,
     /// The most atoms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_atoms: Option<u32>,
     /// The share of the rank that one caller may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub max_share: Option<f64>,
+}
+
+/// Over what history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", expecting = "`\"table\"`")]
+pub enum HistoryScope {
+    /// Every purpose, agreement, version and caller of a table.
+    Table,
 }
 
 /// The rhythm on which copies are frozen.
@@ -169,22 +192,37 @@ pub struct Privacy {
     /// The protected unit.
     pub unit: ColumnName,
     /// The measure of loss.
-    pub measure: String,
+    pub measure: PrivacyMeasure,
     /// The budget of a window.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub rho_total: f64,
     /// The budget of all windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub rho_lifetime: Option<f64>,
     /// The chance that the guarantee fails.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub delta: f64,
     /// Days of a window.
+    #[schemars(range(min = 1))]
     pub window_days: u32,
     /// The budget of one caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub rho_per_caller: Option<f64>,
     /// Groups to which one entity may contribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub groups_per_entity_max: Option<u32>,
+}
+
+/// How loss of privacy is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(expecting = "`\"zCDP\"`")]
+pub enum PrivacyMeasure {
+    /// Zero-concentrated differential privacy.
+    #[serde(rename = "zCDP")]
+    Zcdp,
 }
 
 /// Rules for trained models.
@@ -192,6 +230,7 @@ pub struct Privacy {
 #[serde(deny_unknown_fields, expecting = "a table of keys")]
 pub struct Models {
     /// Folds of a cross-validation.
+    #[schemars(range(min = 2, max = 10))]
     pub folds: u32,
 }
 

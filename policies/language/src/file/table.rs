@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::grain::Grain;
 use crate::id::{ColumnName, OrganisationName, TableName};
 use crate::table::DomainValue;
 
@@ -69,9 +70,9 @@ pub struct Column {
     /// The values that it can take; declaring them makes them public. Omitted: not declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<DomainText>,
-    /// The finest step on which it may be grouped and filtered. Omitted: as it is stored.
+    /// The finest step of the calendar on which days may be seen. Omitted: as it is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grain: Option<String>,
+    pub grain: Option<Grain>,
     /// The aggregates that may be computed over a measure.
     pub aggregates: Vec<AggregateWord>,
     /// The least and the greatest value, to which all others are moved. Omitted: no bounds.
@@ -86,7 +87,7 @@ pub struct Column {
     pub quantiles: Option<Quantiles>,
     /// What stands in place of the value. Omitted: nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub transform: Option<String>,
+    pub transform: Option<Transform>,
 }
 
 impl Default for Column {
@@ -103,6 +104,14 @@ impl Default for Column {
             transform: None,
         }
     }
+}
+
+/// What stands in place of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", expecting = "`\"token\"`")]
+pub enum Transform {
+    /// A token that only the parties together can make, the same at each of them.
+    Token,
 }
 
 /// A position in which a column may stand.

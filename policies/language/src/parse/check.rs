@@ -1,5 +1,6 @@
 //! What the keys say together: keys that no node enforces yet, contradictions, and then the [`Agreement`].
 
+mod numbers;
 mod relations;
 mod signoff;
 
@@ -26,6 +27,7 @@ pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Proble
     let recipients = check.recipients(&file);
     let tables = check.tables(&file);
     check.minimums(&file);
+    check.numbers(&file);
     let canonical = check.canonical();
     if !check.problems.is_empty() {
         check.problems.sort_by_key(|problem| problem.span().start);
@@ -180,6 +182,7 @@ impl Check<'_> {
     fn table(&mut self, file: &File, name: &crate::id::TableName, table: &file::Table) -> document::Table {
         self.name(&["table", name.as_str()], name.as_str());
         self.protects(name, table);
+        self.numbers_of_table(name, table);
         let columns = table
             .columns
             .iter()

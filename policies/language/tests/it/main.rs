@@ -11,6 +11,7 @@ mod decisions;
 mod examples;
 mod joins;
 mod life;
+mod numbers;
 mod schema;
 mod signatures;
 mod support;
