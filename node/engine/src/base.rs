@@ -1,25 +1,30 @@
-//! The rows that a cut is asked of: the columns that it reads, each value outside its declared domain NULL; of one table, or
-//! of several that are joined.
+//! The rows that a cut is asked of: those of everybody whom no filter leaves out, the columns that it reads, each value outside
+//! its declared domain NULL; of one table, or of several that are joined.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use liquid_footprint::site_query::{base_column, base_schema};
 use liquid_policy::footprint::{column_in_cut, place_in_cut};
 use liquid_policy::id::{ColumnName, TableName};
-use liquid_policy::table::Obligations;
+use liquid_policy::table::{ColumnRule, Obligations};
 
 use crate::domain;
 use crate::error::Failure;
+use crate::filter::{self, Filter};
 use crate::names;
 use crate::tables::Table;
 
 /// The tables of a cut, with what the permit says of them.
 #[derive(Debug)]
 pub(crate) struct Base<'a> {
+    /// All tables of the site.
+    pub(crate) opened: &'a BTreeMap<TableName, Table>,
     pub(crate) tables: Vec<&'a Table>,
+    /// What keeps entities out of each of them.
+    filters: Vec<Vec<Filter>>,
     pub(crate) obligations: &'a Obligations,
     /// All columns, as the cut calls them.
     pub(crate) schema: Schema,
@@ -36,8 +41,10 @@ impl<'a> Base<'a> {
             known.ok_or_else(|| Failure::engine(format!("there is no table `{}`", rules.table)))
         });
         let tables = tables.collect::<Result<Vec<_>, _>>()?;
+        let filters = obligations.tables.iter().map(|rules| filter::filters(opened, rules));
+        let filters = filters.collect::<Result<Vec<_>, _>>()?;
         let schema = base_schema(tables.iter().map(|table| table.schema.as_ref()));
-        Ok(Self { tables, obligations, schema })
+        Ok(Self { opened, tables, filters, obligations, schema })
     }
 
     /// All joined rows.
@@ -122,7 +129,7 @@ impl<'a> Base<'a> {
 
     /// One table, projected onto the columns that are read and those that join it, under the cut's names.
     fn table(&self, at: usize, columns: &BTreeSet<String>) -> Result<LogicalPlan, Failure> {
-        let Some(table) = self.tables.get(at) else { return Err(Failure::engine("a table beyond the cut")) };
+        let (table, rows) = self.kept(at)?;
         let joining = self.obligations.equal.iter().flatten().map(|column| column.as_str());
         let read: BTreeSet<&str> = columns.iter().map(String::as_str).chain(joining).collect();
         let mut projected = Vec::new();
@@ -137,7 +144,16 @@ impl<'a> Base<'a> {
             // `count(*)` reads no column, and a projection needs one.
             projected.push(lit(true).alias(names::ROW));
         }
-        Ok(LogicalPlanBuilder::from(table.plan.clone()).project(projected)?.build()?)
+        Ok(LogicalPlanBuilder::from(rows).project(projected)?.build()?)
+    }
+
+    /// One of the tables, and its rows of those who are not out, as they are stored.
+    pub(crate) fn kept(&self, at: usize) -> Result<(&'a Table, LogicalPlan), Failure> {
+        let table = self.tables.get(at).zip(self.obligations.tables.get(at)).zip(self.filters.get(at));
+        let Some(((table, rules), filters)) = table else {
+            return Err(Failure::engine("a table beyond the cut"));
+        };
+        Ok((table, filter::kept(table, rules, filters)?))
     }
 
     /// A column of one of the tables, with its domain put in.
@@ -150,11 +166,15 @@ impl<'a> Base<'a> {
             )));
         };
         let rule = rules.and_then(|rules| rules.columns.get(&ColumnName::new(own)));
-        match rule.and_then(|rule| rule.domain.as_ref()) {
-            Some(domain) => domain::mapped(base_column(own), domain, field.data_type())
-                .map_err(|reason| misfit(own, &reason)),
-            None => Ok(base_column(own)),
-        }
+        column(own, rule, field.data_type()).map_err(|reason| misfit(own, &reason))
+    }
+}
+
+/// A column of a table as questions see it.
+pub(crate) fn column(own: &str, rule: Option<&ColumnRule>, kind: &DataType) -> Result<Expr, String> {
+    match rule.and_then(|rule| rule.domain.as_ref()) {
+        Some(domain) => domain::mapped(base_column(own), domain, kind),
+        None => Ok(base_column(own)),
     }
 }
 

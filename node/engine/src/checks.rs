@@ -12,10 +12,10 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBu
 use liquid_footprint::site_query::base_column;
 use liquid_node_api::engine::Caps;
 use liquid_policy::footprint::{column_in_cut, place_in_cut};
-use liquid_policy::id::ColumnName;
+use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::{Obligations, TableRules};
 
-use crate::base::Base;
+use crate::base::{Base, column, misfit};
 use crate::error::Failure;
 use crate::session::collect;
 
@@ -38,6 +38,9 @@ pub(crate) async fn check(
     let mut met = base.obligations.clone();
     let mut broken = Broken::default();
     for (at, rules) in base.obligations.tables.iter().enumerate() {
+        if !rules.filters.is_empty() {
+            broken.note(check.once(&("named", rules), check.named(at, rules)).await);
+        }
         let whole = check.once(&("table", rules), check.table(at, rules)).await;
         for own in &broken.note(whole).unwrap_or_default() {
             let called = column_in_cut(base.tables.len(), at, own.as_str());
@@ -141,6 +144,31 @@ impl Check<'_> {
         }
         broken.end()?;
         Ok(whole)
+    }
+
+    /// Every row that somebody could be out by has an entity, and every row that they could be out of: nobody knows of
+    /// the others whom they would leave out.
+    async fn named(&self, at: usize, rules: &TableRules) -> Result<BTreeSet<ColumnName>, Failure> {
+        let mut broken = Broken::default();
+        let own = rules.entity.as_ref().zip(self.base.tables.get(at).copied());
+        let own = own.map(|(entity, table)| (&rules.table, entity, rules.columns.get(entity), table));
+        let theirs = rules.filters.iter().filter(|filter| filter.table != rules.table).filter_map(|filter| {
+            let table = self.base.opened.get(&filter.table)?;
+            Some((&filter.table, &filter.entity, filter.columns.get(&filter.entity), table))
+        });
+        for (name, entity, rule, table) in own.into_iter().chain(theirs) {
+            let kind = table.schema.field_with_name(entity.as_str()).map(|field| field.data_type().clone());
+            let kind = kind.map_err(|error| Failure::engine(error.to_string()))?;
+            let read =
+                column(entity.as_str(), rule, &kind).map_err(|reason| misfit(entity.as_str(), &reason))?;
+            let rows =
+                self.count(LogicalPlanBuilder::from(table.plan.clone()).filter(read.is_null())?).await?;
+            if rows > 0 {
+                broken.note::<()>(Err(nameless(name, entity, rows)));
+            }
+        }
+        broken.end()?;
+        Ok(BTreeSet::new())
     }
 
     async fn keys_within(&self, at: usize, rules: &TableRules, entity: &ColumnName) -> Result<(), Failure> {
@@ -287,13 +315,11 @@ impl Check<'_> {
 
     /// Some columns of one table under their own names, with their domains put in.
     fn columns(&self, at: usize, columns: &BTreeSet<ColumnName>) -> Result<LogicalPlan, Failure> {
-        let Some(table) = self.base.tables.get(at) else {
-            return Err(Failure::engine("a table beyond the cut"));
-        };
+        let (table, rows) = self.base.kept(at)?;
         let read =
             columns.iter().map(|own| Ok(self.base.column(table, at, own.as_str())?.alias(own.as_str())));
         let read = read.collect::<Result<Vec<_>, Failure>>()?;
-        Ok(LogicalPlanBuilder::from(table.plan.clone()).project(read)?.build()?)
+        Ok(LogicalPlanBuilder::from(rows).project(read)?.build()?)
     }
 
     async fn count(&self, plan: LogicalPlanBuilder) -> Result<i64, Failure> {
@@ -309,12 +335,10 @@ impl Check<'_> {
 fn missing_values(rules: &TableRules, column: &ColumnName, rows: i64) -> Failure {
     let table = &rules.table;
     let declared = rules.columns.get(column).is_some_and(|rule| rule.domain.is_some());
-    Failure::data(if Some(column) == rules.entity.as_ref() {
-        format!(
-            "table `{table}`: {rows} rows have no value in `{column}`, which names the protected entity; correct the \
-             source, or leave these rows out of the view with `WHERE {column} IS NOT NULL`"
-        )
-    } else if declared {
+    if Some(column) == rules.entity.as_ref() {
+        return nameless(table, column, rows);
+    }
+    Failure::data(if declared {
         format!(
             "table `{table}`: {rows} rows have no value of the declared domain in `{column}`, which the agreement says is \
              required: none at all, or another one, of which a blank too much makes one; correct the source or the view, \
@@ -326,4 +350,11 @@ fn missing_values(rules: &TableRules, column: &ColumnName, rows: i64) -> Failure
              source or the view, or the agreement"
         )
     })
+}
+
+fn nameless(table: &TableName, entity: &ColumnName, rows: i64) -> Failure {
+    Failure::data(format!(
+        "table `{table}`: {rows} rows have no value in `{entity}`, which names the protected entity; correct the source, or leave \
+         these rows out of the view with `WHERE {entity} IS NOT NULL`"
+    ))
 }

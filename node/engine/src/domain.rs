@@ -32,7 +32,8 @@ pub(crate) fn mapped(column: Expr, domain: &Domain, kind: &DataType) -> Result<E
     when(inside, column).end().map_err(|error| error.to_string())
 }
 
-fn scalar(value: &DomainValue, kind: &DataType) -> Result<ScalarValue, String> {
+/// A value in the column's type.
+pub(crate) fn scalar(value: &DomainValue, kind: &DataType) -> Result<ScalarValue, String> {
     match (value, kind) {
         (DomainValue::Boolean(value), DataType::Boolean) => Ok(ScalarValue::Boolean(Some(*value))),
         (DomainValue::Integer(value), _) => whole(*value, kind),

@@ -10,7 +10,8 @@
 //! 4. `sources`, `views`: raw files, and the statements that map them onto the shared tables.
 //! 5. `lineage`, `tables`, `opened`: the tables held against the model, and the files that they were read from;
 //!    [`discover`] looks at files for which there is no model yet.
-//! 6. `domain`, `base`, `checks`: values outside declared domains are NULL; entities and required values are there.
+//! 6. `filter`, `domain`, `base`, `checks`: whoever is out altogether is out, values outside declared domains are NULL; entities
+//!    and required values are there.
 //! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
 //! 8. `product`, `statics`: what is public before any data is read.
 //! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
@@ -27,6 +28,7 @@ mod distinct;
 mod domain;
 mod entity_hash;
 mod error;
+mod filter;
 mod guard;
 mod hidden;
 mod ipc;

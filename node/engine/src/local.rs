@@ -77,6 +77,10 @@ impl LocalEngine {
         let mut problems = Vec::new();
         for one in &rules {
             let alone = Obligations::of_tables(vec![one.clone()]);
+            if let Err(why) = Base::new(&self.opened.tables, &alone) {
+                problems.push(why.detail().to_owned());
+                continue;
+            }
             let columns = one.columns.keys().map(|column| column.as_str().to_owned());
             let mut held = self.compute(alone.clone(), columns.clone().collect()).await.is_ok();
             // Which of them it is matters only where there is one.

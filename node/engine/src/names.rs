@@ -67,3 +67,6 @@ pub(crate) fn apart(part: usize, at: usize) -> String {
 
 /// Whether a row of a part has no partner.
 pub(crate) const OUTSIDE: &str = "liquid:outside";
+
+/// An entity that a filter names.
+pub(crate) const OUT: &str = "liquid:out";

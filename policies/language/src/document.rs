@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 
 use chrono::{Days, NaiveDate};
 
+use crate::condition::Condition;
 use crate::file::File;
 pub use crate::file::{Entities, PartyRole};
 use crate::id::{AgreementHash, AgreementId, ColumnName, OrganisationName, Purpose, RoleName, TableName};
-use crate::table::{ColumnRule, Obligations, TableRules};
+use crate::table::{ColumnRule, EntityFilter, Obligations, TableRules};
 
 /// One version of one agreement: what the node enforces, and the whole file for readers.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,6 +201,8 @@ pub struct Table {
     pub(crate) join_keys: BTreeSet<ColumnName>,
     pub(crate) references: BTreeMap<ColumnName, (TableName, ColumnName)>,
     pub(crate) unique: BTreeSet<ColumnName>,
+    pub(crate) row_filter: Option<Condition>,
+    pub(crate) filters: Vec<EntityFilter>,
     pub(crate) columns: BTreeMap<ColumnName, Column>,
 }
 
@@ -235,6 +238,16 @@ impl Table {
         &self.unique
     }
 
+    /// Its own condition: an entity with any row that does not meet it is out altogether.
+    pub fn row_filter(&self) -> Option<&Condition> {
+        self.row_filter.as_ref()
+    }
+
+    /// Every filter that rules for the table: its own, and those of the other tables of its entity.
+    pub fn filters(&self) -> &[EntityFilter] {
+        &self.filters
+    }
+
     /// What the engine must know of the table.
     pub fn rules(&self) -> TableRules {
         TableRules {
@@ -245,6 +258,7 @@ impl Table {
             rows_per_entity_max: self.rows_per_entity_max,
             references: self.references.clone(),
             unique: self.unique.clone(),
+            filters: self.filters.clone(),
         }
     }
 

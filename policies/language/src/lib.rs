@@ -5,7 +5,8 @@
 //! 1. [`id`]: the names that everything else is keyed by.
 //! 2. [`file`]: the agreement key by key as it is written, with [`mod@key`] for who keeps each key, [`schema`] for the
 //!    published JSON Schema, and [`grain`] for the steps of the calendar.
-//! 3. [`document`]: the agreement as data that cannot hold nonsense, with [`table`] for what it says of one table.
+//! 3. [`document`]: the agreement as data that cannot hold nonsense, with [`table`] for what it says of one table and
+//!    [`condition`] for whom it leaves out.
 //! 4. [`mod@parse`]: the text of a file becomes a document, or an error that points into the file.
 //! 5. [`statement`]: what people of the parties say of agreements, signed; [`keyring`]: whose keys count; [`signature`]: whether
 //!    a version is signed; [`life`]: which version stands at an instant.
@@ -50,6 +51,7 @@
 //! ```
 
 pub mod admit;
+pub mod condition;
 pub mod decide;
 pub mod document;
 pub mod file;

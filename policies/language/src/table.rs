@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
 use crate::footprint::column_in_cut;
 use crate::id::{ColumnName, TableName};
 
@@ -101,6 +102,24 @@ pub struct TableRules {
     pub references: BTreeMap<ColumnName, (TableName, ColumnName)>,
     /// Columns of which no value stands in two rows.
     pub unique: BTreeSet<ColumnName>,
+    /// Whose rows count: an entity must pass each of these, or none of its rows does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<EntityFilter>,
+}
+
+/// Who is out altogether: an entity with any row in a table that does not meet the table's condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityFilter {
+    /// The table whose rows are looked at.
+    pub table: TableName,
+    /// Its entity.
+    pub entity: ColumnName,
+    /// The condition. It is met where it is true, neither false nor unknown.
+    pub condition: Condition,
+    /// What is public about the columns that the condition and the entity are read from.
+    pub columns: BTreeMap<ColumnName, ColumnRule>,
+    /// An entity without any row in the table is out, too: nobody knows of them that they would pass.
+    pub present: bool,
 }
 
 /// What the engine must compute beside a cut's own columns, and what it must know of the tables for that. Columns are

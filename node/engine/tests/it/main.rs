@@ -9,6 +9,7 @@
 )]
 
 mod broken;
+mod filters;
 mod joins;
 mod opening;
 mod oracle;

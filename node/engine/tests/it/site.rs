@@ -152,6 +152,7 @@ pub(crate) fn obligations(table: &str, entity: &str, minimum: Option<u32>) -> Ob
         rows_per_entity_max: None,
         references: BTreeMap::new(),
         unique: BTreeSet::new(),
+        filters: Vec::new(),
     };
     Obligations::of_table(rules, minimum)
 }

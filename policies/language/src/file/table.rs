@@ -35,10 +35,12 @@ pub struct Table {
     /// Whether an entity can be at two sites.
     #[serde(default)]
     pub entities: Entities,
-    /// A condition; an entity with any row that fails it is out altogether. Omitted: no condition.
+    /// A condition over the table's own columns, which need no use for it: comparisons with literals, IN and IS NULL, joined
+    /// by AND, OR and NOT. An entity with any row that fails it, or of which it is unknown, is out altogether. Omitted: no condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_filter: Option<String>,
-    /// The table whose `row_filter` rules for all tables of that entity.
+    /// The table whose `row_filter` rules for all tables of that entity. An entity without a row there is out, too.
+    /// Omitted: no other table rules here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter_from: Option<TableName>,
     /// The columns; one that is not here has no use.

@@ -1,10 +1,12 @@
 //! What the keys say together: keys that no node enforces yet, contradictions, and then the [`Agreement`].
 
+mod filters;
 mod numbers;
 mod relations;
 mod signoff;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ring::digest::{SHA256, digest};
 
@@ -62,6 +64,17 @@ struct Check<'t> {
 impl Check<'_> {
     fn problem(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::new(message, help, self.tree.span(path)));
+    }
+
+    /// A problem at a place within a text.
+    fn problem_within(
+        &mut self,
+        path: &[&str],
+        at: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.problems.push(Problem::new(message, help, self.tree.span_within(path, at)));
     }
 
     /// A name that is empty, or cannot be seen, names nothing.
@@ -176,7 +189,10 @@ impl Check<'_> {
         if file.table.is_empty() {
             self.problem(&["table"], "the agreement opens no table", "add a `[table.<name>]` section");
         }
-        file.table.iter().map(|(name, table)| (name.clone(), self.table(file, name, table))).collect()
+        let tables = file.table.iter();
+        let mut tables = tables.map(|(name, table)| (name.clone(), self.table(file, name, table))).collect();
+        self.filters(file, &mut tables);
+        tables
     }
 
     fn table(&mut self, file: &File, name: &crate::id::TableName, table: &file::Table) -> document::Table {
@@ -204,6 +220,8 @@ impl Check<'_> {
             join_keys: self.join_keys(name, table),
             references: self.references(file, name, table),
             unique: self.unique(name, table),
+            row_filter: self.row_filter(name, table),
+            filters: Vec::new(),
             columns,
         }
     }

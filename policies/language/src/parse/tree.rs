@@ -13,6 +13,7 @@ use crate::key::{Fixed, Key, Support};
 const WHOLE_MAX: i64 = (1 << 53) - 1;
 
 pub(super) struct Tree<'t> {
+    text: &'t str,
     root: Spanned<DeValue<'t>>,
 }
 
@@ -20,7 +21,7 @@ impl<'t> Tree<'t> {
     pub(super) fn parse(text: &'t str) -> Result<Self, toml::de::Error> {
         let table = DeTable::parse(text)?;
         let span = table.span();
-        Ok(Self { root: Spanned::new(span, DeValue::Table(table.into_inner())) })
+        Ok(Self { text, root: Spanned::new(span, DeValue::Table(table.into_inner())) })
     }
 
     pub(super) fn deserializer(&self) -> Deserializer<'t> {
@@ -38,6 +39,20 @@ impl<'t> Tree<'t> {
             }
         }
         at.span()
+    }
+
+    /// Where a part of a text value stands; the whole of it where it is not written as it is read.
+    pub(super) fn span_within(&self, path: &[&str], part: Range<usize>) -> Range<usize> {
+        let span = self.span(path);
+        let value = path.iter().try_fold(&self.root, |at, step| child(at.get_ref(), step));
+        let read = value.and_then(|value| value.get_ref().as_str());
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        match read {
+            Some(read) if written.len() == read.len() + 2 && written.get(1..=read.len()) == Some(read) => {
+                span.start + 1 + part.start..span.start + 1 + part.end
+            }
+            _ => span,
+        }
     }
 
     /// Whether a path leads anywhere.

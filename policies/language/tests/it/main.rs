@@ -9,6 +9,7 @@
 mod admission;
 mod decisions;
 mod examples;
+mod filters;
 mod joins;
 mod life;
 mod numbers;

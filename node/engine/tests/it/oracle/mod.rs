@@ -1,6 +1,6 @@
 //! Random tables, random questions: every hidden column against a row-by-row oracle, every value against DataFusion.
 
-mod language;
+pub(crate) mod language;
 mod meaning;
 
 use std::collections::BTreeMap;
@@ -41,15 +41,19 @@ fn rules() -> impl Strategy<Value = [Rule; 5]> {
     [rule.clone(), rule.clone(), rule.clone(), rule.clone(), rule]
 }
 
-/// Rows of up to a dozen entities, most of them with several; required columns have a value of their domain.
-fn table() -> impl Strategy<Value = (Vec<Row>, [Rule; 5])> {
+/// Rows of up to a dozen entities, most of them with several.
+pub(crate) fn rows() -> impl Strategy<Value = Vec<Row>> {
     let value = |at: usize| {
         let values = COLS[at].values();
         prop_oneof![4 => proptest::sample::select(values), 1 => Just(Val::Null)]
     };
     let row = (0..12_i64, [value(0), value(1), value(2), value(3), value(4)]);
-    let rows = proptest::collection::vec(row.prop_map(|(id, values)| Row { id, values }), 0..60);
-    (rows, rules()).prop_map(|(mut rows, rules)| {
+    proptest::collection::vec(row.prop_map(|(id, values)| Row { id, values }), 0..60)
+}
+
+/// Required columns have a value of their domain.
+fn table() -> impl Strategy<Value = (Vec<Row>, [Rule; 5])> {
+    (rows(), rules()).prop_map(|(mut rows, rules)| {
         for row in &mut rows {
             for col in COLS {
                 let (rule, domain) = (rules[col as usize], col.domain());
@@ -62,7 +66,7 @@ fn table() -> impl Strategy<Value = (Vec<Row>, [Rule; 5])> {
     })
 }
 
-fn batch(rows: &[Row]) -> RecordBatch {
+pub(crate) fn batch(rows: &[Row]) -> RecordBatch {
     let mut columns: Vec<(&str, ArrayRef)> =
         vec![("id", Arc::new(rows.iter().map(|row| Some(row.id)).collect::<Int64Array>()))];
     for col in COLS {
