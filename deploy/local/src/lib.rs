@@ -1,6 +1,6 @@
 //! A whole federation on one machine: for the demo, for tests, for a first try with one's own data.
 //!
-//! 1. [`blueprint`]: what it is to be, as data; [`heart`], [`tpch`] and [`starter`] are three, [`own`] makes one of folders
+//! 1. [`blueprint`]: what it is to be, as data; [`heart`], [`tpch`], [`wellbeing`] and [`starter`] are four, [`own`] makes one of folders
 //!    that somebody else has prepared.
 //! 2. [`authority`], [`keys`], [`issuer`]: certificates, signing keys and tokens, made anew each time.
 //! 3. [`folder`]: writes what each part needs, laid out as an operator would; [`join`] adds a site to it later.
@@ -30,6 +30,7 @@ pub mod serve;
 pub mod starter;
 mod task;
 pub mod tpch;
+pub mod wellbeing;
 
 pub use blueprint::Blueprint;
 pub use error::Error;
