@@ -77,7 +77,8 @@ pub(crate) struct Demo {
     /// Which data the sites hold
     #[arg(long, value_enum, default_value_t = Data::Heart)]
     pub(crate) data: Data,
-    /// How much of it, for `--data tpch` alone: its scale factor; 1 is about 8.7 million rows [default: 0.01]
+    /// How much of it is generated: for `--data tpch` its scale factor, 1 is about 8.7 million rows [default: 0.01]; for
+    /// `--data wellbeing` the county's size, 1 is 20,000 people [default: 1]
     #[arg(long, value_name = "N", value_parser = scale)]
     pub(crate) scale: Option<f64>,
     /// Over how many sites it is split, for `--data tpch` alone [default: 4]
@@ -97,8 +98,7 @@ pub(crate) enum Data {
     Heart,
     /// Generated trade data in TPC-H's tables, split by customer
     Tpch,
-    /// Not in this version
-    #[value(hide = true)]
+    /// 20,000 generated people of a county, known to an NHS trust, a council, the police and schools
     Wellbeing,
 }
 

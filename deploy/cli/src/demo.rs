@@ -1,11 +1,12 @@
 //! `liquid demo`: a whole federation on this machine, its story on the terminal, or a server until Ctrl-C.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use liquid_local::connection::Beacon;
 use liquid_local::passing::Passing;
 use liquid_local::process::this_binary;
-use liquid_local::{Blueprint, Federation, Run, heart, own, tpch};
+use liquid_local::{Blueprint, Federation, Run, heart, own, tpch, wellbeing};
 
 use crate::args::{Data, Demo};
 use crate::failure::Failure;
@@ -65,32 +66,63 @@ async fn prepare(demo: &Demo) -> Result<Prepared, Failure> {
         notes.iter().for_each(|line| note(line));
         return Ok(Prepared { blueprint, tale: Tale::Tour, _data: None });
     }
-    let for_tpch = [("--sites", demo.sites.is_some()), ("--scale", demo.scale.is_some())];
-    if let Some((option, _)) = for_tpch.iter().find(|(_, given)| *given && demo.data != Data::Tpch) {
+    if let Some((option, of)) = misplaced(demo) {
         return Err(Failure::Usage(format!(
-            "`{option}` counts for `--data tpch` alone; add that, or leave `{option}` out"
+            "`{option}` counts for {of} alone; add that, or leave `{option}` out"
         )));
     }
     match demo.data {
         Data::Heart => Ok(Prepared { blueprint: heart::blueprint(), tale: Tale::Hearts, _data: None }),
-        Data::Wellbeing => Err(Failure::Usage(
-            "`--data wellbeing` comes later; this version has `heart` and `tpch`, and `--from` for your own"
-                .to_owned(),
-        )),
+        Data::Wellbeing => {
+            let scale = demo.scale.unwrap_or(1.0);
+            let people = wellbeing::people_at(scale).filter(|people| *people >= wellbeing::PEOPLE_MIN).ok_or_else(|| {
+                let (least, most) = (per_scale(wellbeing::PEOPLE_MIN), per_scale(wellbeing::PEOPLE_MAX));
+                Failure::Usage(format!(
+                    "`--scale {scale}` does not go with `--data wellbeing`; choose one from {least} to {most}, 1 is {} people",
+                    wellbeing::PEOPLE
+                ))
+            })?;
+            let data = generated(move |folder| {
+                wellbeing::generate(folder, wellbeing::SEED, people, [wellbeing::Month::NEWEST])
+            })
+            .await?;
+            let blueprint = wellbeing::blueprint(data.path(), wellbeing::Month::NEWEST);
+            Ok(Prepared { blueprint, tale: Tale::County, _data: Some(data) })
+        }
         Data::Tpch => {
-            let data = Passing::make()?;
-            let progress = Progress::start("generating the data");
             let (scale, sites) = (demo.scale.unwrap_or(SCALE), demo.sites.unwrap_or(SITES));
-            let folder = data.path().to_owned();
-            let generated = tokio::task::spawn_blocking(move || tpch::generate(&folder, scale, sites)).await;
-            generated.map_err(|error| {
-                Failure::here(format!("the data cannot be generated: {error}"), "try again")
-            })??;
-            progress.end();
+            let data = generated(move |folder| tpch::generate(folder, scale, sites)).await?;
             let blueprint = tpch::blueprint(data.path(), sites);
             Ok(Prepared { blueprint, tale: Tale::Tour, _data: Some(data) })
         }
     }
+}
+
+/// An option that says nothing about the data that is asked for, and for which it does.
+fn misplaced(demo: &Demo) -> Option<(&'static str, &'static str)> {
+    if demo.sites.is_some() && demo.data != Data::Tpch {
+        return Some(("--sites", "`--data tpch`"));
+    }
+    (demo.scale.is_some() && demo.data == Data::Heart)
+        .then_some(("--scale", "`--data tpch` and `--data wellbeing`"))
+}
+
+fn per_scale(people: u64) -> f64 {
+    people as f64 / wellbeing::PEOPLE as f64
+}
+
+/// A passing folder with data that is generated into it.
+async fn generated(
+    generate: impl FnOnce(&Path) -> Result<(), liquid_local::Error> + Send + 'static,
+) -> Result<Passing, Failure> {
+    let data = Passing::make()?;
+    let progress = Progress::start("generating the data");
+    let folder = data.path().to_owned();
+    let generated = tokio::task::spawn_blocking(move || generate(&folder)).await;
+    generated
+        .map_err(|error| Failure::here(format!("the data cannot be generated: {error}"), "try again"))??;
+    progress.end();
+    Ok(data)
 }
 
 /// Stays up for clients. Who reads that it is ready can ask at once, so the file in which they find it comes first.

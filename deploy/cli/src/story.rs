@@ -1,5 +1,7 @@
 //! The demo's story: real questions to a real federation, each with what must come of it.
 
+pub(crate) mod county;
+
 use liquid_local::answer::{Answer, Mark};
 use liquid_node_api::Error;
 use liquid_node_api::report::SiteState;

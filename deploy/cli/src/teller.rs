@@ -1,6 +1,7 @@
 //! Tells the demo's story: asks what [`story`] has to ask, prints what `liquid query` would print, says what it means. Over
 //! data that we do not know, it shows around instead (`tour`).
 
+mod county;
 mod tour;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ const WIDTH: usize = 96;
 pub(crate) enum Tale {
     /// The four hospitals' story.
     Hearts,
+    /// The county's story.
+    County,
     /// A look around a federation whose data we do not know.
     Tour,
 }
@@ -40,10 +43,13 @@ pub(crate) async fn tell(
     ended: End,
 ) -> Result<(), Failure> {
     let width = if aside { terminal::width_aside() } else { terminal::width() };
-    let mut teller = Teller { federation, aside, width, went_well: true, all_release: tale == Tale::Hearts };
+    let steps = if tale == Tale::County { 6 } else { 5 };
+    let mut teller =
+        Teller { federation, aside, width, steps, went_well: true, all_release: tale != Tale::Tour };
     let tale = async {
         match tale {
             Tale::Hearts => teller.story(staying_up).await,
+            Tale::County => teller.county(staying_up).await,
             Tale::Tour => teller.tour(staying_up).await,
         }
     };
@@ -66,6 +72,8 @@ struct Teller {
     aside: bool,
     /// The terminal's, where it is one.
     width: Option<usize>,
+    /// Of the story.
+    steps: usize,
     went_well: bool,
     /// Every site has released something.
     all_release: bool,
@@ -197,7 +205,11 @@ impl Teller {
 
     fn title(&self, number: usize, title: &str) {
         let paint = self.paint();
-        self.line(&format!("{} {}\n", paint.dim(&format!("── {number} of 5 ──")), paint.bold(title)));
+        self.line(&format!(
+            "{} {}\n",
+            paint.dim(&format!("── {number} of {} ──", self.steps)),
+            paint.bold(title)
+        ));
     }
 
     /// Says what a step means, or that it did not go as it should.

@@ -28,14 +28,20 @@ mod sheet;
 use std::path::{Path, PathBuf};
 
 use liquid_node_api::catalogue::Kind;
+use liquid_policy::id::{OrganisationName, SiteName, TableName};
 
 pub use self::month::Month;
 use self::people::{Person, population};
 use self::sheet::{Sheet, Value};
 use crate::Error;
+use crate::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 
+/// The agreement that all four organisations sign.
+pub const AGREEMENT: &str = include_str!("../../../policies/examples/wellbeing/agreement.toml");
 /// People at scale 1.
 pub const PEOPLE: u64 = 20_000;
+/// Fewest people that make a county worth asking about.
+pub const PEOPLE_MIN: u64 = 1_000;
 /// Most people that there can be: each has an NHS number of the range that is kept for tests.
 pub const PEOPLE_MAX: u64 = 900_000;
 /// From what everything is thrown.
@@ -68,6 +74,36 @@ impl Holder {
         }
     }
 
+    /// The tables that it shares, as a schema and as the views that make them of its own.
+    fn shares(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Nhs => {
+                (include_str!("../data/wellbeing/nhs.toml"), include_str!("../data/wellbeing/nhs.sql"))
+            }
+            Self::Council => (
+                include_str!("../data/wellbeing/council.toml"),
+                include_str!("../data/wellbeing/council.sql"),
+            ),
+            Self::Police => {
+                (include_str!("../data/wellbeing/police.toml"), include_str!("../data/wellbeing/police.sql"))
+            }
+            Self::Schools => (
+                include_str!("../data/wellbeing/schools.toml"),
+                include_str!("../data/wellbeing/schools.sql"),
+            ),
+        }
+    }
+
+    /// Its own tables, and those of them that it shares.
+    fn names(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Nhs => (&NHS, &NHS),
+            Self::Council => (&COUNCIL, &COUNCIL),
+            Self::Police => (&["people", "incidents", "involved"], &["people", "involved"]),
+            Self::Schools => (&SCHOOLS, &SCHOOLS),
+        }
+    }
+
     fn tables(self, county: &County, month: Month) -> Vec<Sheet> {
         match self {
             Self::Nhs => nhs::tables(county, month),
@@ -76,6 +112,38 @@ impl Holder {
             Self::Schools => schools::tables(county, month),
         }
     }
+}
+
+const NHS: [&str; 4] = ["patients", "admissions", "contacts", "referrals"];
+const COUNCIL: [&str; 4] = ["residents", "social_care", "housing", "benefits"];
+const SCHOOLS: [&str; 3] = ["pupils", "absence", "attainment"];
+
+/// The federation over what [`generate`] has written into `folder` for a month. Half of its nodes are dialled, the others dial.
+pub fn blueprint(folder: &Path, month: Month) -> Blueprint {
+    let sites = Holder::ALL.into_iter().enumerate().map(|(at, holder)| {
+        let place = place(folder, holder, month);
+        let (own, shared) = holder.names();
+        let (model, views) = holder.shares();
+        let source = |table: &&str| Source {
+            name: format!("raw_{table}"),
+            file: format!("{table}.parquet"),
+            format: "parquet".to_owned(),
+            null: None,
+            delimiter: None,
+            content: Content::File(place.join(format!("{table}.parquet"))),
+        };
+        SitePlan {
+            site: SiteName::new(holder.name()),
+            organisation: OrganisationName::new(holder.name()),
+            model: model.to_owned(),
+            agreements: vec![AGREEMENT.to_owned()],
+            sources: own.iter().map(source).collect(),
+            views: views.to_owned(),
+            tables: Some(shared.iter().copied().map(TableName::new).collect()),
+            connect: if at.is_multiple_of(2) { Connect::Inbound } else { Connect::Outbound { port: true } },
+        }
+    });
+    Blueprint { name: "wellbeing".to_owned(), sites: sites.collect() }
 }
 
 /// The county and everybody in it.

@@ -43,7 +43,9 @@ fn with_json_standard_output_holds_the_connection_line_alone() {
 #[test]
 fn what_is_not_there_is_a_usage_error() {
     for (arguments, said) in [
-        (&["--data", "wellbeing"][..], "comes later"),
+        (&["--data", "wellbeing", "--scale", "0.01"][..], "choose one from 0.05 to 45"),
+        (&["--data", "wellbeing", "--sites", "3"], "`--sites` counts for `--data tpch` alone"),
+        (&["--scale", "1"], "`--scale` counts for `--data tpch` and `--data wellbeing` alone"),
         (&["--scale", "0"], "from 0.001 to 1000"),
         (&["--sites", "0"], "from 1 to"),
         (&["--from", "x", "--scale", "1"], "cannot be used with"),
@@ -55,10 +57,38 @@ fn what_is_not_there_is_a_usage_error() {
 }
 
 #[test]
-fn help_offers_nothing_that_comes_later() {
+fn the_county_tells_its_story() {
+    let ended = told(&["--in-process", "--data", "wellbeing"]);
+    let text = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "The analyst of northshire-council asks, for the purpose wellbeing-statistics, under the agreement NSW-2026-01",
+        "Castle 1709 1718",
+        "complete 1 of 1 sites answered",
+        "NHS trust 18274",
+        "complete 4 of 4 sites answered",
+        "refused LITERAL_COMPARE",
+        "table.admissions.columns.cost.use",
+        "Tarn Black WITHHELD",
+        "disclosure.minimum_contributors",
+        "verified northshire-police",
+        "── 6 of 6 ──",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing:\n{}", ended.out);
+    }
+}
+
+/// The smallest county is told of as well: more is withheld, nothing else is said.
+#[test]
+fn a_small_county_tells_its_story_too() {
+    let ended = told(&["--in-process", "--data", "wellbeing", "--scale", "0.05", "--json"]);
+    assert_eq!(ended.out.lines().count(), 1, "{}", ended.out);
+    assert!(ended.err.contains("complete 4 of 4 sites answered"), "{}", ended.err);
+}
+
+#[test]
+fn help_offers_every_data_set() {
     let ended: Ended = liquid().args(["demo", "--help"]).output().unwrap().into();
-    for there in ["--in-process", "--from", "--scale", "--sites", "tpch"] {
+    for there in ["--in-process", "--from", "--scale", "--sites", "tpch", "wellbeing"] {
         assert!(ended.out.contains(there), "`{there}` is not in the help:\n{}", ended.out);
     }
-    assert!(!ended.out.contains("wellbeing"), "{}", ended.out);
 }

@@ -69,6 +69,19 @@ fn there_is_as_much_as_is_said() {
     );
 }
 
+/// The views leave them out; the county's story counts the others.
+#[test]
+fn one_in_twenty_has_opted_out() {
+    let county = County::new(SEED, PEOPLE);
+    let counts =
+        [(Holder::Nhs, 18_274), (Holder::Council, 17_769), (Holder::Police, 3_914), (Holder::Schools, 2_653)];
+    for (holder, count) in counts {
+        let register = &tables(&county, holder, Month::NEWEST)[register(holder).1];
+        let there = column(register, "opted_out").filter(|out| **out == Value::Flag(false)).count();
+        assert_eq!(there, count, "{holder:?}");
+    }
+}
+
 #[test]
 fn wards_are_of_very_different_sizes() {
     let county = County::new(SEED, PEOPLE);
@@ -290,4 +303,47 @@ fn there_are_as_many_people_as_the_scale_says() {
     assert_eq!(people_at(45.0), Some(900_000));
     assert_eq!(people_at(46.0), None);
     assert_eq!(people_at(0.000_01), None);
+}
+
+/// What is generated, what the sites share and what the agreement opens are spelt alike.
+#[test]
+fn tables_models_and_the_agreement_name_the_same_columns() {
+    let agreement = liquid_policy::parse(AGREEMENT, "agreement.toml").unwrap();
+    let county = County::new(SEED, 2_000);
+    let mut seen = 0;
+    for holder in Holder::ALL {
+        let model: toml::Table = holder.shares().0.parse().unwrap();
+        let own = tables(&county, holder, Month::NEWEST);
+        let (names, shared) = holder.names();
+        assert_eq!(own.keys().copied().collect::<BTreeSet<_>>(), names.iter().copied().collect());
+        let modelled = model["table"].as_array().unwrap();
+        assert_eq!(modelled.iter().map(|table| table["name"].as_str().unwrap()).collect::<Vec<_>>(), shared);
+        for table in modelled {
+            let name = table["name"].as_str().unwrap();
+            let columns: BTreeSet<&str> =
+                table["column"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+            let opened = &agreement.tables()[&TableName::new(name)];
+            assert_eq!(columns, opened.columns().keys().map(|it| it.as_str()).collect(), "{name}");
+            seen += 1;
+            // Every value that occurs is declared: one that is not would be NULL in silence.
+            for (column, declared) in opened.columns() {
+                let Some(liquid_policy::table::Domain::Values(values)) = &declared.rule.domain else {
+                    continue;
+                };
+                let Some(at) = own[name].columns.iter().position(|(it, _)| *it == column.as_str()) else {
+                    continue;
+                };
+                let said: BTreeSet<String> = values.iter().map(ToString::to_string).collect();
+                for row in &own[name].rows {
+                    let value = match &row[at] {
+                        Value::Text(text) => text.clone(),
+                        Value::Flag(flag) => flag.to_string(),
+                        _ => continue,
+                    };
+                    assert!(said.contains(&value), "{name}.{column}: {value}");
+                }
+            }
+        }
+    }
+    assert_eq!(seen, agreement.tables().len());
 }

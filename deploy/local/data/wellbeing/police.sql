@@ -1,0 +1,21 @@
+-- Who has opted out is in none of these tables; days become quarters. An incident can be about several people, so it stands
+-- beside each of them, and is not a table by itself.
+CREATE VIEW people AS
+SELECT *
+FROM raw_people
+WHERE NOT opted_out;
+
+CREATE VIEW involved AS
+SELECT
+    part.involvement_id,
+    part.incident_id,
+    part.person_ref,
+    part.role,
+    incident.category,
+    incident.occurred,
+    concat(CAST(extract(year FROM incident.occurred) AS VARCHAR), '-Q', CAST(extract(quarter FROM incident.occurred) AS VARCHAR)) AS quarter,
+    incident.ward AS incident_ward,
+    part.opted_out
+FROM raw_involved AS part
+JOIN raw_incidents AS incident ON incident.incident_id = part.incident_id
+WHERE NOT part.opted_out;
