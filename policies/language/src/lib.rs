@@ -15,6 +15,8 @@
 //! 8. [`mod@decide`]: the only maker of a [`Permit`].
 //! 9. [`refusal`]: the answer "no", as an expected answer and not as an error.
 //!
+//! For those who write and sign agreements: [`mod@render`] puts one into plain English.
+//!
 //! ```
 //! use std::sync::Arc;
 //! use liquid_policy::footprint::{Aggregate, Argument, Footprint, Function};
@@ -63,6 +65,7 @@ pub mod keyring;
 pub mod life;
 pub mod parse;
 pub mod refusal;
+pub mod render;
 pub mod schema;
 pub mod signature;
 pub mod statement;

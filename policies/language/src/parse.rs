@@ -18,6 +18,17 @@ use crate::document::Agreement;
 use crate::file::File;
 use tree::Tree;
 
+/// Reads what a file says, key by key, and no more: it may contradict itself, and have rules that this version would not
+/// keep. For those who work on a draft.
+///
+/// # Errors
+/// Where the text has other keys or values than an agreement can have.
+pub fn read(text: &str, file: &str) -> Result<File, ParseError> {
+    let tree = Tree::parse(text).map_err(|error| ParseError::from_toml(&error, text, file))?;
+    File::deserialize(tree.deserializer())
+        .map_err(|error| ParseError::new(words::explain(&error, &tree), Vec::new(), text, file))
+}
+
 /// Reads an agreement. `file` is the name that errors show.
 ///
 /// # Errors

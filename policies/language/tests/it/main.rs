@@ -16,3 +16,4 @@ mod numbers;
 mod schema;
 mod signatures;
 mod support;
+mod words;

@@ -1,0 +1,171 @@
+//! The form of answers, what becomes of them, how long the agreement runs, and who signs.
+
+use super::page::{Block, Clause, Text};
+use super::words::{all, any, count, day, duration, names, said, whole};
+use crate::file::{File, Onward, Template};
+
+/// The form of answers.
+pub(super) fn answers(file: &File) -> Vec<Block> {
+    let release = &file.release;
+    let rows = if release.rows {
+        "Rows about single people may leave a site, with the columns that are open for this."
+    } else {
+        "No row about a person leaves a site. Only figures about groups do."
+    };
+    let only = if release.templates_only {
+        "Only the approved questions below may be asked."
+    } else {
+        "Any question may be asked that keeps to these rules. It need not be approved first."
+    };
+    let time = if release.time_class_ms.is_empty() {
+        "An answer leaves as soon as it is ready.".to_owned()
+    } else {
+        let ends = release.time_class_ms.iter().map(|ms| format!("{} ms", whole(*ms)));
+        format!("An answer leaves after a fixed time, so that its time tells nothing: {}.", any(ends))
+    };
+    let most = count(release.rows_out_max, "line", "lines");
+    let clauses = [
+        Clause::saying("release.rows", &release.rows, rows),
+        Clause::new("release.rows_out_max", format!("An answer has {most} at most.")),
+        Clause::saying("release.templates_only", &release.templates_only, only),
+        Clause::saying("release.time_class_ms", &release.time_class_ms, time),
+    ];
+    clauses.into_iter().chain(file.template.iter().map(template)).map(Block::Clause).collect()
+}
+
+fn template(template: &Template) -> Clause {
+    let who = if template.roles.is_empty() {
+        "Each recipient may ask it.".to_owned()
+    } else {
+        format!("It may be asked by people whose role is {}.", any(template.roles.iter().map(said)))
+    };
+    let reserve = if template.reserve {
+        "Its answers count as given out from the start, so that it can always be asked."
+    } else {
+        "Other answers may come first, so that it cannot be asked any more."
+    };
+    let text = format!(
+        "An approved question is {}. Its text has the fingerprint {}. {who} {reserve}",
+        said(&template.name),
+        said(&template.sha256)
+    );
+    Clause::new("template", text)
+}
+
+/// Retention, handing on, breach, security.
+pub(super) fn care(file: &File) -> Vec<Block> {
+    let head = &file.agreement;
+    let retention = head.retention.as_ref();
+    let results = match retention.and_then(|retention| retention.results_days) {
+        Some(days) => format!("Recipients delete results after {}.", count(days, "day", "days")),
+        None => "No time is set after which recipients delete results.".into(),
+    };
+    let logs = match retention.and_then(|retention| retention.logs_days) {
+        Some(days) => Block::Clause(Clause::new(
+            "agreement.retention.logs_days",
+            format!("Sites keep their records of questions and answers for {}.", count(days, "day", "days")),
+        )),
+        None => Block::Paragraph(Text::new(
+            "No time is set after which sites delete their records of questions and answers.",
+        )),
+    };
+    let onward = match head.onward {
+        Some(Onward::Recipients) => "Recipients may hand results to each other, and to no one else.",
+        Some(Onward::Public) => "Recipients may hand results to anyone. They may publish them too.",
+        None => "It is not said to whom recipients may hand results.",
+    };
+    let breach = match &head.breach_contact {
+        Some(contact) => format!("If something goes wrong with the data, tell {}.", said(contact)),
+        None => "It is not said whom to tell if something goes wrong with the data.".into(),
+    };
+    let security = match &head.security_controls {
+        Some(words) => format!("How the data is kept safe, in the parties' words: {}", said(words)),
+        None => "It is not written down how the data is kept safe.".into(),
+    };
+    vec![
+        Block::Clause(Clause::new("agreement.retention.results_days", results)),
+        logs,
+        Block::Clause(Clause::new("agreement.onward", onward)),
+        Block::Clause(Clause::new("agreement.breach_contact", breach)),
+        Block::Clause(Clause::new("agreement.security_controls", security)),
+    ]
+}
+
+/// Review, expiry and termination.
+pub(super) fn times(file: &File) -> Vec<Block> {
+    let head = &file.agreement;
+    let review = match &head.review {
+        Some(review) if review.grace_days == 0 => {
+            format!("It must be reviewed by {}. After that day no one may ask.", day(review.due))
+        }
+        Some(review) => format!(
+            "It must be reviewed by {}. If that is {} late, no one may ask any more.",
+            day(review.due),
+            count(u64::from(review.grace_days) + 1, "day", "days")
+        ),
+        None => "No review is due.".into(),
+    };
+    let leaving = match &head.termination {
+        Some(notice) => format!("A party that leaves says so {} before.", duration(notice)),
+        None => "No time is set for a party that wants to leave.".into(),
+    };
+    let clauses = [
+        Clause::new(
+            "agreement.in_force",
+            format!("It holds from {}. Before that day no one may ask.", day(head.in_force)),
+        ),
+        Clause::new(
+            "agreement.expires",
+            format!("It ends with {}. After that day no one may ask.", day(head.expires)),
+        ),
+        Clause::new("agreement.review", review),
+        Clause::new("agreement.termination", leaving),
+    ];
+    clauses.into_iter().map(Block::Clause).collect()
+}
+
+/// Sign-off.
+pub(super) fn signoff(file: &File) -> Vec<Block> {
+    let signoff = &file.signoff;
+    let rule = super::words::word(&signoff.rule);
+    let controllers = file.party.iter().filter(|party| party.role.is_controller());
+    let who = match rule.as_str() {
+        "all-controllers" => {
+            let names: Vec<String> = controllers.map(|party| said(&party.organisation)).collect();
+            if names.is_empty() {
+                "Each controller must sign, but there is none.".to_owned()
+            } else {
+                format!("Each controller must sign: {}. Until then no one may ask.", all(names))
+            }
+        }
+        other => format!("Who must sign is ruled by {}.", said(other)),
+    };
+    let roles = format!(
+        "From each of them come {} at least.",
+        count(signoff.roles_per_party, "signature", "signatures")
+    );
+    let roles = roles.replace("come 1 signature ", "comes 1 signature ");
+    let author = if signoff.author_may_sign {
+        "The person who wrote the agreement may sign it too."
+    } else {
+        "The person who wrote the agreement may not sign it."
+    };
+    let mut clauses = vec![
+        Clause::saying("signoff.rule", &rule, who),
+        Clause::saying("signoff.roles_per_party", &signoff.roles_per_party, roles),
+        Clause::saying("signoff.author_may_sign", &signoff.author_may_sign, author),
+    ];
+    clauses.extend(file.party.iter().filter(|party| !party.approvers.is_empty()).map(|party| {
+        let text = format!(
+            "For {} the agreement is signed by: {}.",
+            said(&party.organisation),
+            names(&party.approvers)
+        );
+        Clause::new("party.approvers", text)
+    }));
+    let mut blocks: Vec<Block> = clauses.into_iter().map(Block::Clause).collect();
+    blocks.push(Block::Paragraph(Text::new(
+        "Any change to the agreement makes all signatures void, and it must be signed anew.",
+    )));
+    blocks
+}
