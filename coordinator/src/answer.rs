@@ -107,14 +107,10 @@ impl Coordinator {
         running: &Running,
     ) -> Result<Answer<Combined>, Error> {
         let deadline = self.deadline(&session.options);
-        running.step(Event::Plan);
-        let view = self.federation.view(&session.token, deadline).await;
-        let planned = self.plan(session, &view, &statement, deadline).await?;
-
-        running.step(Event::Ask);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let reserve = (left / 10).min(Duration::from_secs(2));
-        let mut sites = self.ask_sites(session, &view, &planned, &statement.id, deadline - reserve).await;
+        let (mut planned, mut sites, again) = self.ask(session, &statement, running, deadline).await?;
+        if again {
+            (planned, sites, _) = self.ask(session, &statement, running, deadline).await?;
+        }
 
         running.step(Event::Combine);
         let min_sites = session.options.min_sites.and_then(|sites| usize::try_from(sites).ok());
@@ -131,6 +127,26 @@ impl Coordinator {
                 Attempt::Unusable(unusable) => exclude(&mut sites, unusable)?,
             }
         }
+    }
+
+    /// Plans a question and asks it; true beside the results where a version has changed meanwhile, so that it should be asked anew.
+    async fn ask(
+        &self,
+        session: &Session,
+        statement: &Statement,
+        running: &Running,
+        deadline: Instant,
+    ) -> Result<(Planned, Vec<SiteResult>, bool), Error> {
+        running.step(Event::Plan);
+        let view = self.federation.view(&session.token, deadline).await;
+        let planned = self.plan(session, &view, statement, deadline).await?;
+
+        running.step(Event::Ask);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let reserve = (left / 10).min(Duration::from_secs(2));
+        let sites = self.ask_sites(session, &view, &planned, &statement.id, deadline - reserve).await;
+        let again = sites.iter().any(|result| Self::has_moved_on(&view, result));
+        Ok((planned, sites, again))
     }
 
     /// The columns of a question's answer. One that has none is on record: it will not be asked.

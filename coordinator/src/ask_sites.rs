@@ -76,7 +76,10 @@ impl Coordinator {
                 parameters: text.parameters.clone(),
                 purpose: session.options.purpose.clone(),
                 agreement: session.options.agreement.clone(),
-                pinned: holdings.iter().find_map(|(_, holding)| holding.pinned(&session.options)),
+                pinned: holdings
+                    .iter()
+                    .find_map(|(_, holding)| holding.version(&session.options))
+                    .and_then(|held| view.pinned(&held.id).cloned()),
                 deadline_ms: 0,
                 marks: true,
             };
@@ -87,6 +90,16 @@ impl Coordinator {
             (true, true) => Some(Err(Outcome::NotConcerned)),
             (true, false) => Some(Ok(SiteTask { channel: member.channel.clone(), requests })),
         }
+    }
+
+    /// Whether a site refused a version that it published a moment ago: it has another one by now, and a question that is
+    /// planned anew can be answered.
+    pub(crate) fn has_moved_on(view: &View, result: &SiteResult) -> bool {
+        let Outcome::Refused(refusal) = &result.outcome else { return false };
+        let said =
+            view.sites.iter().find(|(site, _)| *site == result.site).and_then(|(_, said)| said.as_ref().ok());
+        refusal.code == Code::Version
+            && said.is_some_and(|said| said.agreements.iter().any(|it| view.pinned(&it.id) == Some(&it.hash)))
     }
 
     /// A site that publishes nothing to the caller was asked for its reason, not for an answer; and one that holds

@@ -11,7 +11,7 @@ use liquid_node_api::catalogue::{Catalogue, Kind, ModelTable, PublishedAgreement
 use liquid_node_api::channel::Token;
 use liquid_node_api::governance::{Governance, Heard};
 use liquid_node_api::sql::SessionOptions;
-use liquid_policy::id::{AgreementHash, SiteName, TableName};
+use liquid_policy::id::{AgreementHash, AgreementId, SiteName, TableName};
 use tokio::time::{Instant, timeout};
 
 use crate::dispatch::{Outcome, plain};
@@ -281,14 +281,28 @@ impl SharedTable {
 }
 
 impl Holding {
-    /// The version that a question is planned against, where only one agreement can apply.
-    pub(crate) fn pinned(&self, options: &SessionOptions) -> Option<AgreementHash> {
+    /// The version that a site holds of the one agreement that can apply; none where several can.
+    pub(crate) fn version<'a>(&'a self, options: &'a SessionOptions) -> Option<&'a PublishedAgreement> {
         let Self::Published(agreements) = self else { return None };
         let mut applying = applying(agreements, options);
-        match (applying.next(), applying.next()) {
-            (Some(only), None) => Some(only.hash.clone()),
-            _ => None,
-        }
+        applying.next().filter(|_| applying.next().is_none())
+    }
+}
+
+impl View {
+    /// The version of an agreement that a question is asked under at every site: the one that most of them hold; of equals that
+    /// of the first. A site that holds another one refuses, and the answer says so.
+    pub(crate) fn pinned(&self, id: &AgreementId) -> Option<&AgreementHash> {
+        let held: Vec<&AgreementHash> = self
+            .sites
+            .iter()
+            .filter_map(|(_, said)| said.as_ref().ok())
+            .filter_map(|said| said.agreements.iter().find(|agreement| agreement.id == *id))
+            .map(|agreement| &agreement.hash)
+            .collect();
+        let alike = |hash: &AgreementHash| held.iter().filter(|other| **other == hash).count();
+        // Of equal maxima `max_by_key` takes the last.
+        held.iter().rev().max_by_key(|hash| alike(hash)).copied()
     }
 }
 

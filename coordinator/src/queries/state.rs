@@ -38,6 +38,8 @@ impl QueryState {
     pub(crate) fn after(self, event: Event) -> Option<Self> {
         match (self, event) {
             (Self::Submitted, Event::Plan) => Some(Self::Planning),
+            // A site has another version of its agreement by now.
+            (Self::Asking, Event::Plan) => Some(Self::Planning),
             (Self::Planning, Event::Ask) => Some(Self::Asking),
             (Self::Asking, Event::Combine) => Some(Self::Combining),
             (Self::Combining, Event::Answer) => Some(Self::Answered),

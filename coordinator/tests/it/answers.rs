@@ -43,7 +43,7 @@ async fn what_a_site_is_asked() {
     let asked = world.sites[0].asked.lock().unwrap().clone();
     let [request] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(request.id.as_str(), "0199-test-0");
-    assert_eq!(request.pinned.as_ref().unwrap().as_str(), "hash of a");
+    assert_eq!(request.pinned.as_ref().unwrap().as_str(), "a hash");
     assert_eq!(request.purpose.as_ref().unwrap().as_str(), "benchmarking");
     assert!(request.marks && request.deadline_ms > 1_000 && request.deadline_ms <= 30_000);
     // The average's sum and count are the sum and the count; no literal stands in the text.

@@ -130,18 +130,31 @@ async fn a_site_of_which_the_table_is_not_expected_is_not_missed() {
 async fn a_version_that_has_changed_is_looked_up_again() {
     let world = World::new(&small()).await;
     world.ask(BY_SEX).await.unwrap();
-    world.sites[0].catalogue.lock().unwrap().agreements[0].hash = "a newer hash".into();
-    world.sites[0].does(Manner::Refuses(Refusal::new(
-        Code::Version,
-        "agreement.version",
-        "another version",
-        "ask again",
-    )));
-    world.ask(BY_SEX).await.unwrap_err();
-    world.sites[0].does(Manner::Honest);
-    world.ask(BY_SEX).await.unwrap();
+    for site in &world.sites {
+        site.catalogue.lock().unwrap().agreements[0].hash = "a newer hash".into();
+        site.does(Manner::Holds("a newer hash".into()));
+    }
+    let asked = |site: usize| world.sites[site].asked.lock().unwrap().len();
+    let before = asked(0);
+    assert_eq!(world.ask(BY_SEX).await.unwrap().states(), ["answered"; 3], "the same question, planned anew");
+    assert_eq!(asked(0), before + 2);
     let pinned = world.sites[0].asked.lock().unwrap().last().unwrap().pinned.clone();
     assert_eq!(pinned.unwrap().as_str(), "a newer hash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_on_another_version_refuses_and_the_answer_says_so() {
+    let world = World::new(&small()).await;
+    world.sites[0].catalogue.lock().unwrap().agreements[0].hash = "a tighter one".into();
+    world.sites[0].does(Manner::Holds("a tighter one".into()));
+    for site in &world.sites[1..] {
+        site.does(Manner::Holds("a hash".into()));
+    }
+    let error = world.ask(BY_SEX).await.unwrap_err().to_string();
+    assert!(error.contains("`a` refused (VERSION"), "{error}");
+    assert_eq!(world.sites[0].asked.lock().unwrap().len(), 1, "it will not hold another one a moment later");
+    let answer = world.ask_quickly(BY_SEX, Some(2)).await.unwrap();
+    assert_eq!(answer.states(), ["refused", "answered", "answered"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,8 +29,8 @@ use liquid_node_api::wire::gate::{self, Quota};
 use liquid_node_api::wire::{self, IntoWire};
 use liquid_node_api::worker::Worker;
 use liquid_node_api::{Error, NodeChannel};
-use liquid_policy::Refusal;
-use liquid_policy::id::{RequestId, SiteName, TableName};
+use liquid_policy::id::{AgreementHash, RequestId, SiteName, TableName};
+use liquid_policy::{Code, Refusal};
 
 use crate::tokens::{NOW, identity, token};
 
@@ -58,6 +58,8 @@ pub(crate) enum Manner {
     Dead,
     /// It publishes its tables and refuses every question.
     Refuses(Refusal),
+    /// It refuses every question that names another version than this.
+    Holds(AgreementHash),
     /// It publishes its tables and takes no question from this coordinator.
     TurnsAway,
     /// It publishes its tables and gives these bytes for every answer.
@@ -180,7 +182,7 @@ impl FakeSite {
     fn new(name: &str, rows: &[Patient]) -> Arc<Self> {
         let agreement = PublishedAgreement {
             id: "HRT-1".into(),
-            hash: format!("hash of {name}").as_str().into(),
+            hash: "a hash".into(),
             purposes: vec!["benchmarking".into()],
             tables: vec!["cardiac".into()],
             replicated: Vec::new(),
@@ -275,6 +277,12 @@ impl NodeChannel for FakeSite {
             }
             Manner::Dead => return Err(self.dead()),
             Manner::Refuses(refusal) => return Err(refusal.into()),
+            Manner::Holds(hash) if request.pinned.as_ref() != Some(&hash) => {
+                return Err(
+                    Refusal::new(Code::Version, "agreement.version", "another version", "ask again").into()
+                );
+            }
+            Manner::Holds(_) => stream(&self.compute(&request, 0).await),
             Manner::TurnsAway => {
                 return Err(Error::unauthenticated(
                     "only a known coordinator may send site requests",

@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use liquid_local::tpch::SITES_MAX;
 use liquid_node_api::sql::SessionOptions;
 
-pub(crate) use policy::{Key, Policy, Sign};
+pub(crate) use policy::{
+    About, Activate, Key, NewKey, Policy, Propose, Reach, Revoke, Rotate, Sign, Status, Verify, Who,
+};
 
 /// Organisations analyse their data together without handing it over.
 #[derive(Debug, Parser)]

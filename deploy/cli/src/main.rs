@@ -23,7 +23,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Audit, Command, Key, Role, Token};
+use args::{Arguments, Audit, Command, Role, Token};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -40,9 +40,9 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Query(query) => query::run(query).await,
         Command::Init(init) => init::run(&init),
         Command::Audit(Audit::Verify { file, key }) => audit::run(&file, key.as_deref()),
-        Command::Key(Key::New { file }) => policy::key::new(&file),
+        Command::Key(key) => policy::key::run(key).await,
         Command::Token(Token::New(new)) => token::new(&new),
-        Command::Policy(policy) => policy::run(&policy),
+        Command::Policy(policy) => policy::run(policy).await,
         Command::Engine(engine) => match engine.role {
             Role::Node => serve::engine(&engine).await,
             Role::Coordinator => serve::planner().await,

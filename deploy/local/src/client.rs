@@ -7,9 +7,10 @@ use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
-use arrow_flight::{FlightDescriptor, FlightInfo, Ticket};
+use arrow_flight::{Action, FlightDescriptor, FlightInfo, Ticket};
 use futures::TryStreamExt;
 use liquid_node_api::Error;
+use liquid_node_api::governance::{GOVERNANCE_ACTION, Governance, Heard};
 use liquid_node_api::tls::{self, Material, Proxy, Target};
 use prost::Message;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
@@ -79,6 +80,27 @@ impl Client {
         let request = self.request(descriptor);
         let info = self.flight.get_flight_info(request).await.map_err(|status| self.error(status))?;
         self.fetch(info.into_inner()).await
+    }
+
+    /// Says something of agreements to a node, or to a coordinator that carries it to all of its nodes, and waits for what each
+    /// of them answers.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn governance(&mut self, message: &Governance) -> Result<Vec<Heard>, Error> {
+        let strange = || {
+            Error::fault(
+                "the other end gives no answer that is understood",
+                false,
+                "run the same version of liquid at both ends",
+            )
+        };
+        let body = serde_json::to_vec(message).map_err(|_| strange())?;
+        let action = Action { r#type: GOVERNANCE_ACTION.to_owned(), body: body.into() };
+        let request = self.request(action);
+        let answer = self.flight.do_action(request).await.map_err(|status| self.error(status))?;
+        let first = answer.into_inner().message().await.map_err(|status| self.error(status))?;
+        serde_json::from_slice(&first.ok_or_else(strange)?.body).map_err(|_| strange())
     }
 
     async fn fetch(&mut self, info: FlightInfo) -> Result<Answer, Error> {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::folder::BOARD_TOKENS;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -96,6 +97,13 @@ impl Connection {
     pub async fn answers(&self) -> bool {
         let address = self.coordinator.trim_start_matches("grpc+tls://");
         tokio::net::TcpStream::connect(address).await.is_ok()
+    }
+
+    /// The token with which a party's people ask how its agreements stand; that of the first party where none is named.
+    pub fn board_token(&self, organisation: Option<&str>) -> Option<PathBuf> {
+        let folder = self.ca.parent()?.join(BOARD_TOKENS);
+        let first = || std::fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.path()).min();
+        organisation.map(|name| folder.join(name)).or_else(first).filter(|file| file.is_file())
     }
 
     /// The line.

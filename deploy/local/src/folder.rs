@@ -27,7 +27,7 @@ use crate::authority::{Authority, Identity};
 use crate::blueprint::{Blueprint, Content, SitePlan};
 use crate::connection::Tokens;
 use crate::issuer::{Claims, Issuer};
-use crate::keys::{Key, write_secret};
+use crate::keys::{self, Key, write_secret};
 use signers::{Person, people, sign_off};
 
 /// Days for which the tokens of a federation on one machine are good.
@@ -86,7 +86,9 @@ impl Folder {
         let folder = Self { root: root.to_owned(), authority, issuer: Issuer::new()?, agreements, people };
         write(&folder.ca(), folder.authority.certificate().as_bytes())?;
         for person in &folder.people {
-            write_secret(&root.join(person.file()), &person.key.private)?;
+            let file = root.join(person.file());
+            write_secret(&file, &person.key.private)?;
+            write(&keys::card_of(&file), keys::card(&person.trusted()).as_bytes())?;
         }
         for party in folder.agreements().flat_map(Agreement::controllers) {
             let token = folder.board_token(party)?;

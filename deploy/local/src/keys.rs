@@ -1,11 +1,12 @@
 //! Ed25519 keys as files: of organisations that sign agreements, of nodes that sign their audit logs, of token issuers.
 
+use std::collections::BTreeMap;
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use liquid_policy::statement::SigningKey;
+use liquid_policy::statement::{SigningKey, TrustedKey};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 
@@ -49,6 +50,34 @@ impl Key {
     pub fn signing(&self) -> Result<SigningKey, Error> {
         SigningKey::from_pkcs8(&self.private).map_err(|error| Error::machine("a key cannot be used", error))
     }
+}
+
+/// The file beside a key that says whose it is, as a node's configuration has it: `NAME.key` has `NAME.pub.toml`.
+pub fn card_of(key: &Path) -> PathBuf {
+    key.with_extension("pub.toml")
+}
+
+/// What stands in such a file, ready to be added to a `node.toml`.
+pub fn card(trusted: &TrustedKey) -> String {
+    let entry = toml::to_string(&BTreeMap::from([("trusted_key", [trusted])])).unwrap_or_default();
+    format!(
+        "# Whose key this is. Nodes trust it once their operators add these lines to `node.toml`.\n{entry}"
+    )
+}
+
+/// Reads such a file.
+///
+/// # Errors
+/// Where it cannot be read, or is none.
+pub fn read_card(file: &Path) -> Result<TrustedKey, Error> {
+    #[derive(serde::Deserialize)]
+    struct Card {
+        trusted_key: [TrustedKey; 1],
+    }
+    let text = std::fs::read_to_string(file).map_err(Error::reading(file))?;
+    let card: Card = toml::from_str(&text).map_err(|_| Error::NoKey(file.to_owned()))?;
+    let [trusted] = card.trusted_key;
+    Ok(trusted)
 }
 
 /// Writes what only this user may read, in place of what the file held.

@@ -246,11 +246,9 @@ impl SignatureFile {
         toml::from_str(text).map_err(|error| ParseError::from_toml(&error, text, file))
     }
 
-    /// Adds a statement, in place of an earlier one of the same kind in the same role by the same key.
+    /// Adds a statement, in place of an earlier one of the same kind by the same key.
     pub fn add(&mut self, statement: Statement) {
-        let of = |s: &Statement| {
-            (s.organisation.clone(), s.role.clone(), s.key_id.clone(), std::mem::discriminant(&s.act))
-        };
+        let of = |s: &Statement| (s.organisation.clone(), s.key_id.clone(), std::mem::discriminant(&s.act));
         let name = of(&statement);
         self.signatures.retain(|s| of(s) != name);
         self.signatures.push(statement);

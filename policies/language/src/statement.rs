@@ -165,7 +165,7 @@ pub struct TrustedKey {
     /// The Ed25519 public key, in base64.
     pub public_key: String,
     /// The roles that whoever holds it has. None: it signs for the organisation where an agreement names no roles.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<RoleName>,
 }
 

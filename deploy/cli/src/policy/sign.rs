@@ -1,51 +1,62 @@
 //! `liquid policy sign`.
 
 use std::fs;
-use std::io;
 use std::path::Path;
 
-use liquid_local::keys::{self, Key};
+use liquid_policy::Keyring;
 use liquid_policy::document::Agreement;
-use liquid_policy::id::{KeyId, OrganisationName, RoleName};
+use liquid_policy::id::OrganisationName;
+use liquid_policy::keyring::Standing;
 use liquid_policy::signature::SignatureFile;
-use liquid_policy::statement::{Act, Signer, Statement};
+use liquid_policy::statement::{Act, Statement};
 
-use super::{read_agreement, unusable};
+use super::sites::Sites;
+use super::status::lacking;
+use super::who::Person;
+use super::{read_agreement, read_signatures};
 use crate::args::Sign;
 use crate::failure::Failure;
 use crate::terminal::note;
 
-/// Adds a signature beside an agreement.
+/// Adds a signature beside an agreement, and sends it where that is wanted.
 ///
 /// # Errors
 /// Where the agreement or the key cannot be used, the organisation is none that signs it, or a signature would be lost.
-pub(crate) fn run(sign: &Sign) -> Result<(), Failure> {
-    let agreement = read_agreement(&sign.agreement)?;
-    let organisation = OrganisationName::new(&sign.organisation);
-    may_sign(&agreement, &organisation)?;
+pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
+    let (agreement, _) = read_agreement(&sign.agreement)?;
+    let person = Person::read(&sign.who)?;
+    if !sign.author {
+        may_sign(&agreement, &person.organisation)?;
+    }
+    let hash = agreement.hash().clone();
+    let act = if sign.author { Act::Write { agreement: hash } } else { Act::Approve { agreement: hash } };
+    let statement = person.say(act)?;
     let beside = sign.agreement.with_extension("sig.toml");
-    let mut signatures = read(&beside)?;
-    let signature = Key::read(&sign.key)?.signing()?.say(
-        Act::Approve { agreement: agreement.hash().clone() },
-        Signer {
-            organisation,
-            role: RoleName::new(&sign.role),
-            key_id: KeyId::new(&sign.key_id),
-            time: keys::now(),
-        },
-    );
-    nothing_lost(&signatures, &signature, sign.replace)?;
-    signatures.add(signature);
+    let mut signatures = read_signatures(&beside)?;
+    nothing_lost(&signatures, &statement, &person, sign.replace)?;
+    signatures.add(statement.clone());
     write(&beside, &signatures.to_string())?;
     note(&format!(
-        "signed {} {} as {} in {}; a node reads it when it is started again",
+        "signed {} {} as {} in {}",
         agreement.id(),
         agreement.version(),
-        sign.organisation,
+        person.organisation,
         beside.display()
     ));
+    if sign.send {
+        let mut sites = Sites::reach(&sign.reach, Some(person.organisation.as_str())).await?;
+        let told = sites.say(statement).await?;
+        let taken = told.everywhere("the signature is taken");
+        if let Ok(version) = told.version(agreement.id().as_str(), agreement.hash().as_str()) {
+            note(&lacking(&version.lacks));
+        }
+        return taken;
+    }
+    note("a node that holds the file beside it sees it within a second; `--send` sends it to all sites");
     let unsigned = |controller: &&OrganisationName| {
-        !signatures.signatures.iter().any(|s| s.organisation == **controller)
+        let approves = Act::Approve { agreement: agreement.hash().clone() };
+        let by = |s: &&Statement| s.act == approves && s.organisation == **controller;
+        signatures.signatures.iter().filter(by).count() < agreement.signoff().roles_per_party
     };
     let missing: Vec<&str> = agreement.controllers().filter(unsigned).map(OrganisationName::as_str).collect();
     if !missing.is_empty() {
@@ -70,25 +81,18 @@ fn may_sign(agreement: &Agreement, organisation: &OrganisationName) -> Result<()
     ))
 }
 
-/// The signatures so far. Only where there is no such file there are none: writing over one that cannot be read would
-/// lose what others have signed.
-fn read(beside: &Path) -> Result<SignatureFile, Failure> {
-    match fs::read_to_string(beside) {
-        Ok(text) => SignatureFile::parse(&text, &beside.display().to_string()).map_err(unusable),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(SignatureFile::default()),
-        Err(error) => Err(Failure::here(
-            format!("the signatures in `{}` cannot be read: {error}", beside.display()),
-            "make the file readable, so that they are kept",
-        )),
-    }
-}
-
-/// One key over one text always makes the same signature. Where the organisation has another one under this name, either
-/// the text has changed since, and it is void, or another key has made it, and it may be the one that nodes trust: only
-/// the signer knows which.
-fn nothing_lost(signatures: &SignatureFile, new: &Statement, replace: bool) -> Result<(), Failure> {
+/// Where the organisation has another signature under this name, either the text has changed since, and it is void, or another
+/// key has made it, and it may be the one that nodes trust: only the signer knows which.
+fn nothing_lost(
+    signatures: &SignatureFile,
+    new: &Statement,
+    person: &Person,
+    replace: bool,
+) -> Result<(), Failure> {
+    let own = Keyring::from([person.trusted()].as_slice());
     let other = signatures.signatures.iter().any(|old| {
-        (&old.organisation, &old.key_id) == (&new.organisation, &new.key_id) && old.signature != new.signature
+        (&old.organisation, &old.key_id) == (&new.organisation, &new.key_id)
+            && (old.act.agreement() != new.act.agreement() || own.standing(old) != Standing::Valid)
     });
     if replace || !other {
         return Ok(());

@@ -101,6 +101,12 @@ impl Demo {
         command
     }
 
+    /// `liquid policy` or `liquid key`, which find this demo by themselves.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        let mut command = liquid();
+        command.env("XDG_STATE_HOME", self.state.path()).args(arguments).output().unwrap().into()
+    }
+
     /// The folder in which everything of this demo lies.
     pub(crate) fn folder(&self) -> PathBuf {
         Path::new(self.connection["ca"].as_str().unwrap()).parent().unwrap().to_owned()

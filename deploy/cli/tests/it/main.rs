@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adbc;
 #[cfg(test)]
+mod board;
+#[cfg(test)]
 mod bounds;
 #[cfg(test)]
 mod byzantine;

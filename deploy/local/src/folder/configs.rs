@@ -1,10 +1,10 @@
 //! The configuration files of a folder, as an operator would write them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::signers::Person;
 use super::{COORDINATOR, Folder};
 use crate::blueprint::{Content, SitePlan};
 use crate::issuer::Issuer;
@@ -33,13 +33,10 @@ impl Folder {
             issuer = self.issuer_toml(),
         );
         text.push_str("\n# Whose signatures count on agreements.\n");
-        for Person { organisation, role, key_id, key, bound } in &self.people {
-            let roles = if *bound { format!("roles = [\"{role}\"]\n") } else { String::new() };
-            let _ = write!(
-                text,
-                "[[trusted_key]]\norganisation = \"{organisation}\"\nkey_id = \"{key_id}\"\npublic_key = \"{}\"\n{roles}\n",
-                key.public
-            );
+        for person in &self.people {
+            let entry =
+                toml::to_string(&BTreeMap::from([("trusted_key", [person.trusted()])])).unwrap_or_default();
+            let _ = writeln!(text, "{entry}");
         }
         text.push_str("# The data. Only views.sql can name the sources, never a caller.\n");
         text.push_str("[engine]\nmodel = \"model.toml\"\nviews = \"views.sql\"\n");

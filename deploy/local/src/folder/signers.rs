@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use liquid_policy::document::Agreement;
 use liquid_policy::id::{KeyId, OrganisationName, RoleName};
-use liquid_policy::statement::{Act, Signer, Statement};
+use liquid_policy::statement::{Act, Signer, Statement, TrustedKey};
 
 use crate::Error;
 use crate::keys::{self, Key};
@@ -31,6 +31,16 @@ impl Person {
         match self.bound {
             true => format!("keys/{}.{}.key", self.organisation, self.role),
             false => format!("keys/{}.key", self.organisation),
+        }
+    }
+
+    /// The key as nodes trust it.
+    pub(super) fn trusted(&self) -> TrustedKey {
+        TrustedKey {
+            organisation: self.organisation.clone(),
+            key_id: self.key_id.clone(),
+            public_key: self.key.public.clone(),
+            roles: self.bound.then(|| self.role.clone()).into_iter().collect(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::page::{Block, Clause, Text};
 use super::words::{count, percent, said, whole};
-use crate::file::{File, History, Privacy, SnapshotRhythm};
+use crate::file::{File, History, HistoryScope, Privacy, SnapshotRhythm};
 
 /// What earlier answers mean for later ones.
 pub(super) fn history(file: &File) -> Vec<Block> {
@@ -22,9 +22,10 @@ pub(super) fn history(file: &File) -> Vec<Block> {
 }
 
 fn over(history: &History) -> String {
-    match history.scope.as_deref() {
-        Some("table") => "All answers about a table count, for each purpose and whoever asked.".into(),
-        Some(other) => format!("Those that count are of the {}.", said(other)),
+    match history.scope {
+        Some(HistoryScope::Table) => {
+            "All answers about a table count, for each purpose and whoever asked.".into()
+        }
         None => "It is not said which ones count.".into(),
     }
 }
@@ -85,7 +86,7 @@ pub(super) fn noise(file: &File) -> Vec<Block> {
         ),
         format!(
             "What answers may tell about a person is counted. The count is called {}. It may come to {} in {}.",
-            said(&privacy.measure),
+            super::words::word(&privacy.measure),
             privacy.rho_total,
             count(privacy.window_days, "day", "days")
         ),

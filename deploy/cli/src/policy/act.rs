@@ -1,0 +1,143 @@
+//! `liquid policy activate`, `suspend`, `resume` and `rollback`.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use liquid_policy::id::AgreementId;
+use liquid_policy::signature::SignatureFile;
+use liquid_policy::statement::{Act, Statement};
+
+use super::sites::{Sites, Told, short, unknown};
+use super::status::lacking;
+use super::who::Person;
+use crate::args::{About, Activate};
+use crate::failure::Failure;
+use crate::terminal::note;
+
+/// Lets a version take over at an instant.
+///
+/// # Errors
+/// Where there is no such version, or a site does not take it.
+pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
+    let person = Person::read(&command.who)?;
+    let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
+    let status = sites.status(vec![]).await?;
+    let version = status.version(&command.id, &command.version)?;
+    let told =
+        sites.say(person.say(Act::Activate { agreement: version.hash.clone(), at: command.at })?).await?;
+    let version = told.version(&command.id, version.hash.as_str())?;
+    if !version.lacks.is_empty() {
+        note(&format!("it does not take over before it is signed: {}", lacking(&version.lacks)));
+    }
+    told.everywhere(&format!(
+        "{} {} ({}) takes over at {}",
+        command.id,
+        version.version,
+        short(&version.hash),
+        command.at.format("%Y-%m-%d %H:%M:%S UTC")
+    ))
+}
+
+/// Stops an agreement.
+///
+/// # Errors
+/// Where a site does not take it.
+pub(super) async fn suspend(command: &About) -> Result<(), Failure> {
+    let person = Person::read(&command.who)?;
+    let statement = person.say(Act::Suspend { id: AgreementId::new(&command.id) })?;
+    write(command, &statement)?;
+    let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
+    let told = sites.say(statement.clone()).await?;
+    let counts = |it: &liquid_policy::life::AgreementStatus| {
+        it.suspended.iter().any(|suspension| suspension.statement == statement.hash())
+    };
+    if let Some((answer, _)) = told.agreement(&command.id).find(|(_, it)| !counts(it)) {
+        return Err(Failure::here(
+            format!(
+                "`{}` is not suspended at {}: `{}` is no controller of it",
+                command.id, answer.site, person.organisation
+            ),
+            "let a controller suspend it; `liquid policy status` shows who that is",
+        ));
+    }
+    told.everywhere(&format!("{} is suspended", command.id))
+}
+
+/// Says that the suspensions that hold are lifted.
+///
+/// # Errors
+/// Where nothing is suspended, or a site does not take it.
+pub(super) async fn resume(command: &About) -> Result<(), Failure> {
+    let person = Person::read(&command.who)?;
+    let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
+    let status = sites.status(vec![]).await?;
+    if status.agreement(&command.id).next().is_none() {
+        return Err(unknown(&command.id));
+    }
+    let suspensions: BTreeSet<_> = status
+        .agreement(&command.id)
+        .flat_map(|(_, it)| it.suspended.iter().map(|suspension| suspension.statement.clone()))
+        .collect();
+    if suspensions.is_empty() {
+        note(&format!("{} is not suspended", command.id));
+        return Ok(());
+    }
+    let statement = person.say(Act::Resume { id: AgreementId::new(&command.id), suspensions })?;
+    write(command, &statement)?;
+    let told = sites.say(statement).await?;
+    let open = told.agreement(&command.id).find(|(_, it)| !it.suspended.is_empty());
+    match open {
+        Some(_) => {
+            note(
+                "it stays suspended until all who must sign the agreement have said so with `liquid policy resume`",
+            );
+            told.everywhere(&format!("{} said to resume {}", person.organisation, command.id))
+        }
+        None => told.everywhere(&format!("{} is resumed", command.id)),
+    }
+}
+
+/// Says that an earlier version is to stand again.
+///
+/// # Errors
+/// Where there is no such version, it stands already, or a site does not take it.
+pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
+    let person = Person::read(&command.who)?;
+    let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
+    let status = sites.status(vec![]).await?;
+    let to = status.version(&command.id, &command.version)?;
+    let from = status.agreement(&command.id).find_map(|(_, it)| it.stands.clone());
+    let from = from.filter(|from| *from != to.hash).ok_or_else(|| {
+        Failure::here(
+            format!("version `{}` of `{}` stands already", to.version, command.id),
+            "name the version to go back to with `--version`",
+        )
+    })?;
+    // Who joins a rollback that others have begun signs the very same instant.
+    let begun = to.rollbacks.iter().find(|it| it.from == from && !it.lacks.is_empty());
+    let at = begun.map_or(command.at, |begun| begun.at);
+    let act = Act::Rollback { agreement: to.hash.clone(), from: from.clone(), at };
+    let told = sites.say(person.say(act)?).await?;
+    let lacks = rollback_lacks(&told, command, &from, at)?;
+    note(&lacking(&lacks));
+    told.everywhere(&format!("{} goes back to version {} at {at}", command.id, to.version))
+}
+
+fn rollback_lacks(
+    told: &Told,
+    command: &Activate,
+    from: &liquid_policy::id::AgreementHash,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<Vec<liquid_policy::signature::Lack>, Failure> {
+    let version = told.version(&command.id, &command.version)?;
+    let found = version.rollbacks.iter().find(|it| it.from == *from && it.at == at);
+    Ok(found.map(|it| it.lacks.clone()).unwrap_or_default())
+}
+
+fn write(command: &About, statement: &Statement) -> Result<(), Failure> {
+    let Some(out) = &command.out else { return Ok(()) };
+    let text = SignatureFile { signatures: vec![statement.clone()] }.to_string();
+    fs::write(out, text).map_err(|error| {
+        Failure::here(format!("`{}` cannot be written: {error}", out.display()), "name another file")
+    })
+}

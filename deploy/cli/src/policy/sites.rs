@@ -1,0 +1,169 @@
+//! Speaking with sites, through a coordinator or directly, and telling what each of them made of it.
+
+use liquid_local::client::Client;
+use liquid_local::connection::Beacon;
+use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
+use liquid_policy::id::AgreementHash;
+use liquid_policy::life::{AgreementStatus, VersionStatus};
+use liquid_policy::statement::Statement;
+
+use crate::args::Reach;
+use crate::failure::Failure;
+use crate::terminal::{Paint, note};
+
+/// A way to the sites.
+pub(super) struct Sites(Client);
+
+impl Sites {
+    /// Opens it. With the demo on this machine, `organisation` has a token there.
+    ///
+    /// # Errors
+    /// Where something to reach them with is not known.
+    pub(super) async fn reach(reach: &Reach, organisation: Option<&str>) -> Result<Self, Failure> {
+        let demo = Beacon::path().and_then(|path| Beacon::read(&path)).filter(|_| reach.url.is_none());
+        if let Some(demo) = &demo
+            && !demo.answers().await
+        {
+            return Err(Failure::here(
+                format!("the demo that ran here is gone: nothing listens at {}", demo.coordinator),
+                "start `liquid demo --serve`, or name a coordinator or a node with `--url`",
+            ));
+        }
+        let missing = |what: &str, option: &str| {
+            Failure::here(
+                format!("{what} is not known"),
+                format!("name it with `{option}`, or start `liquid demo --serve` in another terminal"),
+            )
+        };
+        let known = demo.as_ref();
+        let url = reach.url.clone().or_else(|| known.map(|it| it.coordinator.clone()));
+        let url = url.ok_or_else(|| missing("where to reach the sites", "--url"))?;
+        let ca = reach.ca.clone().or_else(|| known.map(|it| it.ca.clone()));
+        let ca = ca.ok_or_else(|| missing("the certificate authority", "--ca"))?;
+        let board = || known.and_then(|it| it.board_token(organisation));
+        let file = reach.token_file.clone().or_else(board);
+        let token = match file {
+            Some(file) => std::fs::read_to_string(&file).map_err(|error| {
+                Failure::here(
+                    format!("the token file `{}` cannot be read: {error}", file.display()),
+                    "name another with `--token-file`",
+                )
+            })?,
+            None => {
+                let first = known.and_then(|it| it.tokens.first()).map(|(_, token)| token.to_owned());
+                first.ok_or_else(|| missing("your token", "--token-file"))?
+            }
+        };
+        Ok(Self(Client::by_environment(&url, &ca, &token)?))
+    }
+
+    /// Says something, and gives back what each site answers. One that does not is told of here.
+    ///
+    /// # Errors
+    /// Where nobody answers.
+    pub(super) async fn tell(&mut self, message: &Governance) -> Result<Told, Failure> {
+        let mut told = Told::default();
+        for Heard { site, answer } in self.0.governance(message).await? {
+            match answer {
+                Ok(answer) => told.answers.push(answer),
+                Err(why) => {
+                    note(&format!("{} {site}: {why}", Paint::stderr().bad("not heard at")));
+                    told.silent.push(site.to_string());
+                }
+            }
+        }
+        if told.answers.is_empty() {
+            return Err(Failure::here("no site took it", "see above for each of them, and say it again"));
+        }
+        Ok(told)
+    }
+
+    /// Says what was signed.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub(super) async fn say(&mut self, statement: Statement) -> Result<Told, Failure> {
+        self.tell(&Governance::Say { statements: vec![statement] }).await
+    }
+
+    /// How things stand.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub(super) async fn status(&mut self, texts: Vec<AgreementHash>) -> Result<Told, Failure> {
+        self.tell(&Governance::Status { texts }).await
+    }
+}
+
+/// What the sites answered.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) answers: Vec<SiteGovernance>,
+    /// Sites that did not take it.
+    pub(super) silent: Vec<String>,
+}
+
+impl Told {
+    /// What every site says of one agreement.
+    pub(super) fn agreement(&self, id: &str) -> impl Iterator<Item = (&SiteGovernance, &AgreementStatus)> {
+        self.answers.iter().flat_map(move |answer| {
+            answer.agreements.iter().filter(move |it| it.id.as_str() == id).map(move |it| (answer, it))
+        })
+    }
+
+    /// The one version that is meant by a number or the first digits of a hash.
+    ///
+    /// # Errors
+    /// Where there is none, or several.
+    pub(super) fn version(&self, id: &str, named: &str) -> Result<&VersionStatus, Failure> {
+        let mut known: Vec<&VersionStatus> = self.agreement(id).flat_map(|(_, it)| &it.versions).collect();
+        known.sort_by(|a, b| (&a.version, &a.hash).cmp(&(&b.version, &b.hash)));
+        known.dedup_by(|a, b| a.hash == b.hash);
+        let names: Vec<String> =
+            known.iter().map(|it| format!("{} ({})", it.version, short(&it.hash))).collect();
+        let meant = |it: &&&VersionStatus| {
+            it.version == named || (named.len() >= 6 && it.hash.as_str().starts_with(named))
+        };
+        match known.iter().filter(meant).collect::<Vec<_>>().as_slice() {
+            [one] => Ok(one),
+            [] if names.is_empty() => Err(unknown(id)),
+            [] => Err(Failure::here(
+                format!("no site holds a version `{named}` of `{id}`"),
+                format!("name one of these: {}", names.join(", ")),
+            )),
+            _ => Err(Failure::here(
+                format!("several versions of `{id}` are called `{named}`"),
+                format!("name one by the first digits of its hash: {}", names.join(", ")),
+            )),
+        }
+    }
+
+    /// Says where it was taken, or fails where a site did not take it.
+    ///
+    /// # Errors
+    /// Where one did not.
+    pub(super) fn everywhere(&self, what: &str) -> Result<(), Failure> {
+        let sites: Vec<&str> = self.answers.iter().map(|answer| answer.site.as_str()).collect();
+        note(&format!("{what} at {}", sites.join(", ")));
+        if self.silent.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::here(
+            format!("{} did not take it", self.silent.join(", ")),
+            "run the same command again when they answer; what was taken is not taken twice",
+        ))
+    }
+}
+
+/// An agreement that no site speaks of.
+pub(super) fn unknown(id: &str) -> Failure {
+    Failure::here(
+        format!("no site tells you of an agreement `{id}`"),
+        "check its id with `liquid policy status`; it is shown to the agreement's parties alone, by their token",
+    )
+}
+
+/// As much of a hash as people compare.
+pub(super) fn short(hash: &AgreementHash) -> &str {
+    hash.as_str().get(..12).unwrap_or(hash.as_str())
+}

@@ -1,0 +1,75 @@
+//! `liquid policy verify`: what the signatures beside an agreement are worth, by the keys that somebody trusts.
+
+use std::fs;
+use std::sync::Arc;
+
+use liquid_policy::keyring::Standing;
+use liquid_policy::statement::TrustedKey;
+use liquid_policy::{Keyring, Signed};
+use serde::Deserialize;
+
+use super::status::lacking;
+use super::{read_agreement, read_signatures};
+use crate::args::Verify;
+use crate::failure::Failure;
+use crate::terminal::say;
+
+/// The part of a `node.toml` that counts here.
+#[derive(Deserialize)]
+struct Trust {
+    #[serde(default)]
+    trusted_key: Vec<TrustedKey>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a file cannot be read, or the sign-off is not whole.
+pub(super) fn run(verify: &Verify) -> Result<(), Failure> {
+    let (agreement, _) = read_agreement(&verify.agreement)?;
+    let statements = read_signatures(&verify.agreement.with_extension("sig.toml"))?.signatures;
+    let trust = verify.trust.display();
+    let text = fs::read_to_string(&verify.trust).map_err(|error| {
+        Failure::here(format!("`{trust}` cannot be read: {error}"), "name a `node.toml` with `--trust`")
+    })?;
+    let Trust { trusted_key } = toml::from_str(&text).map_err(|error| {
+        Failure::here(
+            format!("`{trust}` has no keys to trust: {}", error.message()),
+            "write `[[trusted_key]]` entries",
+        )
+    })?;
+    let ring = Keyring::new(&trusted_key, &statements);
+    let others = statements
+        .iter()
+        .filter(|it| it.act.agreement().is_some_and(|hash| hash != agreement.hash()))
+        .count();
+    let signed = Signed::verify(Arc::new(agreement), &statements, &ring);
+    let agreement = signed.agreement();
+    say(&format!("{} {}  sha256:{}", agreement.id(), agreement.version(), agreement.hash()));
+    for (statement, standing) in signed.signatures() {
+        let worth = match standing {
+            Standing::Valid => "good",
+            Standing::Untrusted => "by a key that is not trusted there",
+            Standing::Revoked => "by a key that was revoked",
+            Standing::Broken => "not made by that key, or changed since",
+        };
+        say(&format!(
+            "  {} by {}, {} ({}): {worth}",
+            statement.act.verb(),
+            statement.organisation,
+            statement.role,
+            statement.key_id
+        ));
+    }
+    if others > 0 {
+        say(&format!("  {others} made over another text, so they do not count here"));
+    }
+    say(&lacking(signed.lacks()));
+    if signed.is_complete() {
+        return Ok(());
+    }
+    Err(Failure::here(
+        "the agreement is not signed",
+        "let those sign who are missing, by keys that the nodes trust",
+    ))
+}

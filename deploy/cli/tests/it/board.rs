@@ -1,0 +1,248 @@
+//! A board at work, with the commands that it types: propose, sign, activate, suspend, resume, go back, change keys; two sites, two
+//! roles at each, and an author who approves nothing.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::fixture::{Demo, Ended};
+
+const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
+[agreement]
+id = "WARDS-1"
+title = "Visits by ward"
+version = "1.0.0"
+purposes = ["planning"]
+in_force = 2026-01-01
+expires = 2099-12-31
+[[party]]
+organisation = "north"
+role = "controller"
+approvers = ["caldicott-guardian", "siro"]
+[[party]]
+organisation = "south"
+role = "controller"
+approvers = ["caldicott-guardian", "siro"]
+[signoff]
+roles_per_party = 2
+author_may_sign = false
+[[recipient]]
+organisation = "council"
+roles = ["analyst"]
+purposes = ["planning"]
+[table.visits]
+entity = "patient"
+entities = "disjoint"
+[table.visits.columns]
+patient = { use = [] }
+ward = { use = ["group", "filter"], domain = { values = ["A", "B"] }, required = true }
+[disclosure]
+minimum_contributors = 10
+"#;
+
+/// Eight patients in ward A and forty in ward B, at each site.
+fn data(site: &str) -> String {
+    let mut text = "patient,ward\n".to_owned();
+    for number in 0..48 {
+        let _ = writeln!(text, "{site}{number},{}", if number < 8 { "A" } else { "B" });
+    }
+    text
+}
+
+struct Board {
+    demo: Demo,
+    folder: tempfile::TempDir,
+}
+
+impl Board {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for site in ["north", "south"] {
+            let own = folder.path().join("sites").join(site);
+            std::fs::create_dir_all(own.join("data")).unwrap();
+            std::fs::write(own.join("agreement.toml"), AGREEMENT).unwrap();
+            std::fs::write(own.join("data/visits.csv"), data(site)).unwrap();
+        }
+        let demo = Demo::serve_more(&["--from", folder.path().join("sites").to_str().unwrap()]);
+        Self { demo, folder }
+    }
+
+    fn key(&self, who: &str) -> String {
+        self.demo.folder().join(format!("keys/{who}.key")).display().to_string()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command with somebody's key.
+    fn by(&self, who: &str, arguments: &[&str]) -> Ended {
+        self.demo.run(&[arguments, &["--key", &self.key(who)]].concat())
+    }
+
+    #[track_caller]
+    fn done(&self, who: &str, arguments: &[&str]) -> Ended {
+        let ended = self.by(who, arguments);
+        assert_eq!(ended.code, 0, "{arguments:?} by {who}: {}{}", ended.out, ended.err);
+        ended
+    }
+
+    fn status(&self) -> String {
+        self.demo.run(&["policy", "status", "WARDS-1"]).out
+    }
+
+    /// The exit code of a question, and how many of ward A it tells.
+    fn asked(&self) -> (i32, String) {
+        let ended = self.demo.query(&[
+            "--format",
+            "csv",
+            "SELECT ward, count(*) AS n FROM visits GROUP BY ward ORDER BY ward",
+        ]);
+        (ended.code, ended.out.lines().nth(1).unwrap_or(ended.err.as_str()).to_owned())
+    }
+
+    /// What `liquid policy status` shows of the version in force, to build the next one upon.
+    fn hash(&self) -> String {
+        let status = self.status();
+        let line = status.lines().find(|line| line.contains("in force")).unwrap();
+        line.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap().to_owned()
+    }
+
+    /// The next version: what sites hold, with the edits of its author.
+    fn draft(&self, version: &str, minimum: u32) -> PathBuf {
+        let saved = self.path("saved");
+        assert_eq!(self.demo.run(&["policy", "status", "--save", saved.to_str().unwrap()]).code, 0);
+        let first = std::fs::read_dir(&saved).unwrap().flatten().map(|it| it.path());
+        let first = first.filter(|it| it.display().to_string().contains("WARDS-1-1.0.0")).min().unwrap();
+        let text = std::fs::read_to_string(first).unwrap();
+        assert_eq!(text, AGREEMENT, "what the author wrote, byte by byte");
+        let text = text
+            .replace(
+                "version = \"1.0.0\"",
+                &format!("version = \"{version}\"\nsupersedes = \"{}\"", self.hash()),
+            )
+            .replace("minimum_contributors = 10", &format!("minimum_contributors = {minimum}"))
+            .replace("roles = [\"analyst\"]", "roles = [\"analyst\", \"planner\"]");
+        let file = self.path(&format!("{version}.toml"));
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn sign(&self, file: &Path) {
+        for who in ["north.caldicott-guardian", "north.siro", "south.caldicott-guardian", "south.siro"] {
+            self.done(who, &["policy", "sign", "--send", file.to_str().unwrap()]);
+        }
+    }
+}
+
+#[test]
+fn a_board_changes_an_agreement_stops_it_and_goes_back() {
+    let board = Board::new();
+    let hidden = (0, "A,".to_owned());
+    assert_eq!(board.asked(), hidden, "eight are fewer than ten");
+    let status = board.status();
+    assert!(status.contains("at north, south") && status.contains("signed by all who must"), "{status}");
+
+    // A new version, written by somebody who approves nothing.
+    let file = board.draft("2.0.0", 5);
+    let file = file.to_str().unwrap();
+    let alone = board.by("south.siro", &["policy", "sign", "--send", file]);
+    assert!(alone.code == 1 && alone.err.contains("propose it first"), "{alone:?}");
+    let proposed = board.done("north.author", &["policy", "propose", file]);
+    assert!(
+        proposed.err.contains("is held at north, south") && proposed.err.contains("still missing"),
+        "{proposed:?}"
+    );
+    board.done("north.caldicott-guardian", &["policy", "sign", "--send", file]);
+    let early = board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
+    assert!(early.err.contains("does not take over before it is signed"), "{early:?}");
+    let status = board.status();
+    assert!(status.contains("still missing: north (siro); south (caldicott-guardian)"), "{status}");
+    assert_eq!(board.asked(), hidden);
+    board.sign(Path::new(file));
+    let shown = (0, "A,16".to_owned());
+    assert_eq!(board.asked(), shown, "{}", board.status());
+    assert!(board.status().contains("version 2.0.0"));
+
+    // Anybody's complaint: one controller stops it everywhere, within seconds.
+    let begun = Instant::now();
+    board.done("south.siro", &["policy", "suspend", "WARDS-1"]);
+    let (code, said) = board.asked();
+    assert!(code == 3 && said.contains("SUSPENDED"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let resumed = board.done("north.siro", &["policy", "resume", "WARDS-1"]);
+    assert!(resumed.err.contains("stays suspended"), "{resumed:?}");
+    for who in ["north.caldicott-guardian", "south.caldicott-guardian"] {
+        board.done(who, &["policy", "resume", "WARDS-1"]);
+        assert_eq!(board.asked().0, 3);
+    }
+    let resumed = board.done("south.siro", &["policy", "resume", "WARDS-1"]);
+    assert!(resumed.err.contains("is resumed at north, south"), "{resumed:?}");
+    assert_eq!(board.asked(), shown);
+
+    // Back to the first version, by all who must sign.
+    for who in ["north.caldicott-guardian", "north.siro", "south.siro"] {
+        board.done(who, &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
+        assert_eq!(board.asked(), shown);
+    }
+    board.done("south.caldicott-guardian", &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
+    assert_eq!(board.asked(), hidden, "{}", board.status());
+
+    // What was said is in each site's audit log.
+    let log = std::fs::read_to_string(board.demo.folder().join("sites/south/audit.jsonl")).unwrap();
+    for act in ["write", "approve", "activate", "suspend", "resume", "rollback"] {
+        assert!(log.contains(&format!("\"act\":{{\"{act}\"")), "{act}");
+    }
+}
+
+#[test]
+fn keys_are_replaced_and_given_up() {
+    let board = Board::new();
+    assert_eq!(board.asked().0, 0);
+    let new = board.path("siro-2.key");
+    let rotate = ["key", "rotate", "--new", new.to_str().unwrap()];
+    board.done("north.siro", &rotate);
+    assert!(board.path("siro-2.pub.toml").exists());
+    assert_eq!(board.asked().0, 0, "what the old key signed stays");
+    let suspend = ["policy", "suspend", "WARDS-1", "--key", new.to_str().unwrap()];
+    let by_new = board.demo.run(&suspend);
+    assert_eq!(by_new.code, 0, "{by_new:?}");
+    assert_eq!(board.asked().0, 3);
+
+    let board = Board::new();
+    let stolen = board.key("south.siro");
+    let card = std::fs::read_to_string(stolen.replace(".key", ".pub.toml")).unwrap();
+    let id =
+        card.lines().find_map(|line| line.strip_prefix("key_id = ")).unwrap().trim_matches('"').to_owned();
+    let strange = board.by("north.siro", &["key", "revoke", &id]);
+    assert!(strange.code == 0 && board.asked().0 == 0, "north gives up a key of its own alone: {strange:?}");
+    board.done("south.caldicott-guardian", &["key", "revoke", &id]);
+    let (code, said) = board.asked();
+    assert!(code == 3 && said.contains("UNSIGNED"), "{said}");
+    let late = board.by("south.siro", &["policy", "suspend", "WARDS-1"]);
+    assert!(late.code == 1 && late.err.contains("was revoked"), "{late:?}");
+}
+
+#[test]
+fn signatures_are_verified_and_files_of_sites_count_at_once() {
+    let board = Board::new();
+    let site = board.demo.folder().join("sites/north");
+    let placed = site.join("agreements/WARDS-1.toml");
+    let (file, trust) = (placed.to_str().unwrap(), site.join("node.toml"));
+    let verify = || board.demo.run(&["policy", "verify", file, "--trust", trust.to_str().unwrap()]);
+    let good = verify();
+    assert!(good.code == 0 && good.out.matches(": good").count() == 5, "{good:?}");
+    std::fs::write(&placed, AGREEMENT.replace("minimum_contributors = 10", "minimum_contributors = 3"))
+        .unwrap();
+    let changed = verify();
+    assert!(changed.code == 1 && changed.out.contains("5 made over another text"), "{changed:?}");
+    let until = Instant::now() + Duration::from_secs(10);
+    while board.asked().0 == 0 {
+        assert!(Instant::now() < until, "the node does not see its folder");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (code, said) = board.asked();
+    assert!(code == 5 && said.contains("UNSIGNED") && said.contains("north"), "{said}");
+    let status = board.status();
+    assert!(status.contains("the sites do not agree on WARDS-1"), "{status}");
+}
