@@ -48,8 +48,10 @@ pub fn render(file: &File) -> Page {
         ))));
     }
     lead.extend(in_short(file).into_iter().map(|text| Block::Paragraph(Text::new(text))));
-    lead.push(legend(refused > 0));
     page.lead.splice(0..0, lead);
+    let used: BTreeSet<Kept> = page.clauses().map(|clause| clause.kept).collect();
+    let at = page.lead.iter().position(|block| matches!(block, Block::Clause(_))).unwrap_or_default();
+    page.lead.insert(at, legend(&used));
     page
 }
 
@@ -104,9 +106,9 @@ fn in_short(file: &File) -> Vec<String> {
         any(file.agreement.purposes.iter().map(said))
     );
     let what = match (file.release.rows, file.disclosure.minimum_contributors) {
-        (true, _) => "They can learn rows about single people.".to_owned(),
+        (true, _) => "They may learn rows about single people.".to_owned(),
         (false, least @ 2..) => format!(
-            "They learn figures about groups of at least {}: counts, totals and averages. They learn no row about a person.",
+            "They learn figures about groups of at least {}: counts, totals and averages. They never see a row about one person.",
             count(least, "person", "people")
         ),
         (false, _) => {
@@ -122,8 +124,8 @@ fn in_short(file: &File) -> Vec<String> {
 }
 
 /// What the words beside each clause mean.
-fn legend(refused: bool) -> Block {
-    let used = Kept::ALL.into_iter().filter(|kept| refused || *kept != Kept::NotYet);
+fn legend(used: &BTreeSet<Kept>) -> Block {
+    let used = Kept::ALL.into_iter().filter(|kept| used.contains(kept));
     let items = used.map(|kept| Text::new(format!("{}: {}", kept.words(), kept.meaning())));
     Block::List { intro: Text::new("Beside each clause stands who keeps it:"), items: items.collect() }
 }

@@ -12,7 +12,7 @@ pub(super) fn clauses(column: &Column, entity: bool) -> Vec<Clause> {
     if column.domain.is_none() && has(column, UseWord::Group) {
         clauses.push(Clause::new(
             "table.*.columns.*.use",
-            "It is not said which values there can be. So a value that few people have does not show up at all.",
+            "Its values are not public. So a value that few people have does not show up in answers at all.",
         ));
     }
     clauses.extend(form(column));
@@ -28,16 +28,18 @@ fn uses(column: &Column, entity: bool) -> Vec<Clause> {
     const KEY: &str = "table.*.columns.*.use";
     let mut texts = Vec::new();
     if column.uses.is_empty() {
-        texts.push("It is never used, and never shown.");
+        texts.push("No one learns anything about it. It is never used.");
     }
     if entity {
-        texts.push("Answers may say how many different people there are.");
+        texts.push("Recipients may learn how many different people there are, and not who they are.");
     }
     if has(column, UseWord::Group) {
-        texts.push("Answers may be split by it.");
+        texts.push("Recipients may learn figures for each of its values.");
     }
-    if has(column, UseWord::Filter) {
-        texts.push("Questions may choose people by it.");
+    if has(column, UseWord::Filter) && !has(column, UseWord::Group) {
+        texts.push("Recipients may ask about people with some of its values only.");
+    } else if has(column, UseWord::Filter) {
+        texts.push("They may ask about people with some of its values only.");
     }
     if has(column, UseWord::Join) {
         texts.push("It may link this table to others.");
@@ -47,7 +49,7 @@ fn uses(column: &Column, entity: bool) -> Vec<Clause> {
         clauses.push(Clause::new(KEY, texts.join(" ")));
     }
     if has(column, UseWord::Output) {
-        let text = "Its values may leave the site, row by row.";
+        let text = "Recipients may learn its values row by row.";
         clauses.push(Clause::new(KEY, text).not_yet_if(true));
     }
     clauses
@@ -65,10 +67,14 @@ fn aggregates(column: &Column) -> Option<Clause> {
         })
         .collect();
     match (has(column, UseWord::Measure), words.as_slice()) {
-        (true, []) => Some(Clause::new(KEY, "Its values go into answers, but no way to do so is named.")),
-        (true, words) => Some(Clause::new(KEY, format!("Answers may give {}.", all(words)))),
+        (true, []) => {
+            Some(Clause::new(KEY, "Figures may be worked out from its values, but no way to do so is named."))
+        }
+        (true, words) => {
+            Some(Clause::new(KEY, format!("Recipients may learn {}, over groups of people.", all(words))))
+        }
         (false, words) if column.aggregates != Column::default().aggregates => {
-            Some(Clause::new(KEY, format!("It names {}, but no answer may give it.", all(words))))
+            Some(Clause::new(KEY, format!("It names {}, but no one may learn it.", all(words))))
         }
         (false, _) => None,
     }
@@ -79,7 +85,7 @@ fn domain(domain: &DomainText) -> Clause {
     let mut texts = Vec::new();
     let mut clause = Clause::new(VALUES, "");
     if let Some(values) = &domain.values {
-        texts.push(format!("It can only be {}. All may know this.", any(values.iter().map(said))));
+        texts.push(format!("Everyone may know that it can only be {}.", any(values.iter().map(said))));
     }
     // A range of months stands in the file as a text, and is not kept as numbers are.
     let text = |bound: &Option<DomainBound>| matches!(bound, Some(DomainBound::Text(_)));
@@ -91,7 +97,7 @@ fn domain(domain: &DomainText) -> Clause {
     };
     match (&domain.from, &domain.to) {
         (Some(from), Some(to)) => {
-            texts.push(format!("It can only go from {} to {}. All may know this.", end(from), end(to)));
+            texts.push(format!("Everyone may know that it goes from {} to {}.", end(from), end(to)));
         }
         (Some(from), None) => texts.push(format!("It starts at {}, and no end is named.", end(from))),
         (None, Some(to)) => texts.push(format!("It ends at {}, and no start is named.", end(to))),
@@ -104,7 +110,7 @@ fn domain(domain: &DomainText) -> Clause {
         }
     }
     if let Some(file) = &domain.file {
-        texts.push(format!("It can only have the values in the file {}. All may know them.", said(file)));
+        texts.push(format!("Everyone may know its values. They stand in the file {}.", said(file)));
         clause = clause.and("table.*.columns.*.domain.file");
     }
     if let Some(hash) = &domain.sha256 {
@@ -132,8 +138,8 @@ fn form(column: &Column) -> Vec<Clause> {
     }
     if let Some(quantiles) = &column.quantiles {
         let text = format!(
-            "With all values in order, answers may give those at {} of the way. They are rounded to steps of {}. At \
-             least {} must lie on each side.",
+            "Recipients may learn where the values lie at {} of the way, from the least to the greatest. These are \
+             rounded to steps of {}. At least {} must lie on each side.",
             all(quantiles.probs.iter().map(|place| super::words::percent(*place))),
             quantiles.round_to,
             count(quantiles.min_each_side, "person", "people"),
@@ -169,7 +175,7 @@ fn gaps(column: &Column) -> Vec<Clause> {
             clauses.push(Clause::new("table.*.columns.*.missing", "It is no secret who lacks a value."))
         }
         Missing::Private if !column.uses.is_empty() && !column.required => {
-            clauses.push(Clause::new("table.*.columns.*.missing", "It stays secret who lacks a value."));
+            clauses.push(Clause::new("table.*.columns.*.missing", "It is protected who lacks a value."));
         }
         Missing::Private => {}
     }

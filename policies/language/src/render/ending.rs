@@ -2,15 +2,15 @@
 
 use super::page::{Block, Clause, Text};
 use super::words::{all, any, count, day, duration, names, said, whole};
-use crate::file::{File, Onward, Template};
+use crate::file::{File, Onward, Review, Template};
 
 /// The form of answers.
 pub(super) fn answers(file: &File) -> Vec<Block> {
     let release = &file.release;
     let rows = if release.rows {
-        "Rows about single people may leave a site, with the columns that are open for this."
+        "Recipients may learn rows about single people, in the columns that are open for this."
     } else {
-        "No row about a person leaves a site. Only figures about groups do."
+        "Recipients learn figures only. No row of a table leaves a site."
     };
     let only = if release.templates_only {
         "Only the approved questions below may be asked."
@@ -56,58 +56,64 @@ fn template(template: &Template) -> Clause {
 pub(super) fn care(file: &File) -> Vec<Block> {
     let head = &file.agreement;
     let retention = head.retention.as_ref();
-    let results = match retention.and_then(|retention| retention.results_days) {
-        Some(days) => format!("Recipients delete results after {}.", count(days, "day", "days")),
-        None => "No time is set after which recipients delete results.".into(),
+    let onward = |onward: &Onward| match onward {
+        Onward::Recipients => "Recipients may hand results to each other, and to no one else.".to_owned(),
+        Onward::Public => "Recipients may hand results to anyone, and may publish them.".to_owned(),
     };
-    let logs = match retention.and_then(|retention| retention.logs_days) {
-        Some(days) => Block::Clause(Clause::new(
+    let clauses = [
+        Clause::or_open(
+            "agreement.retention.results_days",
+            retention.and_then(|retention| retention.results_days.as_ref()),
+            |days| format!("Recipients delete results after {}.", count(*days, "day", "days")),
+            "No time is set after which recipients delete results.",
+        ),
+        Clause::or_open(
             "agreement.retention.logs_days",
-            format!("Sites keep their records of questions and answers for {}.", count(days, "day", "days")),
-        )),
-        None => Block::Paragraph(Text::new(
-            "No time is set after which sites delete their records of questions and answers.",
-        )),
-    };
-    let onward = match head.onward {
-        Some(Onward::Recipients) => "Recipients may hand results to each other, and to no one else.",
-        Some(Onward::Public) => "Recipients may hand results to anyone. They may publish them too.",
-        None => "It is not said to whom recipients may hand results.",
-    };
-    let breach = match &head.breach_contact {
-        Some(contact) => format!("If something goes wrong with the data, tell {}.", said(contact)),
-        None => "It is not said whom to tell if something goes wrong with the data.".into(),
-    };
-    let security = match &head.security_controls {
-        Some(words) => format!("How the data is kept safe, in the parties' words: {}", said(words)),
-        None => "It is not written down how the data is kept safe.".into(),
-    };
-    vec![
-        Block::Clause(Clause::new("agreement.retention.results_days", results)),
-        logs,
-        Block::Clause(Clause::new("agreement.onward", onward)),
-        Block::Clause(Clause::new("agreement.breach_contact", breach)),
-        Block::Clause(Clause::new("agreement.security_controls", security)),
-    ]
+            retention.and_then(|retention| retention.logs_days.as_ref()),
+            |days| {
+                format!(
+                    "Sites keep their records of questions and answers for {}.",
+                    count(*days, "day", "days")
+                )
+            },
+            "No time is set for which sites keep their records of questions and answers.",
+        ),
+        Clause::or_open(
+            "agreement.onward",
+            head.onward.as_ref(),
+            onward,
+            "It is not said to whom recipients may hand results.",
+        ),
+        Clause::or_open(
+            "agreement.breach_contact",
+            head.breach_contact.as_ref(),
+            |contact| {
+                format!("If something goes wrong with the data, the first to be told is {}.", said(contact))
+            },
+            "It is not said whom to tell if something goes wrong with the data.",
+        ),
+        Clause::or_open(
+            "agreement.security_controls",
+            head.security_controls.as_ref(),
+            |text| format!("How the data is kept safe, in the parties' words: {}", said(text)),
+            "It is not written down how the data is kept safe.",
+        ),
+    ];
+    clauses.into_iter().map(Block::Clause).collect()
 }
 
 /// Review, expiry and termination.
 pub(super) fn times(file: &File) -> Vec<Block> {
     let head = &file.agreement;
-    let review = match &head.review {
-        Some(review) if review.grace_days == 0 => {
-            format!("It must be reviewed by {}. After that day no one may ask.", day(review.due))
+    let review = |review: &Review| {
+        if review.grace_days == 0 {
+            return format!("It must be reviewed by {}. After that day no one may ask.", day(review.due));
         }
-        Some(review) => format!(
-            "It must be reviewed by {}. If that is {} late, no one may ask any more.",
-            day(review.due),
-            count(u64::from(review.grace_days) + 1, "day", "days")
-        ),
-        None => "No review is due.".into(),
-    };
-    let leaving = match &head.termination {
-        Some(notice) => format!("A party that leaves says so {} before.", duration(notice)),
-        None => "No time is set for a party that wants to leave.".into(),
+        let late = count(u64::from(review.grace_days) + 1, "day", "days");
+        format!(
+            "It must be reviewed by {}. Once that is {late} late, no one may ask any more.",
+            day(review.due)
+        )
     };
     let clauses = [
         Clause::new(
@@ -116,10 +122,15 @@ pub(super) fn times(file: &File) -> Vec<Block> {
         ),
         Clause::new(
             "agreement.expires",
-            format!("It ends with {}. After that day no one may ask.", day(head.expires)),
+            format!("Its last day is {}. Later no one may ask.", day(head.expires)),
         ),
-        Clause::new("agreement.review", review),
-        Clause::new("agreement.termination", leaving),
+        Clause::or_open("agreement.review", head.review.as_ref(), review, "No review is due."),
+        Clause::or_open(
+            "agreement.termination",
+            head.termination.as_ref(),
+            |notice| format!("A party that wants to leave says so {} before.", duration(notice)),
+            "It is not said how a party leaves.",
+        ),
     ];
     clauses.into_iter().map(Block::Clause).collect()
 }

@@ -1,8 +1,8 @@
 //! What earlier answers mean for later ones, and answers with noise.
 
 use super::page::{Block, Clause, Text};
-use super::words::{count, percent, said, whole};
-use crate::file::{File, History, HistoryScope, Privacy, SnapshotRhythm};
+use super::words::{chance, count, percent, said, whole, word};
+use crate::file::{File, History, Privacy, SnapshotRhythm};
 
 /// What earlier answers mean for later ones.
 pub(super) fn history(file: &File) -> Vec<Block> {
@@ -22,10 +22,9 @@ pub(super) fn history(file: &File) -> Vec<Block> {
 }
 
 fn over(history: &History) -> String {
-    match history.scope {
-        Some(HistoryScope::Table) => {
-            "All answers about a table count, for each purpose and whoever asked.".into()
-        }
+    match history.scope.map(|scope| word(&scope)).as_deref() {
+        Some("table") => "All answers about a table count, for each purpose and whoever asked.".into(),
+        Some(other) => format!("Those that count are of the {}.", said(other)),
         None => "It is not said which ones count.".into(),
     }
 }
@@ -60,7 +59,7 @@ fn effort(history: &History) -> Vec<String> {
     }
     if let Some(rank) = history.max_rank {
         texts.push(format!(
-            "At most {} that add something new are given about figures that hang together.",
+            "Recipients learn at most {} that tell something new, about figures that hang together.",
             count(rank, "answer", "answers")
         ));
     }
@@ -85,12 +84,12 @@ pub(super) fn noise(file: &File) -> Vec<Block> {
             said(&privacy.unit)
         ),
         format!(
-            "What answers may tell about a person is counted. The count is called {}. It may come to {} in {}.",
-            super::words::word(&privacy.measure),
+            "It is measured how much answers tell about a person. The measure is {}. It may come to {} in {}.",
+            said(word(&privacy.measure)),
             privacy.rho_total,
             count(privacy.window_days, "day", "days")
         ),
-        format!("The chance that this fails is {} at most.", privacy.delta),
+        format!("The chance that this fails is {} at most.", chance(privacy.delta)),
     ];
     clauses.extend(shares(privacy));
     clauses.into_iter().map(|text| Block::Clause(Clause::new("privacy", text))).collect()

@@ -7,16 +7,17 @@ const SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 
 
 /// Writes the page.
 pub fn html(page: &Page) -> String {
-    let title = escaped(&page.title.plain());
+    let title = escaped(&page.title.bare());
     let style = include_str!("page.css");
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
          content=\"{SECURITY}\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n<h1>{}</h1>\n",
-        inline(&page.title)
+         <title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
     );
     blocks(&mut out, &page.lead);
-    contents(&mut out, &page.sections);
+    if !page.lead.iter().any(|block| matches!(block, Block::Table { .. })) {
+        contents(&mut out, &page.sections); // a table leads there already
+    }
     for Section { level, anchor, heading, blocks: below } in &page.sections {
         let level = level + 1;
         out.push_str(&format!("<h{level} id=\"{}\">{}</h{level}>\n", escaped(anchor), inline(heading)));
@@ -68,6 +69,7 @@ fn clauses(out: &mut String, clauses: &[Clause]) {
             Kept::ByTheSite => "site",
             Kept::ByTheRecipient => "recipient",
             Kept::ForTheRecord => "record",
+            Kept::LeftOpen => "open",
             Kept::NotYet => "not-yet",
         };
         out.push_str(&format!(

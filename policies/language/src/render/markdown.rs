@@ -4,7 +4,7 @@ use super::page::{Block, Page, Section, Span, Text, quoted, runs};
 
 /// Writes the page.
 pub fn markdown(page: &Page) -> String {
-    let mut out = format!("# {}\n", inline(&page.title));
+    let mut out = format!("# {}\n", escaped(&page.title.bare()));
     page.lead.iter().for_each(|block| put(&mut out, block));
     for Section { level, anchor, heading, blocks } in &page.sections {
         let hashes = "#".repeat(usize::from(*level) + 1);

@@ -98,6 +98,24 @@ impl Clause {
         Self { kept: Kept::by(key, Some(&value)), ..Self::new(key, text) }
     }
 
+    /// What the agreement does not say under a key.
+    pub(super) fn open(key: &'static str, text: impl Into<String>) -> Self {
+        Self { kept: Kept::LeftOpen, ..Self::new(key, text) }
+    }
+
+    /// What is written under a key, or what it means that nothing is.
+    pub(super) fn or_open<T>(
+        key: &'static str,
+        written: Option<&T>,
+        text: impl Fn(&T) -> String,
+        open: &str,
+    ) -> Self {
+        match written {
+            Some(written) => Self::new(key, text(written)),
+            None => Self::open(key, open),
+        }
+    }
+
     /// The same sentences speak of another key too.
     pub(super) fn and(mut self, key: &'static str) -> Self {
         self.keys.push(key);
@@ -134,6 +152,8 @@ pub(super) fn runs(clauses: &[Clause]) -> Vec<(Kept, Vec<Text>)> {
 /// Who keeps a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kept {
+    /// The agreement does not say.
+    LeftOpen,
     /// It is written for the record.
     ForTheRecord,
     /// The recipient promises it.
@@ -146,7 +166,8 @@ pub enum Kept {
 
 impl Kept {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::ByTheSite, Self::ByTheRecipient, Self::ForTheRecord, Self::NotYet];
+    pub const ALL: [Self; 5] =
+        [Self::ByTheSite, Self::ByTheRecipient, Self::ForTheRecord, Self::LeftOpen, Self::NotYet];
 
     /// The words beside a clause.
     pub fn words(self) -> &'static str {
@@ -154,6 +175,7 @@ impl Kept {
             Self::ByTheSite => "Kept by the site's computer",
             Self::ByTheRecipient => "Promised by the recipient",
             Self::ForTheRecord => "For the record",
+            Self::LeftOpen => "Left open",
             Self::NotYet => "Not kept yet",
         }
     }
@@ -164,6 +186,7 @@ impl Kept {
             Self::ByTheSite => "The computer at each site refuses what breaks this rule.",
             Self::ByTheRecipient => "Those who get results give their word. No computer can check it.",
             Self::ForTheRecord => "It is written down, so that each party can hold the others to it.",
+            Self::LeftOpen => "The agreement does not say, and so no one has to keep anything.",
             Self::NotYet => NOT_YET,
         }
     }
@@ -243,7 +266,16 @@ impl Text {
         Self { spans: vec![Span::Link { to: to.into(), text: Box::new(Self::new(marked)) }] }
     }
 
-    /// The words alone. What authors wrote stands in quotation marks, unless it is a plain name.
+    /// The words alone, for where nothing of ours stands beside them.
+    pub fn bare(&self) -> String {
+        let bare = |span: &Span| match span {
+            Span::Ours(text) | Span::Theirs(text) => text.clone(),
+            Span::Link { text, .. } => text.bare(),
+        };
+        self.spans.iter().map(bare).collect()
+    }
+
+    /// The words. What authors wrote stands in quotation marks, unless it is a plain name.
     pub fn plain(&self) -> String {
         let plain = |span: &Span| match span {
             Span::Ours(text) => text.clone(),

@@ -1,62 +1,67 @@
 //! Who agrees, why, and who receives what: the first three headings.
 
 use super::page::{Block, Clause, Text};
-use super::words::{count, names, said};
+use super::words::{any, count, names, said};
 use crate::file::{File, Head, Party, PartyRole, Recipient, Table};
 use crate::id::TableName;
 
 /// What the agreement is called, before the first heading.
 pub(super) fn identity(file: &File) -> Vec<Block> {
     let head = &file.agreement;
-    let name =
-        format!("Its name is {}. The name stays the same from one version to the next.", said(&head.id));
-    let title = match &head.title {
-        Some(title) => format!("Its title is {}.", said(title)),
-        None => "It has no title.".into(),
-    };
-    let replaces = match &head.supersedes {
-        Some(hash) => Block::Clause(Clause::new(
-            "agreement.supersedes",
-            format!(
-                "It takes the place of the version with the fingerprint {}. What was given out under that one still \
-                 counts.",
-                said(hash)
-            ),
-        )),
-        None => Block::Paragraph(Text::new("It names no earlier version whose place it takes.")),
-    };
-    let marking = match &head.marking {
-        Some(marking) => Block::Clause(Clause::new(
-            "agreement.marking",
-            format!("Its marking is {}. A site can set stricter rules for this marking.", said(marking)),
-        )),
-        None => Block::Paragraph(Text::new("It has no protective marking.")),
-    };
     let crate::file::Schema::One = file.schema;
-    vec![
-        Block::Clause(Clause::new("agreement.id", name)),
-        Block::Clause(Clause::new("agreement.title", title)),
-        Block::Clause(Clause::new("agreement.version", format!("This is version {}.", said(&head.version)))),
-        replaces,
-        marking,
-        Block::Clause(Clause::new("schema", "It is written in version 1 of the language for agreements.")),
-    ]
+    let clauses = [
+        Clause::new(
+            "agreement.id",
+            format!("Its name is {}. The name stays the same from one version to the next.", said(&head.id)),
+        ),
+        Clause::or_open(
+            "agreement.title",
+            head.title.as_ref(),
+            |title| format!("Its title is {}.", said(title)),
+            "It has no title.",
+        ),
+        Clause::new("agreement.version", format!("This is version {}.", said(&head.version))),
+        Clause::or_open(
+            "agreement.supersedes",
+            head.supersedes.as_ref(),
+            |hash| {
+                format!(
+                    "It takes the place of the version with the fingerprint {}. What was given out under that one \
+                     still counts.",
+                    said(hash)
+                )
+            },
+            "It names no earlier version whose place it takes.",
+        ),
+        Clause::or_open(
+            "agreement.marking",
+            head.marking.as_ref(),
+            |marking| {
+                format!("Its marking is {}. A site can set stricter rules for this marking.", said(marking))
+            },
+            "It has no protective marking.",
+        ),
+        Clause::new("schema", "It is written in version 1 of the language for agreements."),
+    ];
+    clauses.into_iter().map(Block::Clause).collect()
 }
 
 /// Parties and contacts.
 pub(super) fn parties(file: &File) -> Vec<Block> {
     let head = &file.agreement;
-    let lead = match &head.lead {
-        Some(lead) => format!("{} leads the agreement.", said(lead)),
-        None => "No one is named to lead the agreement.".into(),
-    };
-    let contact = match &head.contact {
-        Some(contact) => format!("Send questions about the agreement to {}.", said(contact)),
-        None => "No contact for questions is named.".into(),
-    };
     let mut blocks = vec![
-        Block::Clause(Clause::new("agreement.lead", lead)),
-        Block::Clause(Clause::new("agreement.contact", contact)),
+        Block::Clause(Clause::or_open(
+            "agreement.lead",
+            head.lead.as_ref(),
+            |lead| format!("{} leads the agreement.", said(lead)),
+            "No one is named to lead the agreement.",
+        )),
+        Block::Clause(Clause::or_open(
+            "agreement.contact",
+            head.contact.as_ref(),
+            |contact| format!("Questions about the agreement go to {}.", said(contact)),
+            "No contact for questions is named.",
+        )),
     ];
     if file.party.is_empty() {
         blocks.push(Block::Notice(Text::new("No one is a party to this agreement.")));
@@ -69,24 +74,23 @@ fn party(party: &Party) -> Block {
     let role = match party.role {
         PartyRole::Controller => "It is a controller. It decides why and how its data is used.",
         PartyRole::JointController => {
-            "It is a joint controller. It decides with others why and how the data is used."
+            "It is a joint controller. It decides together with others why and how the data is used."
         }
         PartyRole::Processor => "It is a processor. It works for a controller and decides nothing itself.",
     };
-    let contact = match &party.point_of_contact {
-        Some(contact) => format!("Ask for {}.", said(contact)),
-        None => "No contact is named there.".into(),
-    };
     let mut clauses = vec![
         Clause::new("party.role", role).and("party.organisation"),
-        Clause::new("party.point_of_contact", contact),
+        Clause::or_open(
+            "party.point_of_contact",
+            party.point_of_contact.as_ref(),
+            |contact| format!("The contact there is {}.", said(contact)),
+            "No contact is named there.",
+        ),
     ];
     if !party.deputies.is_empty() {
         let stand = if party.deputies.len() == 1 { "stands" } else { "stand" };
-        clauses.push(Clause::new(
-            "party.deputies",
-            format!("If they are away, {} {stand} in.", names(&party.deputies)),
-        ));
+        let text = format!("In the contact's absence {} {stand} in.", names(&party.deputies));
+        clauses.push(Clause::new("party.deputies", text));
     }
     Block::Entry { name: Text::new(said(&party.organisation)), clauses }
 }
@@ -94,14 +98,20 @@ fn party(party: &Party) -> Block {
 /// Purpose and benefits.
 pub(super) fn purpose(file: &File) -> Vec<Block> {
     let head = &file.agreement;
-    let written = |key, what: &str, text: &Option<String>| match text {
-        Some(text) => Clause::new(key, format!("{what}, in the parties' words: {}", said(text))),
-        None => Clause::new(key, format!("{what} is not written down.")),
-    };
     let clauses = [
         Clause::new("agreement.purposes", purposes(head)),
-        written("agreement.purpose_text", "The aim", &head.purpose_text),
-        written("agreement.benefits", "The benefit", &head.benefits),
+        Clause::or_open(
+            "agreement.purpose_text",
+            head.purpose_text.as_ref(),
+            |text| format!("The aim, in the parties' words: {}", said(text)),
+            "The aim is not written down.",
+        ),
+        Clause::or_open(
+            "agreement.benefits",
+            head.benefits.as_ref(),
+            |text| format!("The benefit, in the parties' words: {}", said(text)),
+            "The benefit is not written down.",
+        ),
     ];
     clauses.into_iter().map(Block::Clause).collect()
 }
@@ -110,21 +120,21 @@ fn purposes(head: &Head) -> String {
     match head.purposes.as_slice() {
         [] => "No purpose is named, and so no one may ask anything.".into(),
         [one] => format!("Questions may be asked for one purpose only: {}.", said(one)),
-        many => {
-            format!("Questions may be asked for these purposes only: {}. Each must name one.", names(many))
-        }
+        many => format!(
+            "Questions may be asked for these purposes only: {}. Each question names one.",
+            names(many)
+        ),
     }
 }
 
 /// Organisations that receive something: those who ask, and the computers that do a part of the work.
 pub(super) fn recipients(file: &File) -> Vec<Block> {
     let mut blocks: Vec<Block> = file.recipient.iter().map(recipient).collect();
-    let rest = if file.recipient.is_empty() {
-        "No one may ask questions or receive results."
-    } else {
-        "No one else may ask questions or receive results."
-    };
-    blocks.push(Block::Paragraph(Text::new(rest)));
+    let rest = if file.recipient.is_empty() { "No one" } else { "No one else" };
+    blocks.push(Block::Paragraph(Text::new(format!(
+        "{rest} may ask questions or receive results. A computer between the sites puts their answers together. It sees \
+         what the sites give out, and nothing more."
+    ))));
     blocks.extend(combiner(file));
     blocks.extend(file.table.iter().filter_map(|(name, table)| meeting(name, table)));
     blocks
@@ -132,18 +142,19 @@ pub(super) fn recipients(file: &File) -> Vec<Block> {
 
 fn recipient(recipient: &Recipient) -> Block {
     let asks = format!(
-        "Its people may ask questions and receive the answers, if their role is {}. The purpose must be {}.",
-        super::words::any(recipient.roles.iter().map(said)),
-        super::words::any(recipient.purposes.iter().map(said)),
+        "People there whose role is {} may ask questions and learn the answers. The purpose must be {}.",
+        any(recipient.roles.iter().map(said)),
+        any(recipient.purposes.iter().map(said)),
     );
     let place = if recipient.residency.is_empty() {
-        "No rule says in which countries it may keep or use results.".to_owned()
+        Clause::open("recipient.residency", "The results may be kept and used in any country.")
     } else {
-        format!("It keeps and uses results only in {}.", names(&recipient.residency))
+        let text = format!("The results are kept and used only in {}.", names(&recipient.residency));
+        Clause::new("recipient.residency", text)
     };
     let clauses = vec![
         Clause::new("recipient.roles", asks).and("recipient.purposes").and("recipient.organisation"),
-        Clause::new("recipient.residency", place),
+        place,
     ];
     Block::Entry { name: Text::new(said(&recipient.organisation)), clauses }
 }
@@ -166,7 +177,7 @@ fn meeting(name: &TableName, table: &Table) -> Option<Block> {
         format!("It receives no column of the table {}.", said(name))
     } else {
         format!(
-            "It receives one line for each row of the table {}, with {columns}: {}.",
+            "It learns one line for each row of the table {}, with {columns}: {}.",
             said(name),
             names(&join.send)
         )

@@ -8,7 +8,7 @@ const WIDTH: usize = 96;
 /// Writes the page.
 pub fn plain(page: &Page) -> String {
     let mut out = String::new();
-    heading(&mut out, &page.title.plain(), '=');
+    heading(&mut out, &page.title.bare(), '=');
     page.lead.iter().for_each(|block| put(&mut out, block));
     let mut number = 0;
     for Section { level, heading: title, blocks, .. } in &page.sections {

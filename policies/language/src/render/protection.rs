@@ -25,8 +25,8 @@ fn minimum(least: u32) -> String {
     if least > 1 {
         let people = count(least, "person", "people");
         format!(
-            "Behind each figure stand at least {people}. Those whom a question leaves out must be at least as many, or \
-             none. A figure with fewer is not shown."
+            "Behind each figure that recipients learn stand at least {people}. Those whom a question leaves out must be \
+             at least as many, or none. All other figures are withheld."
         )
     } else {
         format!(
@@ -39,22 +39,24 @@ fn minimum(least: u32) -> String {
 
 fn scope(scope: Scope) -> &'static str {
     match scope {
-        Scope::Site => "Each site counts its own people, and shows or holds back its own figures.",
+        Scope::Site => "Each site counts its own people, and gives out or withholds its own figures.",
         Scope::Joint => "People are counted over all sites at once. No site shows its own count.",
     }
 }
 
 fn zeros(zeros: Zeros) -> &'static str {
     match zeros {
-        Zeros::Suppress => "None and few look the same: where there is no one, that is not shown.",
-        Zeros::Show => "Where there is no one, a zero is shown.",
+        Zeros::Suppress => "No one learns whether there are few people or none: both are withheld alike.",
+        Zeros::Show => "Recipients may learn that there is no one: a zero is shown.",
     }
 }
 
 fn left_out(judged: LeftOut) -> &'static str {
     match judged {
-        LeftOut::Always => "Those left out are looked at for each question by itself.",
-        LeftOut::Released => "Those left out are looked at only next to figures that were given out before.",
+        LeftOut::Always => "Each question is checked for those whom it leaves out.",
+        LeftOut::Released => {
+            "A question is checked for those whom it leaves out only next to figures that were given out."
+        }
     }
 }
 
@@ -70,7 +72,7 @@ fn largest(rules: &Disclosure) -> Vec<Clause> {
     let mut clauses = Vec::new();
     if let Some(dominance) = &rules.dominance {
         let text = format!(
-            "The {} with the most may not make up more than {} of a total.",
+            "No {} may make up more than {} of a total.",
             count(dominance.n, "person", "people"),
             percent(dominance.share)
         );
@@ -78,8 +80,8 @@ fn largest(rules: &Disclosure) -> Vec<Clause> {
     }
     if let Some(ratio) = rules.p_ratio {
         let text = format!(
-            "The person with the second most must not be able to work out the most that anyone has. They may not come \
-             closer to it than {}.",
+            "The person with the second largest part of a total must not be able to work out the largest part to within \
+             {}.",
             percent(ratio)
         );
         clauses.push(Clause::new("disclosure.p_ratio", text));
@@ -95,14 +97,14 @@ fn others(rules: &Disclosure) -> Vec<Clause> {
             Secondary::Greedy => "They are chosen fast, and so there may be more than needed.",
         };
         let text = format!(
-            "More figures are held back where that is needed, so that none can be found by taking one from another. \
+            "More figures are withheld where that is needed, so that none can be found by taking one from another. \
              {chosen}"
         );
         clauses.push(Clause::new("disclosure.secondary", text));
     }
     if let Some(share) = rules.protection {
         let text = format!(
-            "A total that is held back stays unclear. For all that a reader can work out, it could be {} more or less.",
+            "No one can work out a withheld total closely. For all that they can tell, it could be {} more or less.",
             percent(share)
         );
         clauses.push(Clause::new("disclosure.protection", text));
@@ -122,7 +124,7 @@ pub(super) fn models(file: &File) -> Vec<Block> {
     let mut clauses = Vec::new();
     if let Some(more) = rules.degrees_of_freedom {
         let text = format!(
-            "A model needs more people than it has numbers to learn, by {} or more.",
+            "The records of a model must outnumber the numbers that it learns, by {} or more.",
             whole(more.into())
         );
         clauses.push(Clause::new("disclosure.degrees_of_freedom", text));
@@ -133,8 +135,8 @@ pub(super) fn models(file: &File) -> Vec<Block> {
     }
     if let Some(most) = rules.openings_per_observation {
         let text = format!(
-            "All models over the same people count as one here. For each record, all their rounds may show {most} \
-             numbers at most."
+            "All models over the same people together may show {most} numbers for each record at most, in all their \
+             rounds."
         );
         clauses.push(Clause::new("disclosure.openings_per_observation", text));
     }
@@ -159,7 +161,7 @@ fn uncovered(file: &File) -> Option<Block> {
         items.push("A total can be shown in which one person makes up nearly all of it.");
     }
     if rules.secondary.is_none() {
-        items.push("Two figures of one answer can be taken from each other, to find one that is held back.");
+        items.push("Two figures of one answer can be taken from each other, to find one that is withheld.");
     }
     if file.history.is_none() {
         items.push(

@@ -47,8 +47,8 @@ fn protects(table: &Table) -> Vec<Clause> {
     match &table.entity {
         Some(entity) => {
             let text = format!(
-                "Each value of {} stands for one person. These people are the ones to protect. (A person can be a firm \
-                 or a household too.)",
+                "Each value of {} stands for one person: for whom or what is protected, be it a patient, a household or \
+                 a firm. Recipients may learn how many people and how many rows there are.",
                 said(entity)
             );
             clauses.push(Clause::new("table.*.entity", text));
@@ -83,8 +83,12 @@ fn facts(table: &Table) -> Vec<Clause> {
                 count(most, "row", "rows")
             ),
         )),
-        None if table.entity.is_some() => clauses
-            .push(Clause::new("table.*.rows_per_entity_max", "A person can have any number of rows in it.")),
+        None if table.entity.is_some() => {
+            clauses.push(Clause::open(
+                "table.*.rows_per_entity_max",
+                "A person can have any number of rows in it.",
+            ));
+        }
         None => {}
     }
     if !table.keys_within.is_empty() {
@@ -97,14 +101,14 @@ fn facts(table: &Table) -> Vec<Clause> {
     if !table.entity_counts.is_empty() {
         let steps = table.entity_counts.iter().map(|step| whole((*step).into()));
         let text = format!(
-            "Questions may sort people by how many rows they have. They may do so only in these steps: {}.",
+            "Recipients may learn how many people have how many rows, but only in these steps: {}.",
             super::words::all(steps)
         );
         clauses.push(Clause::new("table.*.entity_counts", text));
     }
     clauses.extend(table.impossible.iter().map(|values| {
         let text = format!(
-            "All may know that there is no one with {}. The site is told of a row that says so, and leaves it empty.",
+            "Everyone may know that there is no one with {}. A row that says so is left out, and the site is told.",
             super::words::all(values.iter().map(|(column, value)| pair(column, value)))
         );
         Clause::new("table.*.impossible", text)
@@ -120,14 +124,17 @@ fn left_out(table: &Table) -> Vec<Clause> {
     let mut clauses = Vec::new();
     if let Some(condition) = &table.row_filter {
         let text = format!(
-            "A person counts only if all their rows meet this test: {}. If one row fails it, that person is left out \
-             of every answer.",
+            "A person counts only if all their rows meet this test: {}. If it fails for one row, or cannot be told, no \
+             one learns anything about that person.",
             said(condition)
         );
         clauses.push(Clause::new("table.*.row_filter", text));
     }
     if let Some(from) = &table.filter_from {
-        let text = format!("The test of the table {} says who is left out here.", said(from));
+        let text = format!(
+            "The test of the table {} says who is left out here too. Who has no row there is also left out.",
+            said(from)
+        );
         clauses.push(Clause::new("table.*.filter_from", text));
     }
     clauses

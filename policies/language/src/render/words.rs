@@ -103,6 +103,15 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
+/// `1 in 1,000`, or the plain number where that would be another one.
+pub(super) fn chance(share: f64) -> String {
+    let times = format!("{:.0}", 1.0 / share);
+    match times.parse::<u64>() {
+        Ok(whole_times) if times.parse() == Ok(1.0 / share) => format!("1 in {}", whole(whole_times)),
+        _ => share.to_string(),
+    }
+}
+
 /// `1 January 2026`.
 pub(crate) fn day(date: Date) -> String {
     let Date(day) = date;
@@ -152,20 +161,20 @@ pub(crate) fn is_for_special_categories(code: &str) -> bool {
 
 /// What the letters of articles 6(1) and 9(2) stand for.
 const ARTICLES: [(&str, &str, &str); 16] = [
-    ("6-1-a", "6(1)(a)", "people have agreed to it"),
-    ("6-1-b", "6(1)(b)", "a contract with the person needs it"),
+    ("6-1-a", "6(1)(a)", "people have agreed"),
+    ("6-1-b", "6(1)(b)", "it is needed for a contract with the person"),
     ("6-1-c", "6(1)(c)", "a law requires it"),
     ("6-1-d", "6(1)(d)", "it protects someone's life"),
     ("6-1-e", "6(1)(e)", "it is a task in the public interest"),
     ("6-1-f", "6(1)(f)", "it is a fair interest that does not outweigh people's rights"),
-    ("9-2-a", "9(2)(a)", "people have clearly agreed to the use of sensitive data"),
-    ("9-2-b", "9(2)(b)", "sensitive data, for work or social care law"),
-    ("9-2-c", "9(2)(c)", "sensitive data, to protect someone's life"),
-    ("9-2-d", "9(2)(d)", "sensitive data, by a body that is not for profit"),
-    ("9-2-e", "9(2)(e)", "sensitive data that people have made public"),
-    ("9-2-f", "9(2)(f)", "sensitive data, for claims in court"),
-    ("9-2-g", "9(2)(g)", "sensitive data, for a strong public interest"),
-    ("9-2-h", "9(2)(h)", "sensitive data, for health or social care"),
-    ("9-2-i", "9(2)(i)", "sensitive data, for public health"),
-    ("9-2-j", "9(2)(j)", "sensitive data, for research, records or statistics"),
+    ("9-2-a", "9(2)(a)", "people have clearly agreed that sensitive data is used"),
+    ("9-2-b", "9(2)(b)", "sensitive data may be used for the law of work or social care"),
+    ("9-2-c", "9(2)(c)", "sensitive data may be used to protect someone's life"),
+    ("9-2-d", "9(2)(d)", "sensitive data may be used by a body that works not for profit"),
+    ("9-2-e", "9(2)(e)", "sensitive data may be used that people have made public"),
+    ("9-2-f", "9(2)(f)", "sensitive data may be used for claims in court"),
+    ("9-2-g", "9(2)(g)", "sensitive data may be used for a strong public interest"),
+    ("9-2-h", "9(2)(h)", "sensitive data may be used for health or social care"),
+    ("9-2-i", "9(2)(i)", "sensitive data may be used for public health"),
+    ("9-2-j", "9(2)(j)", "sensitive data may be used for research, archives or statistics"),
 ];

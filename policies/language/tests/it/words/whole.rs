@@ -19,6 +19,15 @@ fn words(file: &File) -> [String; 3] {
     [plain(&page), markdown(&page), html(&page)]
 }
 
+/// Keys that have one word today.
+const ONE_WORD: [&str; 5] = [
+    "schema",
+    "signoff.rule",
+    "history.scope",
+    "privacy.measure",
+    "table.referrals.columns.person.transform",
+];
+
 fn text(file: &File) -> String {
     plain(&render(file))
 }
@@ -43,11 +52,9 @@ fn changing_any_value_changes_the_words() {
                     changed += 1;
                 }
             }
-            // Keys that have one word, and containers.
-            let last =
-                path.iter().map(String::as_str).filter(|step| step.parse::<usize>().is_err()).next_back();
-            let one_word = matches!(last, Some("schema" | "rule" | "scope" | "measure" | "transform"));
-            let only_one = one_word || value.is_array() || value.is_table();
+            // A word that has no other beside it cannot be changed, nor what is empty.
+            let only_one =
+                ONE_WORD.contains(&path.join(".").as_str()) || value.is_array() || value.is_table();
             assert!(changed > 0 || only_one, "{} could not be changed", path.join("."));
             changes += changed;
         }
@@ -166,6 +173,7 @@ fn every_key_has_a_clause_of_its_class() {
                 Kept::ForTheRecord => class == Class::Recorded,
                 Kept::ByTheRecipient => class == Class::Promised,
                 Kept::ByTheSite | Kept::NotYet => class == Class::Enforced,
+                Kept::LeftOpen => true,
             };
             assert!(right, "{key} is {class:?}, and its clause says {:?}", clause.kept);
         }
