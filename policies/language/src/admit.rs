@@ -87,6 +87,26 @@ pub fn admit(
     Ok(Admitted { agreement: Arc::clone(agreement), caller: caller.clone(), purpose })
 }
 
+/// What [`admit`] would say of a caller under an agreement if every controller had signed it: for explaining drafts, since it admits
+/// nobody.
+///
+/// # Errors
+/// As [`admit`].
+pub fn foresee(
+    agreement: &Agreement,
+    caller: &Caller,
+    named: Named<'_>,
+    today: NaiveDate,
+) -> Result<Purpose, Refusal> {
+    if !names(agreement, caller, named) {
+        return Err(no_recipient(caller, named.agreement));
+    }
+    let asked = named.purpose.or_else(|| only(&caller.purposes));
+    let purpose = purpose(agreement, caller, asked)?;
+    in_time(agreement, today)?;
+    Ok(purpose)
+}
+
 /// The agreements under which a caller may ask something today, each with the purposes that they may name: what a node
 /// publishes to them.
 pub fn open_to<'a>(
@@ -206,6 +226,12 @@ fn stands(signed: &Signed, today: NaiveDate) -> Result<(), Refusal> {
             "ask again when its parties have resumed it",
         ));
     }
+    in_time(agreement, today)
+}
+
+/// Whether an agreement is in force today, and reviewed.
+fn in_time(agreement: &Agreement, today: NaiveDate) -> Result<(), Refusal> {
+    let id = agreement.id();
     let in_force = agreement.in_force();
     if today < *in_force.start() {
         return Err(Refusal::new(

@@ -372,7 +372,7 @@ impl<'a> Judge<'a> {
 }
 
 /// A name as a TOML key: as it stands where it may, in quotes where it must.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_owned() } else { format!("{name:?}") }
 }

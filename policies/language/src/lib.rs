@@ -14,6 +14,7 @@
 //! 7. [`footprint`]: what one cut of a query touches, as plain data.
 //! 8. [`mod@decide`]: the only maker of a [`Permit`].
 //! 9. [`refusal`]: the answer "no", as an expected answer and not as an error.
+//! 10. [`mod@diff`]: which way a version of an agreement goes, clause by clause, with questions that show it.
 //!
 //! For those who write and sign agreements: [`mod@render`] puts one into plain English.
 //!
@@ -55,6 +56,7 @@
 pub mod admit;
 pub mod condition;
 pub mod decide;
+pub mod diff;
 pub mod document;
 pub mod file;
 pub mod footprint;
@@ -73,6 +75,7 @@ pub mod table;
 
 pub use admit::{Admitted, Caller, Named, admit};
 pub use decide::{Obligations, Permit, decide};
+pub use diff::{Diff, Direction, diff};
 pub use document::Agreement;
 pub use footprint::Footprint;
 pub use keyring::Keyring;

@@ -8,6 +8,7 @@
 
 mod admission;
 mod decisions;
+mod diff;
 mod examples;
 mod filters;
 mod joins;
