@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+use liquid_footprint::date_trunc;
 use liquid_footprint::site_query::{base_column, base_schema};
 use liquid_policy::footprint::{column_in_cut, place_in_cut};
 use liquid_policy::id::{ColumnName, TableName};
@@ -170,15 +171,21 @@ impl<'a> Base<'a> {
     }
 }
 
-/// A column of a table as questions see it.
+/// A column of a table as questions see it: on the steps of its grain, NULL outside its domain.
 pub(crate) fn column(own: &str, rule: Option<&ColumnRule>, kind: &DataType) -> Result<Expr, String> {
+    let stored = base_column(own);
+    let seen = match rule.and_then(|rule| rule.grain) {
+        Some(grain) if *kind == DataType::Date32 => date_trunc(grain, stored),
+        Some(_) => return Err(format!("it has a `grain`, which is for dates, and the column is {kind}")),
+        None => stored,
+    };
     match rule.and_then(|rule| rule.domain.as_ref()) {
-        Some(domain) => domain::mapped(base_column(own), domain, kind),
-        None => Ok(base_column(own)),
+        Some(domain) => domain::mapped(seen, domain, kind),
+        None => Ok(seen),
     }
 }
 
-/// A declared domain that does not fit its column.
+/// A grain or a declared domain that does not fit its column.
 pub(crate) fn misfit(column: &str, reason: &str) -> Failure {
-    Failure::data(format!("the declared domain of column `{column}` does not fit the model: {reason}"))
+    Failure::data(format!("what is declared of column `{column}` does not fit the model: {reason}"))
 }

@@ -11,6 +11,7 @@ pub(crate) fn values(domain: &Domain, kind: &DataType) -> Result<Vec<ScalarValue
     match domain {
         Domain::Values(values) => values.iter().map(|value| scalar(value, kind)).collect(),
         Domain::Range { from, to } => (*from..=*to).map(|value| whole(value, kind)).collect(),
+        Domain::Steps { .. } => domain.values().map(|value| scalar(&value, kind)).collect(),
     }
 }
 
@@ -27,6 +28,10 @@ pub(crate) fn mapped(column: Expr, domain: &Domain, kind: &DataType) -> Result<E
                 DataType::Float64 => between.and(trunc(vec![column.clone()]).eq(column.clone())),
                 _ => between,
             }
+        }
+        Domain::Steps { from, to, .. } => {
+            let day = |day: &chrono::NaiveDate| scalar(&DomainValue::Text(day.to_string()), kind);
+            column.clone().between(lit(day(from)?), lit(day(to)?))
         }
     };
     when(inside, column).end().map_err(|error| error.to_string())

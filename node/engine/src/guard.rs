@@ -145,7 +145,7 @@ pub(crate) fn counted(aggregate: &SiteAggregate, branch: &Branch, obligations: &
 fn can_be(rule: &ColumnRule, value: i64) -> bool {
     match &rule.domain {
         Some(Domain::Range { from, to }) => (*from..=*to).contains(&value),
-        Some(Domain::Values(_)) | None => true,
+        Some(Domain::Values(_) | Domain::Steps { .. }) | None => true,
     }
 }
 

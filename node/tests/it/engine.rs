@@ -79,6 +79,7 @@ fn footprint(group: &str) -> Footprint {
         filter: vec![],
         groups: vec![GroupKey { columns: vec![group.into()] }],
         aggregates: vec![Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] }],
+        dates: vec![],
     }
 }
 

@@ -7,6 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::expr::{Between, BinaryExpr, Case, ScalarFunction};
 use datafusion_expr::{Expr, Operator};
+use liquid_policy::grain::Grain;
 
 use crate::error::PlanError;
 use crate::expression::{Size, Typed, admit, numeric, put_together, refused, same, size, text, type_of};
@@ -21,11 +22,12 @@ const POSITION_MAX: i64 = 65_536;
 const PLACES_MAX: i64 = 15;
 
 /// The years 1 to 9999, in days since 1970.
-const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+pub(crate) const CALENDAR: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 
 /// Parts of a date that are whole numbers whatever the date.
-pub(crate) const DATE_PARTS: [&str; 9] =
-    ["year", "isoyear", "quarter", "month", "week", "day", "dow", "doy", "isodow"];
+pub(crate) fn date_parts() -> &'static [&'static str] {
+    Grain::Day.parts()
+}
 
 /// Rebuilds a call within the row-level language.
 pub(crate) fn rebuild(function: &ScalarFunction, table: &DFSchema) -> Result<Typed, PlanError> {
@@ -81,6 +83,7 @@ pub(crate) fn rebuild(function: &ScalarFunction, table: &DFSchema) -> Result<Typ
             whole_between(name, length, 0, POSITION_MAX)?;
         }
         ("date_part", [part, x]) => return part_of_date(function, part, x),
+        ("date_trunc", [word, x]) => return step_of_date(function, word, x),
         _ => {
             let fix =
                 "write its arguments as PostgreSQL does; positions, lengths, places and letters are literals";
@@ -99,7 +102,6 @@ fn typed(function: &ScalarFunction, args: Vec<Typed>, table: &DFSchema) -> Resul
 
 fn not_here(name: &str) -> PlanError {
     match name {
-        "date_trunc" => refused("`date_trunc`", "group by date_part('year', …) and date_part('month', …)"),
         "sqrt" | "exp" | "ln" | "log" | "log2" | "log10" | "power" | "cbrt" => {
             refused(format!("`{name}`"), "use it above the aggregate")
         }
@@ -181,10 +183,23 @@ fn part_of_date(function: &ScalarFunction, part: &Typed, x: &Typed) -> Result<Ty
         Expr::Literal(ScalarValue::Utf8(Some(word)), _) => word.to_lowercase(),
         _ => String::new(),
     };
-    if x.data_type != DataType::Date32 || !DATE_PARTS.contains(&word.as_str()) {
-        return Err(arguments("date_part", &format!("take one of {} of a date", DATE_PARTS.join(", "))));
+    if x.data_type != DataType::Date32 || !date_parts().contains(&word.as_str()) {
+        return Err(arguments("date_part", &format!("take one of {} of a date", date_parts().join(", "))));
     }
     let word = Expr::Literal(ScalarValue::Utf8(Some(word)), None);
     let call = ScalarFunction::new_udf(function.func.clone(), vec![word, within_calendar(&x.expr)?]);
     Ok(Typed::new(Expr::ScalarFunction(call), DataType::Int32))
+}
+
+fn step_of_date(function: &ScalarFunction, word: &Typed, x: &Typed) -> Result<Typed, PlanError> {
+    let grain = match &word.expr {
+        Expr::Literal(ScalarValue::Utf8(Some(word)), _) => crate::date_trunc::grain(word),
+        _ => None,
+    };
+    let Some(grain) = grain.filter(|_| x.data_type == DataType::Date32) else {
+        return Err(arguments("date_trunc", "take 'year', 'quarter', 'month', 'week' or 'day' of a date"));
+    };
+    let word = Expr::Literal(ScalarValue::Utf8(Some(grain.word().to_owned())), None);
+    let call = ScalarFunction::new_udf(function.func.clone(), vec![word, x.expr.clone()]);
+    Ok(Typed::new(Expr::ScalarFunction(call), DataType::Date32))
 }

@@ -9,6 +9,7 @@ use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Term, place_in_cut
 use liquid_policy::id::ColumnName;
 
 use crate::branches::{branches, condition_columns};
+use crate::dates::dates;
 use crate::site_query::{SiteAggregate, SiteQuery, columns_of};
 
 /// What a cut touches, by position. Columns of conditions and keys are in alphabetical order, each once; those of a term
@@ -21,6 +22,7 @@ pub fn footprint(query: &SiteQuery) -> Footprint {
         filter: query.filter.as_ref().map(read).unwrap_or_default(),
         groups: query.groups.iter().map(key).collect(),
         aggregates: query.aggregates.iter().map(aggregate).collect(),
+        dates: dates(query),
     }
 }
 

@@ -85,6 +85,7 @@ fn row_level() -> Vec<Arc<ScalarUDF>> {
         unicode::right(),
         unicode::character_length(),
         datetime::date_part(),
+        crate::date_trunc::function(),
     ]
 }
 
@@ -110,7 +111,6 @@ fn released_scalars() -> Vec<Arc<ScalarUDF>> {
         string::starts_with(),
         unicode::initcap(),
         unicode::strpos(),
-        datetime::date_trunc(),
     ]
 }
 

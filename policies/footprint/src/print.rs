@@ -181,14 +181,14 @@ impl Printer {
 
     fn call(&mut self, function: &ScalarFunction) -> Result<String, PlanError> {
         let name = function.func.name();
-        if name == "date_part" {
+        if name == "date_part" || name == "date_trunc" {
             let [Expr::Literal(ScalarValue::Utf8(Some(part)), _), date] = function.args.as_slice() else {
-                return Err(PlanError::bug("date_part of something else than a date"));
+                return Err(PlanError::bug(format!("{name} of something else than a date")));
             };
-            if !crate::call::DATE_PARTS.contains(&part.as_str()) {
+            if !crate::call::date_parts().contains(&part.as_str()) {
                 return Err(PlanError::bug("an unknown part of a date"));
             }
-            return Ok(format!("date_part('{part}', {})", self.expr(date)?));
+            return Ok(format!("{name}('{part}', {})", self.expr(date)?));
         }
         Ok(format!("{name}({})", self.list(&function.args)?))
     }

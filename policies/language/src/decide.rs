@@ -8,7 +8,8 @@ mod one_base;
 
 use crate::admit::{Admitted, Caller};
 use crate::document::{Aggregate as Grant, Agreement, Column, Table, Use};
-use crate::footprint::{Aggregate, Argument, Footprint, Function, Term, place_in_cut};
+use crate::footprint::{Aggregate, Argument, DateUse, Footprint, Function, Looked, Term, place_in_cut};
+use crate::grain::Grain;
 use crate::id::{AgreementHash, AgreementId, ColumnName, Purpose};
 use crate::refusal::{Code, Refusal, list};
 pub use crate::table::Obligations;
@@ -106,6 +107,7 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
     for aggregate in &footprint.aggregates {
         judge.aggregate(aggregate)?;
     }
+    footprint.dates.iter().try_for_each(|used| judge.dates(used))?;
     if judge.guarded {
         for aggregate in &footprint.aggregates {
             judge.choice(footprint, aggregate)?;
@@ -227,6 +229,34 @@ impl<'a> Judge<'a> {
                 "choose rows by other columns, or count them instead".to_owned(),
             )),
         }
+    }
+
+    /// Days are seen on the steps of their column's grain alone. A finer part would tell nothing, since each day stands as the
+    /// first of its step, and a day within a step would not mean what it says: both are refused by name.
+    fn dates(&self, used: &DateUse) -> Result<(), Refusal> {
+        let grain = self.column(&used.column).and_then(|column| column.rule.grain);
+        let Some(grain) = grain.filter(|grain| !used.fits.contains(grain)) else { return Ok(()) };
+        let (own, word) = (self.own(&used.column), grain.word());
+        let (code, message, fix) = match used.looked {
+            Looked::Compared => (
+                Code::LiteralCompare,
+                format!(
+                    "column `{own}` is seen by the {word}, and may be compared with the first day of a {word} alone"
+                ),
+                format!(
+                    "write the first day of a {word}, for example `{own} >= DATE '{}'`",
+                    first_day(grain)
+                ),
+            ),
+            Looked::Parts => (
+                Code::ColumnUse,
+                format!(
+                    "column `{own}` is seen by the {word}, and a part that differs within a {word} may not be taken"
+                ),
+                format!("take one of its parts {}, or the column itself", list(grain.parts())),
+            ),
+        };
+        Err(Refusal::new(code, self.clause(&used.column, "grain"), message, fix))
     }
 
     /// What is counted, added up or averaged.
@@ -375,4 +405,9 @@ impl<'a> Judge<'a> {
 pub(crate) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// A day on which a step begins, for examples.
+fn first_day(grain: Grain) -> String {
+    grain.step(grain.example()).map(|day| day.to_string()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::grain::Grain;
 use crate::id::{ColumnName, TableName};
 
 /// One cut: an aggregate over one table or an inner join of several, at the release boundary.
@@ -25,6 +26,31 @@ pub struct Footprint {
     pub groups: Vec<GroupKey>,
     /// The aggregates, in order; none means that only the presence of groups is released (DISTINCT).
     pub aggregates: Vec<Aggregate>,
+    /// How the days of columns are looked at, wherever that stands; each column and way once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dates: Vec<DateUse>,
+}
+
+/// How the days of a column are looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DateUse {
+    /// The column.
+    pub column: ColumnName,
+    /// In what way.
+    pub looked: Looked,
+    /// The steps of the calendar that are fine enough for it: those on which all days lie that the column is compared
+    /// with, or those that have all the parts that are taken.
+    pub fits: Vec<Grain>,
+}
+
+/// A way of looking at days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Looked {
+    /// They are compared with literals.
+    Compared,
+    /// Parts of them are taken: `date_part`, `date_trunc`.
+    Parts,
 }
 
 /// What a cut calls a column of one of its tables: by its own name where there is one table, `t0.name`, `t1.name` … where

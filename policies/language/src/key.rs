@@ -165,7 +165,7 @@ pub const KEYS: &[Key] = &[
     enforced("table.*.columns.*.domain.to"),
     later("table.*.columns.*.domain.file"),
     later("table.*.columns.*.domain.sha256"),
-    later("table.*.columns.*.grain"),
+    enforced("table.*.columns.*.grain"),
     enforced("table.*.columns.*.aggregates"),
     later("table.*.columns.*.bounds"),
     enforced("table.*.columns.*.required"),

@@ -35,6 +35,7 @@
 //!     filter: vec!["patient".into()],
 //!     groups: vec![],
 //!     aggregates: vec![count],
+//!     dates: vec![],
 //! };
 //! let refusal = judge(&agreement, &touches).unwrap_err();
 //! assert_eq!(refusal.clause, "table.cardiac.columns.patient.use");

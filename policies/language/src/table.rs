@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
 use crate::footprint::column_in_cut;
+use crate::grain::Grain;
 use crate::id::{ColumnName, TableName};
 
 /// A value of a declared domain.
@@ -53,6 +55,15 @@ pub enum Domain {
         /// The greatest value.
         to: i64,
     },
+    /// Every step of the calendar from one to another, both included; each is its first day.
+    Steps {
+        /// Which steps.
+        grain: Grain,
+        /// The first day of the first step.
+        from: NaiveDate,
+        /// The first day of the last step, not before `from`.
+        to: NaiveDate,
+    },
 }
 
 impl Domain {
@@ -61,6 +72,9 @@ impl Domain {
         match self {
             Self::Values(values) => u64::try_from(values.len()).unwrap_or(u64::MAX),
             Self::Range { from, to } => to.abs_diff(*from).saturating_add(1),
+            Self::Steps { grain, from, to } => {
+                grain.number(*to).abs_diff(grain.number(*from)).saturating_add(1)
+            }
         }
     }
 
@@ -69,6 +83,10 @@ impl Domain {
         match self {
             Self::Values(values) => Box::new(values.iter().cloned()),
             Self::Range { from, to } => Box::new((*from..=*to).map(DomainValue::Integer)),
+            Self::Steps { grain, from, to } => {
+                let days = (grain.number(*from)..=grain.number(*to)).filter_map(|number| grain.nth(number));
+                Box::new(days.map(|day| DomainValue::Text(day.to_string())))
+            }
         }
     }
 }
@@ -76,6 +94,9 @@ impl Domain {
 /// What is public about a column's values, as far as disclosure needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnRule {
+    /// The finest step of the calendar on which its days are seen: each stands as the first day of its step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grain: Option<Grain>,
     /// The declared domain. A value outside it is NULL.
     pub domain: Option<Domain>,
     /// No value is missing: the node checks it when it opens the table.
@@ -202,5 +223,10 @@ mod tests {
         assert_eq!(Domain::Range { from: -1, to: 1 }.size(), 3);
         assert_eq!(Domain::Range { from: i64::MIN, to: i64::MAX }.size(), u64::MAX);
         assert_eq!(Domain::Values(vec![DomainValue::Boolean(true)]).size(), 1);
+        let step = |text| Grain::Month.step(text).unwrap();
+        let months = Domain::Steps { grain: Grain::Month, from: step("2024-11"), to: step("2025-01") };
+        assert_eq!(months.size(), 3);
+        let days: Vec<_> = months.values().map(|day| day.to_string()).collect();
+        assert_eq!(days, ["2024-11-01", "2024-12-01", "2025-01-01"]);
     }
 }

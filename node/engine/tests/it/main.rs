@@ -10,6 +10,7 @@
 
 mod broken;
 mod filters;
+mod grains;
 mod joins;
 mod opening;
 mod oracle;

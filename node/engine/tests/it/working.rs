@@ -49,7 +49,7 @@ fn guarded(k: u32) -> Obligations {
     );
     let sexes = ["F", "M"].map(|sex| DomainValue::Text(sex.to_owned())).to_vec();
     let domain = Some(Domain::Values(sexes));
-    declare(&mut guarded, "sex", ColumnRule { domain, required: true, missing_public: false });
+    declare(&mut guarded, "sex", ColumnRule { domain, required: true, ..ColumnRule::default() });
     guarded
 }
 
@@ -399,7 +399,7 @@ async fn a_domain_of_the_wrong_type_is_the_operators_to_know() {
     let planned = front.plan("SELECT ward, count(*) FROM visits GROUP BY ward", "visits").await;
     let (told, _) = front.try_run(planned.plan, 0, &wrong, caps()).await;
     let (error, detail) = failed(&told);
-    assert!(detail.contains("domain of column `ward` does not fit the model"), "{detail}");
+    assert!(detail.contains("declared of column `ward` does not fit the model"), "{detail}");
     assert!(!error.to_string().contains("ward"), "{error}");
 }
 

@@ -85,6 +85,7 @@ pub(crate) fn footprint(keys: &[&str], branches: &[usize]) -> Footprint {
         filter: vec![],
         groups: keys.iter().map(|key| GroupKey { columns: vec![(*key).into()] }).collect(),
         aggregates: branches.iter().map(aggregate).collect(),
+        dates: vec![],
     }
 }
 

@@ -33,6 +33,10 @@ const STATEMENT: Expect = Refused(&[Code::Statement]);
 const PLAN_NODE: Expect = Refused(&[Code::PlanNode]);
 const AGGREGATE: Expect = Refused(&[Code::AggRequired]);
 const JOIN: Expect = Refused(&[Code::JoinKey]);
+/// Finer than the grain of the column.
+const FINER: Expect = Refused(&[Code::ColumnUse]);
+/// Compared with a day within a step.
+const WITHIN: Expect = Refused(&[Code::LiteralCompare]);
 
 /// Number of the attack, a question, what must come of it.
 const ATTACKS: &[(u32, &str, Expect)] = &[
@@ -135,7 +139,24 @@ const ATTACKS: &[(u32, &str, Expect)] = &[
     (18, "SELECT benefit_amt, count(*) FROM person GROUP BY benefit_amt", Grouped(&["benefit_amt"])),
     (18, "SELECT benefit_amt > 10, count(*) FROM person GROUP BY 1", Grouped(&["benefit_amt"])),
     (19, "SELECT count(*) FROM crime GROUP BY date_trunc('second', ts)", EXPRESSION),
-    (19, "SELECT count(*) FROM crime GROUP BY date_part('day', ts)", Grouped(&["ts"])),
+    (19, "SELECT count(*) FROM crime GROUP BY date_trunc('month', ts)", FINER),
+    (19, "SELECT count(*) FROM crime GROUP BY date_trunc('day', ts)", FINER),
+    (19, "SELECT count(*) FROM crime GROUP BY date_part('day', ts)", FINER),
+    (19, "SELECT count(*) FROM crime GROUP BY extract(month FROM ts)", FINER),
+    (19, "SELECT count(*) FROM crime GROUP BY date_trunc('week', coalesce(ts, DATE '2024-01-01'))", FINER),
+    (19, "SELECT count(*) FILTER (WHERE date_part('doy', ts) = 1) FROM crime", FINER),
+    (19, "SELECT sum(CASE WHEN date_part('month', ts) = 5 THEN fine END) FROM crime", FINER),
+    (19, "SELECT count(*) FROM crime WHERE date_trunc('month', ts) = DATE '2024-05-01'", WITHIN),
+    (19, "SELECT count(*) FROM crime WHERE ts = '2024-05-17'", WITHIN),
+    (19, "SELECT count(*) FROM crime WHERE ts BETWEEN '2024-01-01' AND '2024-05-17'", WITHIN),
+    (19, "SELECT count(*) FROM crime WHERE ts IN (DATE '2024-01-01', DATE '2024-05-17')", WITHIN),
+    (19, "SELECT count(*) FROM crime GROUP BY ts > '2024-05-17'", WITHIN),
+    (19, "SELECT count(*) FROM crime WHERE nullif(ts, DATE '2024-05-17') IS NULL", WITHIN),
+    (19, "SELECT count(CASE ts WHEN DATE '2024-05-17' THEN 1 END) FROM crime", WITHIN),
+    (19, "SELECT count(*) FROM crime WHERE CASE WHEN offence = 'x' THEN ts END < '2024-05-17'", WITHIN),
+    (19, "SELECT count(*) FROM crime GROUP BY ts", Permitted),
+    (19, "SELECT count(*) FROM crime GROUP BY date_trunc('year', ts), date_part('year', ts)", Permitted),
+    (19, "SELECT count(*) FROM crime WHERE ts >= '2024-01-01' AND date_part('year', ts) < 2026", Permitted),
     (20, "SELECT sum(CASE WHEN upi='U7' THEN benefit_amt ELSE 0 END) FROM person", Compared(&["upi"])),
     (20, "SELECT sum(CASE upi WHEN 'U7' THEN benefit_amt END) FROM person", Compared(&["upi"])),
     (20, "SELECT count(CASE WHEN name = 'Ann Lee' THEN 1 END) FROM person", Compared(&["name"])),

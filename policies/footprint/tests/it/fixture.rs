@@ -103,7 +103,7 @@ join = { keys = ["upi"], references = { upi = "person.upi" } }
 [table.crime.columns]
 upi = { use = ["join"] }
 offence = { use = ["group", "filter"] }
-ts = { use = ["group", "filter"] }
+ts = { use = ["group", "filter"], grain = "year" }
 fine = { use = ["measure"] }
 [table.hh]
 entity = "upi"

@@ -141,7 +141,14 @@ impl Expressions {
 
             1 => chosen(t()),
         ];
-        let date = prop_oneof![2 => d(), 1 => form("TRY_CAST(# AS DATE)", vec![t()]), 1 => chosen(d())];
+        let date = prop_oneof![
+            2 => d(),
+            1 => form("TRY_CAST(# AS DATE)", vec![t()]),
+            1 => chosen(d()),
+            // DataFusion's gives a timestamp, ours a day.
+            1 => (select(&["year", "Quarter", "month", "week", "day"][..]), d())
+                .prop_map(|(step, d)| format!("CAST(date_trunc('{step}', {d}) AS DATE)")),
+        ];
         Self {
             condition: condition.boxed(),
             whole: whole.boxed(),

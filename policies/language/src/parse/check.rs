@@ -1,5 +1,6 @@
 //! What the keys say together: keys that no node enforces yet, contradictions, and then the [`Agreement`].
 
+mod domains;
 mod filters;
 mod numbers;
 mod relations;
@@ -15,7 +16,7 @@ use super::tree::Tree;
 use crate::document::{self, Aggregate, Agreement, Recipient, Review, Use};
 use crate::file::{self, AggregateWord, File, Missing, UseWord};
 use crate::id::AgreementHash;
-use crate::table::{ColumnRule, Domain};
+use crate::table::ColumnRule;
 
 /// Turns what was written into a document, or finds everything that stands against it.
 pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Problem>> {
@@ -205,6 +206,13 @@ impl Check<'_> {
             .map(|(column, written)| {
                 let path = ["table", name.as_str(), "columns", column.as_str()];
                 self.name(&path, column.as_str());
+                if Some(column) == table.entity.as_ref() && written.grain.is_some() {
+                    self.problem(
+                        &[path.as_slice(), &["grain"]].concat(),
+                        "the protected entity has no steps: each of its values is one entity",
+                        "leave `grain` out",
+                    );
+                }
                 if Some(column) == table.entity.as_ref() && file.disclosure.minimum_contributors > 1 {
                     self.entity(&path, written);
                 }
@@ -280,72 +288,12 @@ impl Check<'_> {
             AggregateWord::Avg => Aggregate::Avg,
         });
         let rule = ColumnRule {
-            domain: column.domain.as_ref().and_then(|domain| self.domain(path, domain)),
+            grain: column.grain,
+            domain: column.domain.as_ref().and_then(|domain| self.domain(path, domain, column.grain)),
             required: column.required,
             missing_public: column.missing == Missing::Public,
         };
         document::Column { aggregates: aggregates.collect(), uses, rule }
-    }
-
-    fn domain(&mut self, path: &[&str; 4], domain: &file::DomainText) -> Option<Domain> {
-        let at = |key| [path.as_slice(), &["domain", key]].concat();
-        let whole = [path.as_slice(), &["domain"]].concat();
-        // A domain that lies in a file was refused as a whole.
-        if domain.file.is_some() || domain.sha256.is_some() {
-            return None;
-        }
-        match (&domain.values, &domain.from, &domain.to) {
-            (Some(values), None, None) => {
-                if values.is_empty() {
-                    self.problem(&at("values"), "the domain has no value", "list every value that can occur");
-                }
-                for (index, value) in values.iter().enumerate() {
-                    let place = index.to_string();
-                    let place = [path.as_slice(), &["domain", "values", &place]].concat();
-                    if values.iter().take(index).any(|earlier| earlier == value) {
-                        self.problem(
-                            &place,
-                            format!("the value `{value}` stands in the domain twice"),
-                            "write it once",
-                        );
-                    }
-                    if values.first().is_some_and(|first| !first.same_kind(value)) {
-                        self.problem(
-                            &place,
-                            format!("the value `{value}` is of another kind than the first one"),
-                            "list values of one kind: texts, whole numbers, or true and false",
-                        );
-                    }
-                }
-                Some(Domain::Values(values.clone()))
-            }
-            (None, Some(from), Some(to)) => {
-                let (file::DomainBound::Integer(from), file::DomainBound::Integer(to)) = (from, to) else {
-                    self.problem(
-                        &whole,
-                        "a range of days or months is not enforced by this version, so the agreement cannot be used with it",
-                        "give whole numbers for `from` and `to`, or leave the domain out",
-                    );
-                    return None;
-                };
-                if from > to {
-                    self.problem(
-                        &at("to"),
-                        format!("the range ends at {to} before it begins at {from}"),
-                        "make `from` the least value and `to` the greatest",
-                    );
-                }
-                Some(Domain::Range { from: *from, to: *to })
-            }
-            _ => {
-                self.problem(
-                    &whole,
-                    "a domain has either `values`, or `from` and `to`",
-                    "write `domain = { values = […] }` or `domain = { from = 0, to = 120 }`",
-                );
-                None
-            }
-        }
     }
 
     fn minimums(&mut self, file: &File) {

@@ -82,6 +82,7 @@ fn empty() -> Footprint {
         filter: vec![],
         groups: vec![],
         aggregates: vec![],
+        dates: vec![],
     }
 }
 

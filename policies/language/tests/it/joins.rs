@@ -108,6 +108,7 @@ fn join(tables: &[&str], joins: &[(&str, &str)]) -> Footprint {
         filter: vec![],
         groups: vec![],
         aggregates: vec![count],
+        dates: vec![],
     }
 }
 

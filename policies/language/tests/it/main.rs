@@ -11,6 +11,7 @@ mod decisions;
 mod diff;
 mod examples;
 mod filters;
+mod grains;
 mod joins;
 mod life;
 mod numbers;

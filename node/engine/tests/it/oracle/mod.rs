@@ -100,7 +100,11 @@ fn permit(rules: &[Rule; 5], minimum: Option<u32>) -> Obligations {
         });
         let domain = rule.declared.then(|| Domain::Values(values.collect()));
         let Rule { required, missing_public, .. } = rule;
-        declare(&mut permit, col.name(), ColumnRule { domain, required, missing_public });
+        declare(
+            &mut permit,
+            col.name(),
+            ColumnRule { domain, required, missing_public, ..ColumnRule::default() },
+        );
     }
     permit
 }

@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
 use super::Check;
 use crate::condition::{Condition, Wrong};
 use crate::document;
 use crate::file::{self, File};
 use crate::id::{ColumnName, TableName};
-use crate::table::{ColumnRule, EntityFilter};
+use crate::table::{ColumnRule, DomainValue, EntityFilter};
 
 impl Check<'_> {
     /// A table's own condition.
@@ -32,11 +34,38 @@ impl Check<'_> {
             return None;
         }
         match Condition::parse(written?) {
-            Ok(condition) => Some(condition),
+            Ok(condition) => {
+                self.on_steps(name, table, &condition);
+                Some(condition)
+            }
             Err(Wrong { message, help, at }) => {
                 self.problem_within(&["table", name.as_str(), "row_filter"], at, message, help);
                 None
             }
+        }
+    }
+
+    /// Conditions see days as questions do, on the steps of their column.
+    fn on_steps(&mut self, name: &TableName, table: &file::Table, condition: &Condition) {
+        let (column, values) = match condition {
+            Condition::Compare(column, _, value) => (column, std::slice::from_ref(value)),
+            Condition::In(column, values) => (column, values.as_slice()),
+            Condition::Not(inner) => return self.on_steps(name, table, inner),
+            Condition::All(parts) | Condition::Any(parts) => {
+                return parts.iter().for_each(|part| self.on_steps(name, table, part));
+            }
+            Condition::Holds(_) | Condition::Missing(_) => return,
+        };
+        let Some(grain) = table.columns.get(column).and_then(|column| column.grain) else { return };
+        let first = |value: &DomainValue| {
+            value.to_string().parse().is_ok_and(|day: NaiveDate| grain.start(day) == Some(day))
+        };
+        if let Some(value) = values.iter().find(|value| !first(value)) {
+            self.problem(
+                &["table", name.as_str(), "row_filter"],
+                format!("`{column}` is seen by the {}, and `{value}` is no first day of one", grain.word()),
+                format!("compare it with the first day of a {}", grain.word()),
+            );
         }
     }
 
