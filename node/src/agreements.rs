@@ -95,13 +95,8 @@ impl Agreements {
         let known: BTreeSet<&Statement> = before.life.statements().iter().collect();
         let new = found.statements.iter().filter(|s| !known.contains(s)).cloned().collect();
         let versions = found.versions.iter().map(|(agreement, _, placed)| (Arc::clone(agreement), *placed));
-        let life = Life::new(
-            versions,
-            found.statements.clone(),
-            &self.config.trusted_keys,
-            self.here.clone(),
-            tightens,
-        );
+        let life =
+            Life::new(versions, found.statements.clone(), &self.config.trusted_keys, self.here.clone());
         for (file, problem) in &found.unreadable {
             tracing::error!(file = %file.display(), problem, "agreement not readable");
         }
@@ -292,8 +287,4 @@ fn unwritten(error: &io::Error) -> Error {
         true,
         "ask the site's operator to make the folder `held` beside the agreements writable, then send it again",
     )
-}
-
-fn tightens(_: &Agreement, _: &Agreement) -> bool {
-    false
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, Utc};
 
+use crate::diff::tightens;
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, OrganisationName};
 use crate::keyring::Keyring;
@@ -29,9 +30,6 @@ use crate::statement::{Act, Statement, TrustedKey};
 
 pub use status::{AgreementStatus, SaidBy, VersionStatus};
 
-/// Says whether the second version permits nothing that the first one does not.
-pub type Tightens = fn(&Agreement, &Agreement) -> bool;
-
 /// Everything that a node knows of its agreements.
 #[derive(Debug, Clone)]
 pub struct Life {
@@ -39,7 +37,6 @@ pub struct Life {
     statements: Vec<Statement>,
     ring: Keyring,
     here: OrganisationName,
-    tightens: Tightens,
 }
 
 #[derive(Debug, Clone)]
@@ -64,7 +61,7 @@ struct Head<'a> {
 
 impl Default for Life {
     fn default() -> Self {
-        Self::new([], vec![], &[], "".into(), |_, _| false)
+        Self::new([], vec![], &[], "".into())
     }
 }
 
@@ -76,7 +73,6 @@ impl Life {
         mut statements: Vec<Statement>,
         trusted: &[TrustedKey],
         here: OrganisationName,
-        tightens: Tightens,
     ) -> Self {
         let mut held: BTreeMap<AgreementHash, Version> = BTreeMap::new();
         for (agreement, placed) in versions {
@@ -87,7 +83,7 @@ impl Life {
         statements.sort();
         statements.dedup();
         let ring = Keyring::new(trusted, &statements);
-        Self { versions: held, statements, ring, here, tightens }
+        Self { versions: held, statements, ring, here }
     }
 
     /// The versions that stand now, signed or not, suspended or not: one for each line.
@@ -219,7 +215,7 @@ impl Life {
             && current.controllers().any(|controller| *controller == self.here)
             && to.agreement.supersedes() == Some(current.hash())
             && signed.is_signed_by(&self.here)
-            && (self.tightens)(current, &to.agreement);
+            && tightens(current, &to.agreement);
         if !agreed && !alone {
             return Vec::new();
         }

@@ -140,6 +140,7 @@ fn over(table: &TableName) -> Footprint {
         tables: vec![table.clone()],
         joins: Vec::new(),
         mixed: false,
+        dates: Vec::new(),
         filter: Vec::new(),
         groups: Vec::new(),
         aggregates: Vec::new(),

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Life, Version};
+use crate::diff::tightens;
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, StatementHash};
 use crate::keyring::Standing;
@@ -134,7 +135,7 @@ impl Life {
             activated: self.activations(agreement).map(|(_, at)| at).collect(),
             rollbacks: self.rollbacks(agreement),
             tightens: head.is_some_and(|head| {
-                head.agreement().hash() != agreement.hash() && (self.tightens)(head.agreement(), agreement)
+                head.agreement().hash() != agreement.hash() && tightens(head.agreement(), agreement)
             }),
         }
     }

@@ -8,7 +8,7 @@ use crate::file::{AggregateWord, Column, DomainBound, DomainText, Missing, UseWo
 pub(super) fn clauses(column: &Column, entity: bool) -> Vec<Clause> {
     let mut clauses = uses(column, entity);
     clauses.extend(aggregates(column));
-    clauses.extend(column.domain.as_ref().map(domain));
+    clauses.extend(column.domain.as_ref().map(|values| domain(values, column.grain.is_some())));
     if column.domain.is_none() && has(column, UseWord::Group) {
         clauses.push(Clause::new(
             "table.*.columns.*.use",
@@ -80,17 +80,16 @@ fn aggregates(column: &Column) -> Option<Clause> {
     }
 }
 
-fn domain(domain: &DomainText) -> Clause {
+fn domain(domain: &DomainText, grain: bool) -> Clause {
     const VALUES: &str = "table.*.columns.*.domain.values";
     let mut texts = Vec::new();
     let mut clause = Clause::new(VALUES, "");
     if let Some(values) = &domain.values {
         texts.push(format!("Everyone may know that it can only be {}.", any(values.iter().map(said))));
     }
-    // A range of months stands in the file as a text, and is not kept as numbers are.
-    let text = |bound: &Option<DomainBound>| matches!(bound, Some(DomainBound::Text(_)));
-    let both = domain.from.is_some() && domain.to.is_some();
-    let months = both && (text(&domain.from) || text(&domain.to));
+    // What the newest copy of the data ends with is not known yet.
+    let is_snapshot = |text: &DomainBound| matches!(text, DomainBound::Text(text) if text == "snapshot");
+    let moving = grain && domain.from.is_some() && domain.to.as_ref().is_some_and(is_snapshot);
     let end = |bound: &DomainBound| match bound {
         DomainBound::Text(last) if last == "snapshot" => "the last one in the copy of the data".to_owned(),
         other => said(word(other)),
@@ -120,7 +119,7 @@ fn domain(domain: &DomainText) -> Clause {
     if texts.is_empty() {
         texts.push("Its values are said to be public, but they are not named.".into());
     }
-    Clause { text: super::page::Text::new(texts.join(" ")), ..clause.not_yet_if(months) }
+    Clause { text: super::page::Text::new(texts.join(" ")), ..clause.not_yet_if(moving) }
 }
 
 /// What is done to the values before they count.

@@ -67,6 +67,7 @@ fn questions() -> Vec<Footprint> {
         tables: tables.iter().map(|table| (*table).into()).collect(),
         joins: vec![],
         mixed: false,
+        dates: vec![],
         filter: vec![],
         groups: vec![],
         aggregates: vec![rows()],

@@ -112,15 +112,11 @@ fn after(before: &Agreement, version: &str, edit: (&str, &str)) -> Arc<Agreement
 const LOOSER: (&str, &str) = ("minimum_contributors = 10", "minimum_contributors = 5");
 const TIGHTER: (&str, &str) = ("minimum_contributors = 10", "minimum_contributors = 20");
 
-fn tightens(old: &Agreement, new: &Agreement) -> bool {
-    new.minimum_contributors() > old.minimum_contributors()
-}
-
 /// A node of north, with one version placed and others held.
 fn life(placed: &Arc<Agreement>, held: &[&Arc<Agreement>], said: Vec<Statement>) -> Life {
     let versions = held.iter().map(|version| (Arc::clone(version), false));
     let versions = versions.chain([(Arc::clone(placed), true)]);
-    Life::new(versions, said, &trusted(), "north".into(), tightens)
+    Life::new(versions, said, &trusted(), "north".into())
 }
 
 /// The version that stands, and whether it could answer.
@@ -236,11 +232,11 @@ fn a_version_waits_for_its_signatures_and_its_instant() {
     let mut said = signed_off(&v1);
     said.extend(signed_off(&v2));
     let versions = [(Arc::clone(&v1), true), (Arc::clone(&v2), true)];
-    let both = Life::new(versions, said, &trusted(), "north".into(), tightens);
+    let both = Life::new(versions, said, &trusted(), "north".into());
     assert_eq!(stands(&both, at("03-31T23:59")), ok("1"));
     assert_eq!(stands(&both, at("04-01T00:00")), ok("2"));
     // A follower alone is where it begins.
-    let alone = Life::new([(v2.clone(), true)], signed_off(&v2), &trusted(), "north".into(), tightens);
+    let alone = Life::new([(v2.clone(), true)], signed_off(&v2), &trusted(), "north".into());
     assert_eq!(stands(&alone, at("03-01T00:00")), ("2".into(), Some(Code::NotInForce)));
 }
 
@@ -248,7 +244,7 @@ fn a_version_waits_for_its_signatures_and_its_instant() {
 fn a_first_version_that_was_proposed_opens_no_data_of_others() {
     let v1 = one();
     let stands_at = |here: &str, said: &[Statement], now| {
-        let life = Life::new([(Arc::clone(&v1), false)], said.to_vec(), &trusted(), here.into(), tightens);
+        let life = Life::new([(Arc::clone(&v1), false)], said.to_vec(), &trusted(), here.into());
         !life.heads(now).is_empty()
     };
     let (before, now) = (at("02-28T00:00"), at("06-01T00:00"));
@@ -315,7 +311,7 @@ fn a_controller_tightens_alone_at_its_own_node() {
     assert_eq!(stands(&life(&v1, &[&tighter], alone.clone()), at("03-01T12:00")), ok("2t"));
     let head = |version: &Arc<Agreement>, here: &str, said| {
         let versions = [(Arc::clone(&v1), true), (Arc::clone(version), false)];
-        let life = Life::new(versions, said, &trusted(), here.into(), tightens);
+        let life = Life::new(versions, said, &trusted(), here.into());
         life.heads(at("06-01T00:00"))[0].agreement().version().to_owned()
     };
     assert_eq!(head(&tighter, "south", alone.clone()), "1", "at its own node alone");

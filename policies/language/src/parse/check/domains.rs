@@ -107,7 +107,7 @@ impl Check<'_> {
         if to == "snapshot" {
             self.problem(
                 &[at, &["to"]].concat(),
-                "the month of the newest snapshot is not known to this version, so the agreement cannot be used with it",
+                "a domain up to the newest snapshot is not enforced by this version, so the agreement cannot be used with it",
                 format!("write the last {}, for example \"{}\"", grain.word(), grain.example()),
             );
             return None;
