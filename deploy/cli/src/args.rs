@@ -1,6 +1,7 @@
 //! The command line, as scripts and tests rely on it.
 
 mod policy;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use liquid_node_api::sql::SessionOptions;
 pub(crate) use policy::{
     About, Activate, Key, NewKey, Policy, Propose, Reach, Revoke, Rotate, Sign, Status, Verify, Who,
 };
+pub(crate) use words::{Lint, New, PageFormat, PresetName, Register, Render, WordsFormat};
 
 /// Organisations analyse their data together without handing it over.
 #[derive(Debug, Parser)]

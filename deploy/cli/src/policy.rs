@@ -2,7 +2,11 @@
 
 mod act;
 pub(crate) mod key;
+mod lint;
+mod new;
 mod propose;
+mod register;
+mod render;
 mod sign;
 mod sites;
 mod status;
@@ -10,6 +14,7 @@ mod verify;
 mod who;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use liquid_policy::document::Agreement;
@@ -18,7 +23,7 @@ use liquid_policy::signature::SignatureFile;
 
 use crate::args::Policy;
 use crate::failure::Failure;
-use crate::terminal::note;
+use crate::terminal::{Pipe, note};
 
 /// Runs a command.
 ///
@@ -26,6 +31,10 @@ use crate::terminal::note;
 /// What the command says of itself.
 pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
     match command {
+        Policy::New(command) => new::run(&command),
+        Policy::Lint(command) => lint::run(&command),
+        Policy::Render(command) => render::run(&command),
+        Policy::Register(command) => register::run(&command),
         Policy::Propose(command) => propose::run(&command).await,
         Policy::Sign(command) => sign::run(&command).await,
         Policy::Status(command) => status::run(&command).await,
@@ -42,10 +51,22 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
 /// # Errors
 /// Where there is no such file, or it is no agreement.
 fn read_agreement(file: &Path) -> Result<(Agreement, String), Failure> {
-    let name = file.display().to_string();
-    let text = fs::read_to_string(file)
-        .map_err(|error| Failure::here(format!("`{name}` cannot be read: {error}"), "name an agreement"))?;
-    Ok((parse(&text, &name).map_err(unusable)?, text))
+    let text = read_text(file)?;
+    Ok((parse(&text, &file.display().to_string()).map_err(unusable)?, text))
+}
+
+fn read_text(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| {
+        Failure::here(format!("`{}` cannot be read: {error}", file.display()), "name an agreement")
+    })
+}
+
+/// Writes a text to standard output. A reader that goes ends the output, not the command.
+fn put(text: &str) -> Result<(), Failure> {
+    let mut out = Pipe::new(io::stdout().lock());
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        Failure::here(format!("the output cannot be written: {error}"), "check the space on its volume")
+    })
 }
 
 /// The signatures so far. Only where there is no such file there are none: writing over one that cannot be read would

@@ -63,6 +63,11 @@ fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Whether to colour what goes to standard output.
+pub(crate) fn coloured() -> bool {
+    Paint::stdout().colour
+}
+
 /// How wide standard output's terminal is; none where it is no terminal.
 pub(crate) fn width() -> Option<usize> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns.into())

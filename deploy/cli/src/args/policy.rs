@@ -5,8 +5,18 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 
+use super::words::{Lint, New, Register, Render};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
+    /// Begin a new agreement from a preset, with a comment beside each key
+    New(New),
+    /// Advice on an agreement: what to fill in, what does not fit, what is weak or missing
+    Lint(Lint),
+    /// Print an agreement in plain English, for those who sign it
+    Render(Render),
+    /// Print a register of agreements: an index, and each of them in plain English
+    Register(Register),
     /// Send a new version to all sites, which hold it until it is signed
     Propose(Propose),
     /// Sign an agreement: the signature is added beside the file, and sent to the sites with `--send`

@@ -38,6 +38,8 @@ mod outbound;
 #[cfg(test)]
 mod own;
 #[cfg(test)]
+mod policy_words;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod s3;

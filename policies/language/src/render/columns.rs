@@ -27,19 +27,21 @@ fn has(column: &Column, wanted: UseWord) -> bool {
 fn uses(column: &Column, entity: bool) -> Vec<Clause> {
     const KEY: &str = "table.*.columns.*.use";
     let mut texts = Vec::new();
-    if column.uses.is_empty() {
-        texts.push("No one learns anything about it. It is never used.");
+    if column.uses.is_empty() && !entity {
+        texts.push("No one may ask about it or learn its values.");
     }
     if entity {
         texts.push("Recipients may learn how many different people there are, and not who they are.");
     }
-    if has(column, UseWord::Group) {
-        texts.push("Recipients may learn figures for each of its values.");
-    }
-    if has(column, UseWord::Filter) && !has(column, UseWord::Group) {
-        texts.push("Recipients may ask about people with some of its values only.");
-    } else if has(column, UseWord::Filter) {
-        texts.push("They may ask about people with some of its values only.");
+    match (has(column, UseWord::Group), has(column, UseWord::Filter)) {
+        (true, true) => {
+            texts.push(
+                "Recipients may learn figures for each of its values, and for people with some of them only.",
+            );
+        }
+        (true, false) => texts.push("Recipients may learn figures for each of its values."),
+        (false, true) => texts.push("Recipients may learn figures for people with some of its values only."),
+        (false, false) => {}
     }
     if has(column, UseWord::Join) {
         texts.push("It may link this table to others.");
@@ -62,8 +64,8 @@ fn aggregates(column: &Column) -> Option<Clause> {
         .iter()
         .map(|aggregate| match aggregate {
             AggregateWord::Count => "how many values there are",
-            AggregateWord::Sum => "their total",
-            AggregateWord::Avg => "their average",
+            AggregateWord::Sum => "the total of its values",
+            AggregateWord::Avg => "the average of its values",
         })
         .collect();
     match (has(column, UseWord::Measure), words.as_slice()) {

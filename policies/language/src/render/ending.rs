@@ -151,11 +151,14 @@ pub(super) fn signoff(file: &File) -> Vec<Block> {
         }
         other => format!("Who must sign is ruled by {}.", said(other)),
     };
-    let roles = format!(
-        "From each of them come {} at least.",
-        count(signoff.roles_per_party, "signature", "signatures")
-    );
-    let roles = roles.replace("come 1 signature ", "comes 1 signature ");
+    let roles = if signoff.roles_per_party == 1 {
+        "For each of them one signature is enough, and so one person can decide.".to_owned()
+    } else {
+        format!(
+            "Each of them must sign in {}, with a key for each.",
+            count(signoff.roles_per_party, "role", "roles")
+        )
+    };
     let author = if signoff.author_may_sign {
         "The person who wrote the agreement may sign it too."
     } else {
@@ -167,11 +170,8 @@ pub(super) fn signoff(file: &File) -> Vec<Block> {
         Clause::saying("signoff.author_may_sign", &signoff.author_may_sign, author),
     ];
     clauses.extend(file.party.iter().filter(|party| !party.approvers.is_empty()).map(|party| {
-        let text = format!(
-            "For {} the agreement is signed by: {}.",
-            said(&party.organisation),
-            names(&party.approvers)
-        );
+        let text =
+            format!("These roles can sign for {}: {}.", said(&party.organisation), names(&party.approvers));
         Clause::new("party.approvers", text)
     }));
     let mut blocks: Vec<Block> = clauses.into_iter().map(Block::Clause).collect();

@@ -156,14 +156,15 @@ pub(super) fn models(file: &File) -> Vec<Block> {
 /// What no rule of the agreement guards against: a board should not think that it does.
 fn uncovered(file: &File) -> Option<Block> {
     let rules = &file.disclosure;
+    let few = rules.minimum_contributors > 1;
     let mut items = Vec::new();
-    if rules.dominance.is_none() && rules.p_ratio.is_none() {
+    if few && rules.dominance.is_none() && rules.p_ratio.is_none() {
         items.push("A total can be shown in which one person makes up nearly all of it.");
     }
-    if rules.secondary.is_none() {
+    if few && rules.secondary.is_none() {
         items.push("Two figures of one answer can be taken from each other, to find one that is withheld.");
     }
-    if file.history.is_none() {
+    if few && file.history.is_none() {
         items.push(
             "Two answers can be compared, to find out about the few people who are in one of them alone.",
         );

@@ -1,6 +1,7 @@
 //! Agreements in words: what `render`, `lint`, `register` and the presets say.
 
 mod advice;
+mod documents;
 mod leaves;
 mod plain_english;
 mod presets;

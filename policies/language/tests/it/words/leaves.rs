@@ -23,7 +23,8 @@ pub(crate) fn read(text: &str) -> File {
 pub(crate) fn rich() -> &'static [File] {
     static RICH: OnceLock<Vec<File>> = OnceLock::new();
     RICH.get_or_init(|| {
-        let examples = ["heart", "customers", "open"].map(|example| read(&example_text(example)));
+        let examples =
+            ["heart", "wellbeing", "customers", "open"].map(|example| read(&example_text(example)));
         std::iter::once(whole()).chain(examples).collect()
     })
 }

@@ -1,0 +1,28 @@
+//! `liquid policy render`.
+
+use liquid_policy::parse::{parse, read};
+use liquid_policy::render::{html, markdown, plain, render};
+
+use super::{put, read_text, unusable};
+use crate::args::{Render, WordsFormat};
+use crate::failure::Failure;
+use crate::terminal::note;
+
+/// Prints an agreement in plain English, a draft too.
+///
+/// # Errors
+/// Where there is no such file, or it has other keys than an agreement.
+pub(crate) fn run(command: &Render) -> Result<(), Failure> {
+    let text = read_text(&command.agreement)?;
+    let name = command.agreement.display().to_string();
+    let page = render(&read(&text, &name).map_err(unusable)?);
+    put(&match command.format {
+        WordsFormat::Text => plain(&page),
+        WordsFormat::Html => html(&page),
+        WordsFormat::Markdown => markdown(&page),
+    })?;
+    if parse(&text, &name).is_err() {
+        note("no site takes this agreement as it stands; `liquid policy lint` on it says why");
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `liquid policy new`, `lint`, `render` and `register`: what the commands add to what the library says.
+
+use std::path::{Path, PathBuf};
+
+use crate::fixture::{Ended, liquid};
+use crate::structure::root;
+
+fn policy(arguments: &[&str]) -> Ended {
+    liquid().arg("policy").args(arguments).output().unwrap().into()
+}
+
+fn heart() -> PathBuf {
+    root().join("policies/examples/heart/agreement.toml")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_new_agreement_is_written_once_and_advised_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("new.toml");
+    for (preset, name) in [
+        ("published-statistics", "published statistics"),
+        ("trusted-analysts", "trusted analysts"),
+        ("research", "research"),
+    ] {
+        let file = folder.path().join(format!("{preset}.toml"));
+        let ended =
+            policy(&["new", "--preset", preset, "--id", "A-7", "--title", "Meals \"and\" more", text(&file)]);
+        assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{ended:?}");
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert!(written.contains(&format!("the preset *{name}*")), "{written}");
+        let lint = policy(&["lint", text(&file)]);
+        assert_eq!(lint.code, 0, "{lint:?}");
+        assert!(lint.out.contains("to fill in: `purpose_text` is still to be filled in"), "{lint:?}");
+        assert!(lint.err.contains(&format!("as strict as *{name}*")), "{lint:?}");
+    }
+    assert_eq!(policy(&["new", text(&file)]).code, 0);
+    let before = std::fs::read_to_string(&file).unwrap();
+    assert!(before.contains("minimum_contributors = 10"), "published statistics, if nothing is said");
+    let again = policy(&["new", "--id", "OTHER", text(&file)]);
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.err.contains("cannot be made") && again.err.contains("does not exist yet"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "what was there is kept");
+    let nameless = policy(&["new", "--id", " ", text(&folder.path().join("b.toml"))]);
+    assert_eq!(nameless.code, 1, "{nameless:?}");
+    assert!(!folder.path().join("b.toml").exists(), "no file that a site would refuse");
+    assert_eq!(policy(&["new", "--preset", "lenient", text(&folder.path().join("c.toml"))]).code, 2);
+}
+
+#[test]
+fn advice_goes_to_standard_output_with_its_place() {
+    let lint = policy(&["lint", text(&heart())]);
+    assert_eq!(lint.code, 0, "{lint:?}");
+    assert!(lint.out.contains("weak: the agreement runs for 1461 days"), "{lint:?}");
+    assert!(lint.out.contains("expires = 2029-12-31"), "the line itself is shown: {lint:?}");
+    assert!(!lint.out.contains('\u{1b}'), "colour is for terminals");
+    assert!(
+        lint.err.contains("7 pieces of advice") && lint.err.contains("*published statistics*"),
+        "{lint:?}"
+    );
+
+    let bad = policy(&["lint", text(&root().join("policies/examples/heart/bad/date-order.toml"))]);
+    assert_eq!((bad.code, bad.out.as_str()), (1, ""), "{bad:?}");
+    assert!(bad.err.contains("expires on"), "{bad:?}");
+    let absent = policy(&["lint", "nowhere.toml"]);
+    assert_eq!(absent.code, 1, "{absent:?}");
+    assert!(absent.err.contains("fix: name an agreement"), "{absent:?}");
+}
+
+#[test]
+fn an_agreement_and_a_draft_are_put_into_words() {
+    let plain = policy(&["render", text(&heart())]);
+    assert_eq!((plain.code, plain.err.as_str()), (0, ""), "{plain:?}");
+    assert!(
+        plain.out.contains("Behind each figure that recipients learn stand at least 10 people."),
+        "{plain:?}"
+    );
+    let html = policy(&["render", "--format", "html", text(&heart())]);
+    assert!(html.out.starts_with("<!doctype html>") && html.out.trim_end().ends_with("</html>"), "{html:?}");
+    let markdown = policy(&["render", "--format", "markdown", text(&heart())]);
+    assert!(markdown.out.starts_with("# Cardiac care statistics\n"), "{markdown:?}");
+
+    let draft =
+        policy(&["render", text(&root().join("policies/examples/heart/bad/value-not-enforced-yet.toml"))]);
+    assert_eq!(draft.code, 0, "{draft:?}");
+    assert!(draft.out.contains("A site will not take this agreement as it stands."), "{draft:?}");
+    assert!(draft.err.contains("`liquid policy lint` on it says why"), "{draft:?}");
+    let other = policy(&["render", text(&root().join("policies/examples/heart/bad/unknown-key.toml"))]);
+    assert_eq!((other.code, other.out.as_str()), (1, ""), "{other:?}");
+}
+
+#[test]
+fn a_register_has_every_agreement_once_or_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let heart = std::fs::read_to_string(heart()).unwrap();
+    for site in ["cleveland", "budapest"] {
+        std::fs::create_dir(at(site)).unwrap();
+        std::fs::write(at(site).join("agreement.toml"), &heart).unwrap();
+    }
+    std::fs::write(at("other.toml"), heart.replace("HRT-2026-01", "HRT-2027-01")).unwrap();
+    std::fs::write(at("other.sig.toml"), "# no agreement\n").unwrap();
+    std::fs::write(at("notes.txt"), "nothing").unwrap();
+    let text_of = policy(&["register", text(folder.path())]);
+    assert_eq!(text_of.code, 0, "{text_of:?}");
+    assert!(text_of.out.contains("This register lists 2 agreements"), "{text_of:?}");
+    assert!(
+        text_of.out.contains("HRT-2027-01") && text_of.out.contains("Review due: 30 June 2029"),
+        "{text_of:?}"
+    );
+    let html = policy(&["register", "--format", "html", text(&at("other.toml")), text(&at("cleveland"))]);
+    assert_eq!(html.code, 0, "{html:?}");
+    assert!(
+        html.out.contains("This register lists 2 agreements") && html.out.contains("href=\"#a2\""),
+        "{html:?}"
+    );
+
+    std::fs::write(at("broken.toml"), heart.replace("[agreement]", "[agreemnt]")).unwrap();
+    let broken = policy(&["register", text(folder.path())]);
+    assert_eq!((broken.code, broken.out.as_str()), (1, ""), "{broken:?}");
+    assert!(broken.err.contains("broken.toml"), "{broken:?}");
+    let none =
+        policy(&["register", text(&at("notes.txt")).trim_end_matches("notes.txt"), "--format", "markdown"]);
+    assert_eq!(none.code, 2, "{none:?}");
+    let empty = tempfile::tempdir().unwrap();
+    let nothing = policy(&["register", text(empty.path())]);
+    assert_eq!(nothing.code, 1, "{nothing:?}");
+    assert!(nothing.err.contains("there is no agreement"), "{nothing:?}");
+}
