@@ -29,11 +29,13 @@ pub fn read(text: &str, file: &str) -> Result<File, ParseError> {
         .map_err(|error| ParseError::new(words::explain(&error, &tree), Vec::new(), text, file))
 }
 
-/// Where a key stands in a text, in bytes, or where it would: the first line of the nearest section above it. Steps through
-/// lists are numbers.
+/// Where a key stands in a text, in bytes, or where it would: the first line of the nearest section above it, and of a
+/// section that is not there the first line of `[agreement]`. Steps through lists are numbers.
 pub fn place(text: &str, path: &[&str]) -> Range<usize> {
     let Ok(tree) = Tree::parse(text) else { return 0..0 };
-    let Range { start, end } = Problem::new("", "", tree.span(path)).within(text).span();
+    let known = path.first().is_some_and(|section| tree.has(&[section]));
+    let span = tree.span(if known { path } else { &["agreement"] });
+    let Range { start, end } = Problem::new("", "", span).within(text).span();
     let first =
         text.get(start..end).and_then(|part| part.lines().next()).map_or(end, |line| start + line.len());
     start..first.max(start)

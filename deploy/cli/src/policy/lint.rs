@@ -26,6 +26,7 @@ pub(crate) fn run(command: &Lint) -> Result<(), Failure> {
     for piece in &advice {
         let shown = handler.render_report(&mut out, &piece.placed(&text, &name));
         shown.map_err(|_| Failure::here("the advice cannot be shown", "report this with the agreement"))?;
+        out.push('\n');
     }
     put(&out)?;
     note(&format!("a site would take this agreement; {}; {}", counted(&advice), standing(agreement.file())));

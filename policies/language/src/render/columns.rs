@@ -8,7 +8,7 @@ use crate::file::{AggregateWord, Column, DomainBound, DomainText, Missing, UseWo
 pub(super) fn clauses(column: &Column, entity: bool) -> Vec<Clause> {
     let mut clauses = uses(column, entity);
     clauses.extend(aggregates(column));
-    clauses.extend(column.domain.as_ref().map(|values| domain(values, column.grain.is_some())));
+    clauses.extend(column.domain.as_ref().map(|written| domain(column, written)));
     if column.domain.is_none() && has(column, UseWord::Group) {
         clauses.push(Clause::new(
             "table.*.columns.*.use",
@@ -82,16 +82,17 @@ fn aggregates(column: &Column) -> Option<Clause> {
     }
 }
 
-fn domain(domain: &DomainText, grain: bool) -> Clause {
+fn domain(column: &Column, domain: &DomainText) -> Clause {
     const VALUES: &str = "table.*.columns.*.domain.values";
     let mut texts = Vec::new();
     let mut clause = Clause::new(VALUES, "");
     if let Some(values) = &domain.values {
         texts.push(format!("Everyone may know that it can only be {}.", any(values.iter().map(said))));
     }
-    // What the newest copy of the data ends with is not known yet.
-    let is_snapshot = |text: &DomainBound| matches!(text, DomainBound::Text(text) if text == "snapshot");
-    let moving = grain && domain.from.is_some() && domain.to.as_ref().is_some_and(is_snapshot);
+    // Which step is the newest is not known to this version.
+    let is_text = |bound: &Option<DomainBound>| matches!(bound, Some(DomainBound::Text(_)));
+    let newest = matches!(&domain.to, Some(DomainBound::Text(last)) if last == "snapshot");
+    let unknown = newest && is_text(&domain.from) && column.grain.is_some() && domain.values.is_none();
     let end = |bound: &DomainBound| match bound {
         DomainBound::Text(last) if last == "snapshot" => "the last one in the copy of the data".to_owned(),
         other => said(word(other)),
@@ -121,7 +122,7 @@ fn domain(domain: &DomainText, grain: bool) -> Clause {
     if texts.is_empty() {
         texts.push("Its values are said to be public, but they are not named.".into());
     }
-    Clause { text: super::page::Text::new(texts.join(" ")), ..clause.not_yet_if(moving) }
+    Clause { text: super::page::Text::new(texts.join(" ")), ..clause.not_yet_if(unknown) }
 }
 
 /// What is done to the values before they count.

@@ -24,13 +24,7 @@ pub(super) fn identity(file: &File) -> Vec<Block> {
         Clause::or_open(
             "agreement.supersedes",
             head.supersedes.as_ref(),
-            |hash| {
-                format!(
-                    "It takes the place of the version with the fingerprint {}. What was given out under that one \
-                     still counts.",
-                    said(hash)
-                )
-            },
+            |hash| format!("It takes the place of the version with the fingerprint {}.", said(hash)),
             "It names no earlier version whose place it takes.",
         ),
         Clause::or_open(

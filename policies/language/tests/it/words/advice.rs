@@ -259,6 +259,13 @@ fn faults_that_need_more_than_one_edit() {
     );
     let one = GOOD.replace("approvers = [\"siro\", \"guardian\"]", "approvers = [\"siro\"]");
     assert!(lint(&read(&one)).iter().any(|a| a.message == "one role alone approves for `north`"));
+    let bare = GOOD.replace("[signoff]\nroles_per_party = 2\nauthor_may_sign = false\n", "");
+    let advice = lint(&read(&bare));
+    assert_eq!(advice.len(), 2, "{advice:#?}");
+    for advice in advice {
+        let path: Vec<&str> = advice.path.iter().map(String::as_str).collect();
+        assert_eq!(&bare[parse::place(&bare, &path)], "[agreement]", "the section is not there");
+    }
     let nobody = GOOD.split("[[recipient]]").next().expect("a start").to_owned()
         + "[table.kinds]\nreplicated = true\n[disclosure]\nminimum_contributors = 10\n";
     let said: Vec<String> = lint(&read(&nobody)).into_iter().map(|a| a.message).collect();
