@@ -171,7 +171,8 @@ impl<'a> Base<'a> {
     }
 }
 
-/// A column of a table as questions see it: on the steps of its grain, NULL outside its domain.
+/// A column of a table as questions see it: on the steps of its grain, NULL outside its domain, within
+/// its bounds.
 pub(crate) fn column(own: &str, rule: Option<&ColumnRule>, kind: &DataType) -> Result<Expr, String> {
     let stored = base_column(own);
     let seen = match rule.and_then(|rule| rule.grain) {
@@ -179,9 +180,11 @@ pub(crate) fn column(own: &str, rule: Option<&ColumnRule>, kind: &DataType) -> R
         Some(_) => return Err(format!("it has a `grain`, which is for dates, and the column is {kind}")),
         None => stored,
     };
-    match rule.and_then(|rule| rule.domain.as_ref()) {
-        Some(domain) => domain::mapped(seen, domain, kind),
-        None => Ok(seen),
+    let bounds = rule.and_then(|rule| rule.bounds);
+    match (rule.and_then(|rule| rule.domain.as_ref()), bounds) {
+        (Some(domain), _) => domain::mapped(seen, domain, kind),
+        (None, Some(bounds)) => domain::moved(seen, bounds, kind),
+        (None, None) => Ok(seen),
     }
 }
 

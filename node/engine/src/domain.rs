@@ -1,10 +1,12 @@
-//! Declared domains: their values in a column's own type, and the rule that a value outside is NULL.
+//! Declared domains and bounds: their values in a column's own type, and the rules that a value outside a domain is NULL, and one
+//! outside of bounds is moved to them.
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions::math::expr_fn::trunc;
+use datafusion::functions::math::isnan;
 use datafusion::logical_expr::{Expr, in_list, lit, when};
-use liquid_policy::table::{Domain, DomainValue};
+use liquid_policy::table::{Bounds, Domain, DomainValue};
 
 /// The values of a domain in the column's type; an error names the first one that has no place there.
 pub(crate) fn values(domain: &Domain, kind: &DataType) -> Result<Vec<ScalarValue>, String> {
@@ -35,6 +37,31 @@ pub(crate) fn mapped(column: Expr, domain: &Domain, kind: &DataType) -> Result<E
         }
     };
     when(inside, column).end().map_err(|error| error.to_string())
+}
+
+/// The column's value, moved to the nearest bound where it lies outside; NULL where it is no number.
+pub(crate) fn moved(column: Expr, bounds: Bounds, kind: &DataType) -> Result<Expr, String> {
+    let bound = |bound: f64| match kind {
+        DataType::Float64 => Ok(lit(bound)),
+        // Whole numbers up to 2^53 are exact as floats.
+        DataType::Int64 if bound.fract() == 0.0 && bound.abs() <= (1_u64 << 53) as f64 => {
+            Ok(lit(bound as i64))
+        }
+        DataType::Int64 => Err(format!("its bound {bound} is no whole number, and the column has no others")),
+        kind => Err(format!("it has `bounds`, which are for numbers, and the column is {kind}")),
+    };
+    let (least, greatest) = (bound(bounds.least())?, bound(bounds.greatest())?);
+    let null = ScalarValue::try_from(kind).map_err(|error| error.to_string())?;
+    // To comparisons NaN is greater than all numbers, or less.
+    let number = match kind {
+        DataType::Float64 => Expr::Not(Box::new(isnan().call(vec![column.clone()]))),
+        _ => column.clone().is_not_null(),
+    };
+    when(Expr::IsNotTrue(Box::new(number)), lit(null))
+        .when(column.clone().lt(least.clone()), least)
+        .when(column.clone().gt(greatest.clone()), greatest)
+        .otherwise(column)
+        .map_err(|error| error.to_string())
 }
 
 /// A value in the column's type.

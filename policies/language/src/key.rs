@@ -167,7 +167,7 @@ pub const KEYS: &[Key] = &[
     later("table.*.columns.*.domain.sha256"),
     enforced("table.*.columns.*.grain"),
     enforced("table.*.columns.*.aggregates"),
-    later("table.*.columns.*.bounds"),
+    enforced("table.*.columns.*.bounds"),
     enforced("table.*.columns.*.required"),
     enforced("table.*.columns.*.missing"),
     later("table.*.columns.*.quantiles"),

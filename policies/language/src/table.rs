@@ -91,6 +91,48 @@ impl Domain {
     }
 }
 
+/// The least and the greatest value of a measure, to which all others are moved: finite, the least below the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "[f64; 2]", into = "[f64; 2]")]
+pub struct Bounds {
+    least: f64,
+    greatest: f64,
+}
+
+impl Bounds {
+    /// Takes both, unless they bound nothing.
+    pub fn new(least: f64, greatest: f64) -> Option<Self> {
+        (least.is_finite() && greatest.is_finite() && least < greatest).then_some(Self { least, greatest })
+    }
+
+    /// The least value.
+    pub fn least(&self) -> f64 {
+        self.least
+    }
+
+    /// The greatest value.
+    pub fn greatest(&self) -> f64 {
+        self.greatest
+    }
+}
+
+/// Finite numbers are equal to themselves.
+impl Eq for Bounds {}
+
+impl TryFrom<[f64; 2]> for Bounds {
+    type Error = &'static str;
+
+    fn try_from([least, greatest]: [f64; 2]) -> Result<Self, Self::Error> {
+        Self::new(least, greatest).ok_or("bounds are two finite numbers, the least one first")
+    }
+}
+
+impl From<Bounds> for [f64; 2] {
+    fn from(bounds: Bounds) -> Self {
+        [bounds.least, bounds.greatest]
+    }
+}
+
 /// What is public about a column's values, as far as disclosure needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnRule {
@@ -99,6 +141,9 @@ pub struct ColumnRule {
     pub grain: Option<Grain>,
     /// The declared domain. A value outside it is NULL.
     pub domain: Option<Domain>,
+    /// The bounds to which values outside are moved; a column with a domain has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
     /// No value is missing: the node checks it when it opens the table.
     pub required: bool,
     /// Who lacks a value is public: they do not count as left out of a cell over the whole table, and if nobody does, that

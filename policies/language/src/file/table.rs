@@ -77,7 +77,8 @@ pub struct Column {
     pub grain: Option<Grain>,
     /// The aggregates that may be computed over a measure.
     pub aggregates: Vec<AggregateWord>,
-    /// The least and the greatest value, to which all others are moved. Omitted: no bounds.
+    /// The least and the greatest value of a measure, to which all others are moved; what is no number is none. Omitted: no
+    /// bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bounds: Option<[f64; 2]>,
     /// No value is missing; the node checks it.

@@ -290,6 +290,7 @@ impl Check<'_> {
         let rule = ColumnRule {
             grain: column.grain,
             domain: column.domain.as_ref().and_then(|domain| self.domain(path, domain, column.grain)),
+            bounds: self.bounds(path, column, measure),
             required: column.required,
             missing_public: column.missing == Missing::Public,
         };

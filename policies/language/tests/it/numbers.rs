@@ -123,6 +123,8 @@ fn what_is_out_of_range_is_pointed_at() {
         ("by-sex", "by-ward"),
         ("[250, 2000]", "[2000, 250]"),
         ("[250, 2000]", "[0, 250]"),
+        ("bounds = [0, 5000]", "domain = { from = 0, to = 9 }, bounds = [0, 5]"),
+        ("person = { use = [\"join\"]", "person = { bounds = [0, 5], use = [\"join\"]"),
         // Words.
         ("\"token\"", "\"hash\""),
         ("grain = \"month\"", "grain = \"fortnight\""),

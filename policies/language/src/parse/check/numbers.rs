@@ -3,6 +3,7 @@
 use super::Check;
 use crate::file::{self, File};
 use crate::id::TableName;
+use crate::table::Bounds;
 
 /// The most folds of a cross-validation.
 const FOLDS_MAX: u32 = 10;
@@ -123,15 +124,6 @@ impl Check<'_> {
             let at = |rest: &[&'static str]| {
                 [&["table", name.as_str(), "columns", column.as_str()], rest].concat()
             };
-            if let Some([least, greatest]) = written.bounds
-                && least >= greatest
-            {
-                self.problem(
-                    &at(&["bounds"]),
-                    format!("the bounds end at {greatest}, which is not above {least}"),
-                    "write the least value first, then the greatest",
-                );
-            }
             let Some(quantiles) = &written.quantiles else { continue };
             let inside = quantiles.probs.iter().all(|p| *p > 0.0 && *p < 1.0);
             let ascending = quantiles.probs.iter().zip(quantiles.probs.iter().skip(1)).all(|(a, b)| a < b);
@@ -145,6 +137,40 @@ impl Check<'_> {
             self.positive(&at(&["quantiles", "round_to"]), Some(quantiles.round_to));
             self.count(&at(&["quantiles", "min_each_side"]), Some(quantiles.min_each_side));
         }
+    }
+
+    /// The bounds of a measure.
+    pub(super) fn bounds(
+        &mut self,
+        path: &[&str; 4],
+        column: &file::Column,
+        measure: bool,
+    ) -> Option<Bounds> {
+        let [least, greatest] = column.bounds?;
+        let at = [path.as_slice(), &["bounds"]].concat();
+        if !measure {
+            self.problem(
+                &at,
+                "`bounds` says nothing for a column that is no measure",
+                "add `measure` to its `use`, or leave `bounds` out",
+            );
+        }
+        if column.domain.is_some() || column.grain.is_some() {
+            self.problem(
+                &at,
+                "a value outside the domain is none already, and days have a `grain`",
+                "leave out `bounds`, or the other key",
+            );
+        }
+        let bounds = Bounds::new(least, greatest);
+        if bounds.is_none() {
+            self.problem(
+                &at,
+                format!("the bounds end at {greatest}, which is not above {least}"),
+                "write the least value first, then the greatest",
+            );
+        }
+        bounds
     }
 
     /// A number of things of which there is at least one.
