@@ -269,6 +269,22 @@ mod tests {
         assert_eq!(plan.cuts[0].sites[1].text.sql, text);
     }
 
+    /// Each at a site of its own: a join at no site would come back as none at all.
+    #[test]
+    fn tables_that_no_site_has_together_are_not_joined() {
+        let sql = "SELECT count(*) FROM cardiac c JOIN stroke s ON c.sex = s.sex";
+        let mut apart = question(sql);
+        let mut other = question(sql).tables.remove(0);
+        other.table.name = "stroke".into();
+        other.sites.remove(0);
+        apart.tables.push(other);
+        assert!(federate(&apart).is_ok(), "one site has both");
+        apart.tables[0].sites.pop();
+        let Err(PlanError::Refused(refusal)) = federate(&apart) else { panic!("it is planned") };
+        assert_eq!((refusal.code, refusal.clause.as_str()), (Code::NotFederable, "liquid.joins"));
+        assert!(refusal.message.contains("no site has all of `cardiac`, `stroke`"), "{}", refusal.message);
+    }
+
     #[test]
     fn system_queries_is_seen_in_subqueries_too() {
         assert!(federate(&question("SELECT (SELECT count(*) FROM system.queries)")).unwrap().queries);

@@ -54,6 +54,17 @@ impl<'a> Tables<'a> {
     /// Whether joining at each site is joining over all of them.
     pub(crate) fn check_join(&self) -> Result<(), PlanError> {
         let sites = self.sites();
+        if self.tables.len() > 1 && sites.is_empty() {
+            // Joining at no site is no empty join: rows that belong together lie apart.
+            let names: Vec<String> =
+                self.tables.iter().map(|table| format!("`{}`", table.table.name)).collect();
+            return Err(PlanError::Refused(Refusal::new(
+                Code::NotFederable,
+                "liquid.joins",
+                format!("no site has all of {}, and tables of several sites do not meet", names.join(", ")),
+                "ask each table by itself",
+            )));
+        }
         if self.tables.len() < 2 || sites.len() < 2 {
             return Ok(());
         }
