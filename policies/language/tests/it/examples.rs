@@ -21,24 +21,72 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(examples().join("heart").join(file)).expect(file)
 }
 
+/// The folders of all examples.
+fn folders() -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(examples()).expect("the folder is there");
+    entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_dir())
+}
+
+/// The bad agreements of one example.
+fn bad_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.join("bad")).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect()
+}
+
 /// The bad agreements of all examples.
 fn bad() -> impl Iterator<Item = PathBuf> {
-    let folders = ["heart", "customers"].map(|example| examples().join(example).join("bad"));
-    let entries =
-        folders.into_iter().flat_map(|folder| std::fs::read_dir(folder).expect("the folder is there"));
-    let paths = entries.map(|entry| entry.expect("readable").path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+    folders().flat_map(|folder| bad_of(&folder))
+}
+
+/// What an example's folder lacks.
+fn lacks(folder: &Path) -> Vec<&'static str> {
+    let mut lacks: Vec<&str> = ["README.md", "agreement.toml", "queries.toml", "schema.sql"]
+        .into_iter()
+        .filter(|file| !folder.join(file).is_file())
+        .collect();
+    if bad_of(folder).len() < 3 {
+        lacks.push("bad/");
+    }
+    lacks
+}
+
+/// An example is an agreement that is explained, asked, and shown with its mistakes.
+#[test]
+fn every_example_has_all_its_parts() {
+    for folder in folders() {
+        assert_eq!(lacks(&folder), [""; 0], "{}", folder.display());
+        let agreement = std::fs::read_to_string(folder.join("agreement.toml")).expect("readable");
+        parse(&agreement, "agreement.toml").unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for expected in std::fs::read_dir(folder.join("bad")).expect("readable") {
+            let path = expected.expect("readable").path();
+            assert!(path.with_extension("toml").is_file(), "{}: of which agreement?", path.display());
+        }
+    }
+    assert!(folders().count() >= 7);
+    let empty = lacks(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(
+        empty,
+        ["README.md", "agreement.toml", "queries.toml", "schema.sql", "bad/"],
+        "the check can fail"
+    );
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Queries {
+    /// Who asks in the matrix, which is tested with the footprint.
+    #[serde(rename = "caller")]
+    _callers: Vec<toml::Table>,
     query: Vec<Query>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Query {
+    /// The question in plain words, for the matrix.
+    #[serde(rename = "asks")]
+    _asks: Option<String>,
     sql: String,
     touches: Footprint,
     #[serde(default = "analyst", rename = "as")]
@@ -67,7 +115,7 @@ fn questions_are_decided_as_written_down() {
     let agreements = [signed(&agreement(&read("agreement.toml")))];
     let queries: Queries = toml::from_str(&read("queries.toml")).expect("queries.toml can be read");
     let mut codes: BTreeMap<Option<Code>, usize> = BTreeMap::new();
-    for Query { sql, touches, who, purpose, on, refused } in queries.query {
+    for Query { sql, touches, who, purpose, on, refused, .. } in queries.query {
         let (organisation, role) = who.split_once('/').expect("organisation/role");
         let who = caller(organisation, role, &[&purpose]);
         let purpose = Purpose::new(purpose);
