@@ -52,6 +52,8 @@ mod structure;
 #[cfg(test)]
 mod tunnel;
 #[cfg(test)]
+mod tutorials;
+#[cfg(test)]
 mod upkeep;
 #[cfg(test)]
 mod vanished;
