@@ -1,9 +1,8 @@
--- Who has opted out is in none of these tables; days become quarters. An incident can be about several people, so it stands
+-- Days become quarters. An incident can be about several people, so it stands
 -- beside each of them, and is not a table by itself.
 CREATE VIEW people AS
 SELECT *
-FROM raw_people
-WHERE NOT opted_out;
+FROM raw_people;
 
 CREATE VIEW involved AS
 SELECT
@@ -17,5 +16,4 @@ SELECT
     incident.ward AS incident_ward,
     part.opted_out
 FROM raw_involved AS part
-JOIN raw_incidents AS incident ON incident.incident_id = part.incident_id
-WHERE NOT part.opted_out;
+JOIN raw_incidents AS incident ON incident.incident_id = part.incident_id;

@@ -69,7 +69,7 @@ fn there_is_as_much_as_is_said() {
     );
 }
 
-/// The views leave them out; the county's story counts the others.
+/// The agreement leaves them out; the county's story counts the others.
 #[test]
 fn one_in_twenty_has_opted_out() {
     let county = County::new(SEED, PEOPLE);

@@ -9,7 +9,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 use liquid_footprint::{Catalogue, PlanError, TableKind, cut, footprint, plan, roundtrip};
 use liquid_policy::decide::judge;
-use liquid_policy::id::{KeyId, Purpose, RoleName};
+use liquid_policy::id::{KeyId, OrganisationName, Purpose, RoleName};
 use liquid_policy::statement::{Act, Signer};
 use liquid_policy::{
     Agreement, Caller, Footprint, Keyring, Named, Refusal, Signed, SigningKey, TrustedKey, admit, parse,
@@ -196,26 +196,32 @@ fn catalogue(text: &str) -> Catalogue {
     catalogue
 }
 
-/// Approved by every controller in every role that it names, each by a key of its own.
+/// Written by somebody of the first party, and approved by every controller in every role that it names, each with a key of
+/// its own.
 fn signed(agreement: Arc<Agreement>) -> Signed {
+    let hash = agreement.hash();
     let (mut statements, mut trusted) = (Vec::new(), Vec::new());
-    let approve = Act::Approve { agreement: agreement.hash().clone() };
-    for party in &agreement.file().party {
-        let named = party.approvers.iter().cloned();
-        let roles: Vec<RoleName> = if party.approvers.is_empty() { vec!["siro".into()] } else { named.collect() };
-        for role in roles {
-            let key = SigningKey::from_seed(&[trusted.len() as u8 + 1; 32]).unwrap();
-            let key_id = KeyId::new(format!("k-{role}"));
-            let organisation = party.organisation.clone();
-            trusted.push(TrustedKey {
-                organisation: organisation.clone(),
-                key_id: key_id.clone(),
-                public_key: key.public_key(),
-                roles: [role.clone()].into(),
-            });
-            let time = "2026-01-01T09:00:00Z".parse().unwrap();
-            statements.push(key.say(approve.clone(), Signer { organisation, role, key_id, time }));
+    let mut say = |organisation: &OrganisationName, role: &str, act: Act| {
+        let key = SigningKey::from_seed(&[trusted.len() as u8 + 1; 32]).unwrap();
+        let (organisation, role, key_id) = (organisation.clone(), RoleName::from(role), KeyId::from(role));
+        trusted.push(TrustedKey {
+            organisation: organisation.clone(),
+            key_id: key_id.clone(),
+            public_key: key.public_key(),
+            roles: [role.clone()].into(),
+        });
+        let time = "2026-01-01T09:00:00Z".parse().unwrap();
+        statements.push(key.say(act, Signer { organisation, role, key_id, time }));
+    };
+    for (at, party) in agreement.file().party.iter().enumerate() {
+        if at == 0 {
+            say(&party.organisation, "author", Act::Write { agreement: hash.clone() });
         }
+        let approve = Act::Approve { agreement: hash.clone() };
+        if party.approvers.is_empty() {
+            say(&party.organisation, "siro", approve.clone());
+        }
+        party.approvers.iter().for_each(|role| say(&party.organisation, role.as_str(), approve.clone()));
     }
     Signed::verify(agreement, &statements, &Keyring::from(trusted.as_slice()))
 }
