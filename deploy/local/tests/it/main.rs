@@ -13,3 +13,4 @@ mod joins;
 mod nothing_small_leaves;
 mod pooled;
 mod question;
+mod wellbeing;
