@@ -1,5 +1,6 @@
 //! The command line, as scripts and tests rely on it.
 
+mod offline;
 mod policy;
 mod words;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use liquid_local::tpch::SITES_MAX;
 use liquid_node_api::sql::SessionOptions;
 
+pub(crate) use offline::{Diff, Explain, Said};
 pub(crate) use policy::{
     About, Activate, Key, NewKey, Policy, Propose, Reach, Revoke, Rotate, Sign, Status, Verify, Who,
 };

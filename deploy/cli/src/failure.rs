@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Here(String, String),
     /// All has been said already.
     Said,
+    /// A refusal was asked for, and has been printed as the answer.
+    Told(Code),
 }
 
 impl Failure {
@@ -31,6 +33,8 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::Told(Code::Budget) => 6,
+            Self::Told(_) => 3,
             Self::Answer(error) => match error {
                 Error::Refused { refusal } if refusal.code == Code::Budget => 6,
                 Error::Refused { .. } => 3,
@@ -51,7 +55,7 @@ impl Failure {
             ],
             Self::Answer(error) => answer(error, paint),
             Self::Here(message, fix) => plain(message, fix, paint),
-            Self::Said => Vec::new(),
+            Self::Said | Self::Told(_) => Vec::new(),
         }
     }
 }
@@ -123,6 +127,7 @@ mod tests {
         assert_eq!(Failure::from(unauthenticated).code(), 4);
         assert_eq!(Failure::from(missing).code(), 5);
         assert_eq!(refused(Code::Budget).code(), 6);
+        assert_eq!(Failure::Told(Code::Recipient).code(), 3);
         assert_eq!(Failure::from(invalid).code(), 1);
         assert_eq!(Failure::here("a", "b").code(), 1);
     }

@@ -1,6 +1,8 @@
 //! `liquid policy` and `liquid key`: one file a command.
 
 mod act;
+mod diff;
+mod explain;
 pub(crate) mod key;
 mod lint;
 mod new;
@@ -43,6 +45,8 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
         Policy::Resume(command) => act::resume(&command).await,
         Policy::Rollback(command) => act::rollback(&command).await,
         Policy::Verify(command) => verify::run(&command),
+        Policy::Diff(command) => diff::run(&command),
+        Policy::Explain(command) => explain::run(&command).await,
     }
 }
 

@@ -18,6 +18,7 @@
 //! 10. `names`, `hidden`, `apart`, `run`: one cut over the rows, with its hidden columns; `apart` counts whom a join leaves out.
 //! 11. [`finish`]: the rest of a query over released tables alone.
 //! 12. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
+//! 13. [`offline`]: what a question would be told, from the agreement and a schema alone.
 
 mod apart;
 mod base;
@@ -49,6 +50,7 @@ mod views;
 pub mod discover;
 pub mod finish;
 pub mod local;
+pub mod offline;
 pub mod parameters;
 
 pub use config::{Credentials, EngineConfig, Format, SourceConfig, StoreConfig};

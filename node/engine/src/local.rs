@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
+use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use liquid_footprint::site_query::base_column;
@@ -15,6 +16,7 @@ use liquid_node_api::Error;
 use liquid_node_api::engine::{Ask, Caps, Told};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
+use liquid_policy::Footprint;
 use liquid_policy::document::{Agreement, Table};
 use liquid_policy::id::TableName;
 use liquid_policy::table::Obligations;
@@ -157,18 +159,15 @@ impl LocalEngine {
             return Err(Failure::changed("the front decided on another version of the catalogue"));
         }
         let opened = Arc::clone(&self.opened);
-        let planned = self
+        let found = self
             .threads
             .run(async move {
                 let parameters: Vec<_> = parameters.iter().map(to_scalar).collect();
-                let plan = plan(&sql, &parameters, &visible(&opened, &tables))?;
-                let request = cut(plan)?;
-                let cuts: Vec<_> = request.cuts.iter().map(|cut| footprint(&cut.query)).collect();
-                Ok::<_, PlanError>((request, cuts))
+                planned(&sql, &parameters, &visible(&opened, &tables))
             })
             .await
             .map_err(Failure::engine)?;
-        let (request, cuts) = planned.map_err(Failure::plan)?;
+        let (request, cuts) = found.map_err(Failure::plan)?;
         self.plans += 1;
         let (bare, schema) = (request.bare(), ipc::write_schema(&request.output()));
         let opened = Arc::clone(&self.opened);
@@ -262,6 +261,17 @@ impl Worker<Ask, Told> for LocalEngine {
     async fn ask(&mut self, ask: Ask, attached: Vec<Bytes>) -> Result<(Told, Vec<Bytes>), Error> {
         Ok(self.answer(ask, attached).await.unwrap_or_else(|failure| (failure.told(), Vec::new())))
     }
+}
+
+/// Plans a question over the tables that its caller may name, and shows what its cuts touch. It wants a big stack.
+pub(crate) fn planned(
+    sql: &str,
+    parameters: &[ScalarValue],
+    tables: &Catalogue,
+) -> Result<(Request, Vec<Footprint>), PlanError> {
+    let request = cut(plan(sql, parameters, tables)?)?;
+    let cuts = request.cuts.iter().map(|cut| footprint(&cut.query)).collect();
+    Ok((request, cuts))
 }
 
 /// Whether the files are the ones that were opened. Where they cannot even be listed, they are not.

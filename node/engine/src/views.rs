@@ -14,10 +14,18 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use crate::error::OpenError;
 
 /// What is wrong with a statement, and what to do.
-struct Problem {
-    line: Option<u64>,
-    reason: String,
-    fix: String,
+pub(crate) struct Problem {
+    pub(crate) line: Option<u64>,
+    pub(crate) reason: String,
+    pub(crate) fix: String,
+}
+
+impl Problem {
+    /// For the operator, with the file.
+    pub(crate) fn of(self, path: &Path) -> OpenError {
+        let Self { line, reason, fix } = self;
+        OpenError::Views { path: path.to_owned(), line, reason, fix }
+    }
 }
 
 /// Creates the views of one file, in order; a later one may read an earlier one. Returns their names.
@@ -26,27 +34,32 @@ pub(crate) async fn create(
     text: &str,
     path: &Path,
 ) -> Result<Vec<String>, OpenError> {
-    let wrong = |problem: Problem| {
-        let Problem { line, reason, fix } = problem;
-        OpenError::Views { path: path.to_owned(), line, reason, fix }
-    };
-    // Some editors begin a file with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut made = Vec::new();
-    for (line, statement) in statements(text).map_err(wrong)? {
-        let at_line = |(reason, fix): (String, String)| wrong(Problem { line: Some(line), reason, fix });
-        let view = view_of(&statement).map_err(at_line)?.clone();
-        readable(session, &view).await.map_err(at_line)?;
-        let failed = |error| at_line(in_words(&view, &error));
-        let plan = session.state().statement_to_plan(statement).await.map_err(failed)?;
-        session.execute_logical_plan(plan).await.map_err(failed)?;
-        made.extend(name_of(&view.name));
+    for (line, statement) in statements(text).map_err(|problem| problem.of(path))? {
+        made.extend(create_one(session, line, statement).await.map_err(|problem| problem.of(path))?);
     }
     Ok(made)
 }
 
+/// Creates one view. Returns its name.
+pub(crate) async fn create_one(
+    session: &SessionContext,
+    line: u64,
+    statement: Statement,
+) -> Result<Option<String>, Problem> {
+    let at_line = |(reason, fix): (String, String)| Problem { line: Some(line), reason, fix };
+    let view = view_of(&statement).map_err(at_line)?.clone();
+    readable(session, &view).await.map_err(at_line)?;
+    let failed = |error| at_line(in_words(&view, &error));
+    let plan = session.state().statement_to_plan(statement).await.map_err(failed)?;
+    session.execute_logical_plan(plan).await.map_err(failed)?;
+    Ok(name_of(&view.name))
+}
+
 /// The statements, each with the line that it begins on.
-fn statements(text: &str) -> Result<Vec<(u64, Statement)>, Problem> {
+pub(crate) fn statements(text: &str) -> Result<Vec<(u64, Statement)>, Problem> {
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let unread = |error: DataFusionError| unreadable(&error, text);
     let mut parser = DFParserBuilder::new(text).build().map_err(unread)?;
     let mut statements = Vec::new();
@@ -165,7 +178,7 @@ pub(crate) fn names(session: &SessionContext) -> Vec<String> {
 }
 
 /// A name as SQL takes it.
-fn name_of(name: &ObjectName) -> Option<String> {
+pub(crate) fn name_of(name: &ObjectName) -> Option<String> {
     let ident = name.0.last()?.as_ident()?;
     Some(match ident.quote_style {
         Some(_) => ident.value.clone(),

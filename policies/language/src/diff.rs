@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::Agreement;
 use crate::file::File;
 use crate::id::{AgreementHash, ColumnName, OrganisationName, TableName};
+use crate::key::{Class, Key};
 pub use example::{Example, Question};
 
 /// Takes a struct of the file apart, old beside new, each key once: `keys!(Head { id, title } of old, new)` binds `id` and
@@ -132,6 +133,12 @@ impl Change {
         &self.clause
     }
 
+    /// Who keeps what the clause says.
+    pub fn class(&self) -> Class {
+        // A section that comes or goes as a whole has what is enforced in it.
+        Key::of(&generic(&self.clause)).map_or(Class::Enforced, |key| key.class)
+    }
+
     /// Which way it goes.
     pub fn direction(&self) -> Direction {
         self.direction
@@ -147,6 +154,28 @@ impl Change {
     pub fn example(&self) -> Option<&Example> {
         self.example.as_ref()
     }
+}
+
+/// A clause as the list of keys writes it: without the names that agreements choose.
+fn generic(clause: &str) -> String {
+    let mut quoted = false;
+    let steps = clause.split(|letter: char| {
+        quoted ^= letter == '"';
+        letter == '.' && !quoted
+    });
+    let steps: Vec<&str> = steps.collect();
+    let named = |at: usize| match (steps.first().copied(), steps.get(2).copied()) {
+        (Some("party" | "recipient" | "template"), _) => at == 1,
+        (Some("table"), Some("columns")) => at == 1 || at == 3,
+        (Some("table"), _) => at == 1,
+        _ => false,
+    };
+    let table = steps.first() == Some(&"table");
+    let kept = steps.iter().enumerate().filter_map(|(at, step)| match named(at) {
+        true => table.then_some("*"),
+        false => Some(*step),
+    });
+    kept.collect::<Vec<_>>().join(".")
 }
 
 /// What a clause speaks of, for finding a question that it decides.
@@ -270,3 +299,22 @@ fn written<T: Serialize>(value: &T) -> String {
 
 /// Items of a list that a sentence shows.
 const SHOWN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_without_its_names_is_a_key() {
+        for (clause, expected) in [
+            ("agreement.title", "agreement.title"),
+            ("recipient.institute.residency", "recipient.residency"),
+            ("party.\"St. Ann\".role", "party.role"),
+            ("table.t", "table.*"),
+            ("table.t.join.keys", "table.*.join.keys"),
+            ("table.\"a.b\".columns.\"c d\".use", "table.*.columns.*.use"),
+        ] {
+            assert_eq!(generic(clause), expected);
+        }
+    }
+}

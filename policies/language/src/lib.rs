@@ -14,7 +14,8 @@
 //! 7. [`footprint`]: what one cut of a query touches, as plain data.
 //! 8. [`mod@decide`]: the only maker of a [`Permit`].
 //! 9. [`refusal`]: the answer "no", as an expected answer and not as an error.
-//! 10. [`mod@diff`]: which way a version of an agreement goes, clause by clause, with questions that show it.
+//! 10. [`verdict`]: what a question would be told, without a permit.
+//! 11. [`mod@diff`]: which way a version of an agreement goes, clause by clause, with questions that show it.
 //!
 //! For those who write and sign agreements: [`mod@render`] puts one into plain English, [`mod@lint`] gives advice on one,
 //! and [`mod@preset`] has settings to begin a new one with.
@@ -76,6 +77,7 @@ pub mod schema;
 pub mod signature;
 pub mod statement;
 pub mod table;
+pub mod verdict;
 
 pub use admit::{Admitted, Caller, Named, admit};
 pub use decide::{Obligations, Permit, decide};

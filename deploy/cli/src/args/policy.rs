@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::words::{Lint, New, Register, Render};
+use super::offline::{Diff, Explain};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
@@ -33,6 +34,10 @@ pub(crate) enum Policy {
     Rollback(Activate),
     /// Check the signatures beside an agreement against the keys that a node trusts
     Verify(Verify),
+    /// Say what one version changes against another, and which way: tightens, loosens, neither
+    Diff(Diff),
+    /// Say whether a question may be asked, from the agreement and the tables' columns alone
+    Explain(Explain),
 }
 
 /// Where sites are reached. Without any of it, the demo that runs on this machine.

@@ -15,6 +15,8 @@ mod commands;
 #[cfg(test)]
 mod configs;
 #[cfg(test)]
+mod explaining;
+#[cfg(test)]
 mod facts;
 #[cfg(test)]
 mod faults;

@@ -13,6 +13,7 @@ mod broken;
 mod filters;
 mod grains;
 mod joins;
+mod offline;
 mod opening;
 mod oracle;
 mod pinning;
