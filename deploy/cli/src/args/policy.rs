@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 
-use super::words::{Lint, New, Register, Render};
 use super::offline::{Diff, Explain};
+use super::words::{Lint, New, Register, Render};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {

@@ -14,7 +14,7 @@ use crate::terminal::say;
 /// # Errors
 /// Where one of them is no agreement.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = diff(&read_agreement(&arguments.old)?, &read_agreement(&arguments.new)?);
+    let found = diff(&read_agreement(&arguments.old)?.0, &read_agreement(&arguments.new)?.0);
     match arguments.format {
         Said::Text => lines(&found).iter().for_each(|line| say(line)),
         Said::Json => say(&in_json(&found).to_string()),

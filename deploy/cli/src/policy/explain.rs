@@ -20,7 +20,7 @@ use crate::terminal::{note, say};
 /// # Errors
 /// Where a file cannot be used, the question is wrong in itself, or it is refused, which has been printed by then.
 pub(crate) async fn run(command: &Explain) -> Result<(), Failure> {
-    let agreement = read_agreement(&command.agreement)?;
+    let (agreement, _) = read_agreement(&command.agreement)?;
     let tables = tables(&command.schema).await?;
     let purpose = Purpose::new(&command.purpose);
     let caller = caller(&command.who, &purpose)?;
