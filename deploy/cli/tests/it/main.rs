@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adbc;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod board;
 #[cfg(test)]
 mod bounds;
