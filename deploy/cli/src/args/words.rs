@@ -13,10 +13,10 @@ pub(crate) struct New {
     #[arg(long, value_enum, default_value_t = PresetName::PublishedStatistics)]
     pub(crate) preset: PresetName,
     /// The agreement's id, which stays the same over its versions
-    #[arg(long, default_value = "NEW-1")]
+    #[arg(long, default_value = "to-fill-in")]
     pub(crate) id: String,
     /// A title for readers
-    #[arg(long, default_value = "A new agreement")]
+    #[arg(long, default_value = "to fill in")]
     pub(crate) title: String,
 }
 

@@ -40,6 +40,8 @@ fn a_new_agreement_is_written_once_and_advised_on() {
     assert_eq!(policy(&["new", text(&file)]).code, 0);
     let before = std::fs::read_to_string(&file).unwrap();
     assert!(before.contains("minimum_contributors = 10"), "published statistics, if nothing is said");
+    let lint = policy(&["lint", text(&file)]);
+    assert!(lint.out.contains("to fill in: `id` is still to be filled in"), "{lint:?}");
     let again = policy(&["new", "--id", "OTHER", text(&file)]);
     assert_eq!(again.code, 1, "{again:?}");
     assert!(again.err.contains("cannot be made") && again.err.contains("does not exist yet"), "{again:?}");

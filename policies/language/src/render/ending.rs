@@ -132,7 +132,12 @@ pub(super) fn times(file: &File) -> Vec<Block> {
             "It is not said how a party leaves.",
         ),
     ];
-    clauses.into_iter().map(Block::Clause).collect()
+    let mut blocks: Vec<Block> = clauses.into_iter().map(Block::Clause).collect();
+    blocks.push(Block::Paragraph(Text::new(
+        "Each controller alone can stop the agreement at any time, at once. It goes on only when all those who must sign have \
+         signed that it may.",
+    )));
+    blocks
 }
 
 /// Sign-off.
