@@ -4,7 +4,7 @@
 //! Technical Training Command, Research Branch Report 8-75 (1975): grade = 0.39 × words per sentence + 11.8 × syllables per
 //! word − 15.59. An American grade is an age less five. Names of columns and codes count as the words that they are.
 
-use liquid_policy::render::page::{Block, Page, Text};
+use liquid_policy::render::page::{Block, Page, Span, Text};
 use liquid_policy::render::render;
 
 use super::leaves::rich;
@@ -14,7 +14,7 @@ const GRADE_MAX: f64 = 9.0;
 const WORDS_MAX: usize = 30;
 
 /// The sentences of a page, headings and tables aside.
-fn sentences(page: &Page) -> Vec<String> {
+fn sentences(page: &Page, read: impl Fn(&Text) -> String) -> Vec<String> {
     let blocks = page.lead.iter().chain(page.sections.iter().flat_map(|section| &section.blocks));
     let texts = blocks.flat_map(|block| -> Vec<&Text> {
         match block {
@@ -25,7 +25,16 @@ fn sentences(page: &Page) -> Vec<String> {
             Block::Table { .. } => Vec::new(),
         }
     });
-    texts.flat_map(|text| split(&text.plain())).collect()
+    texts.flat_map(|text| split(&read(text))).collect()
+}
+
+/// What stands there without the authors' names, which nobody can make easier.
+fn ours(text: &Text) -> String {
+    let words = |span: &Span| match span {
+        Span::Ours(text) => text.clone(),
+        Span::Theirs(_) | Span::Link { .. } => "X".into(),
+    };
+    text.spans.iter().map(words).collect()
 }
 
 fn split(text: &str) -> Vec<String> {
@@ -75,19 +84,19 @@ fn fourteen_year_olds_can_read_it() {
     for file in rich() {
         let page = render(file);
         let id = &file.agreement.id;
-        let all = sentences(&page);
+        let all = sentences(&page, Text::plain);
         assert!(all.len() > 60, "{id}");
         let whole = grade(&all);
         println!("{id}: grade {whole:.1} over {} sentences", all.len());
         assert!(whole <= GRADE_MAX, "{id} needs grade {whole:.1}");
-        // A hard clause must not hide behind many easy ones.
+        // A hard clause of ours must not hide behind many easy ones.
         for section in &page.sections {
             let of = Page { title: page.title.clone(), lead: Vec::new(), sections: vec![section.clone()] };
-            let below = sentences(&of);
+            let below = sentences(&of, ours);
             if below.len() >= 4 {
                 let grade = grade(&below);
                 assert!(
-                    grade <= GRADE_MAX + 1.0,
+                    grade <= GRADE_MAX,
                     "{id}, {}: grade {grade:.1}: {below:#?}",
                     section.heading.plain()
                 );
