@@ -1,8 +1,8 @@
 //! Columns: the positions in which each may stand, and what is declared of its values.
 //!
 //! A column that has no use is as closed as one that is not listed, so what is declared of it is of no matter: facts that a
-//! column loses together with its last use, or gains with its first, are no changes of their own. The entity is never
-//! closed, since it can be counted.
+//! column loses together with its last use, or gains with its first, are no changes of their own. Two kinds of columns are
+//! never closed: the entity, which can be counted, and what a table's `row_filter` reads, through domain and grain too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use super::order::{self, Step};
 use super::{About, Changes, Direction, keys, written};
 use crate::decide::key;
 use crate::file::{AggregateWord, Column, DomainText, Missing, Quantiles, UseWord};
+use crate::grain::Grain;
 use crate::id::{ColumnName, TableName};
 use crate::table::DomainValue;
 
@@ -20,22 +21,22 @@ pub(super) fn columns(
     changes: &mut Changes,
     at: &str,
     table: &TableName,
-    entities: (&Option<ColumnName>, &Option<ColumnName>),
+    kept: impl Fn(&ColumnName) -> bool,
     (old, new): (&Columns, &Columns),
 ) {
     for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         let clause = format!("{at}.columns.{}", key(name.as_str()));
         let about = || About::Column(table.clone(), name.clone());
-        let entity = [entities.0, entities.1].contains(&&Some(name.clone()));
+        let kept = kept(name);
         match (old.get(name), new.get(name)) {
             (Some(old), Some(new)) => {
-                let whole = Changed { clause: &clause, table, name, entity, old, new };
+                let whole = Changed { clause: &clause, table, name, kept, old, new };
                 whole.column(changes);
             }
             (None, Some(column)) => {
                 let step = Some(match column {
+                    column if declares(column) && (kept || column.uses.is_empty()) => Direction::Neither,
                     column if !column.uses.is_empty() => Direction::Loosens,
-                    column if entity || *column != Column::default() => Direction::Neither,
                     _ => Direction::Same,
                 });
                 changes.add(clause, step, about(), |way| {
@@ -53,7 +54,7 @@ pub(super) fn columns(
             }
             (Some(column), None) => {
                 let step = Some(match column {
-                    _ if entity => Direction::Neither,
+                    column if declares(column) && kept => Direction::Neither,
                     column if column.uses.is_empty() => Direction::Same,
                     _ => Direction::Tightens,
                 });
@@ -66,12 +67,19 @@ pub(super) fn columns(
     }
 }
 
+/// Whether anything is said of a column beside what it may be used for.
+fn declares(column: &Column) -> bool {
+    let said = Column { uses: Vec::new(), aggregates: Column::default().aggregates, ..column.clone() };
+    said != Column::default()
+}
+
 /// A column that is listed in both versions.
 struct Changed<'a> {
     clause: &'a str,
     table: &'a TableName,
     name: &'a ColumnName,
-    entity: bool,
+    /// Never closed.
+    kept: bool,
     old: &'a Column,
     new: &'a Column,
 }
@@ -98,10 +106,12 @@ impl Changed<'_> {
                 way.effect()
             )
         });
-        let step = self.fact(
-            coarser((&grain.0.as_ref().map(written), &grain.1.as_ref().map(written))),
-            grain.1.is_none(),
-        );
+        let step = coarser(grain).map(|way| {
+            // A domain is in steps of the grain, and a condition of the table is put to them.
+            let alone = !self.kept && domain.0.is_none() && domain.1.is_none();
+            if alone { way } else { Direction::Neither }
+        });
+        let step = self.fact(step, grain.1.is_none());
         changes.value(at("grain"), step, &what("the finest step of"), grain);
         self.aggregated(changes, aggregates);
         let step = self.fact(order::neither(bounds), bounds.1.is_none());
@@ -129,10 +139,11 @@ impl Changed<'_> {
 
     /// What is declared of a column matters as long as it has a use. `gone`: the new version declares nothing.
     fn fact(&self, step: Step, gone: bool) -> Step {
-        let closed = |column: &Column| column.uses.is_empty() && !self.entity;
+        let closed = |column: &Column| column.uses.is_empty() && !self.kept;
         let opens = closed(self.old) && !closed(self.new);
         let closes = closed(self.new) && gone;
-        step.map(|way| if opens || closes { Direction::Same } else { way })
+        let moot = |way| way == Direction::Tightens && closed(self.new);
+        step.map(|way| if opens || closes || moot(way) { Direction::Same } else { way })
     }
 
     fn used(&self, changes: &mut Changes, (old, new): (&Uses, &Uses)) {
@@ -200,14 +211,17 @@ impl<'a> Declared<'a> {
 }
 
 /// Steps that are unions of finer ones. To have a step at all also opens the least and the greatest value, so that is `neither`.
-fn coarser((old, new): (&Option<String>, &Option<String>)) -> Step {
-    let rank = |word: &Option<String>| {
-        let steps = ["`day`", "`month`", "`quarter`", "`year`"];
-        steps.iter().position(|step| Some(*step) == word.as_deref())
+fn coarser((old, new): (&Option<Grain>, &Option<Grain>)) -> Step {
+    let union = |whole: Grain, part: Grain| match (whole, part) {
+        (Grain::Year, Grain::Quarter | Grain::Month | Grain::Day)
+        | (Grain::Quarter, Grain::Month | Grain::Day)
+        | (Grain::Month | Grain::Week, Grain::Day) => true,
+        (Grain::Year | Grain::Quarter | Grain::Month | Grain::Week | Grain::Day, _) => false,
     };
-    match (rank(old), rank(new)) {
-        (Some(old), Some(new)) => order::higher((&old, &new)),
-        _ => order::neither((old, new)),
+    match (old, new) {
+        (Some(old), Some(new)) if union(*new, *old) => Some(Direction::Tightens),
+        (Some(old), Some(new)) if union(*old, *new) => Some(Direction::Loosens),
+        pair => order::neither(pair),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::{self, Step};
 use super::{About, Changes, Direction, columns, keys, sorted};
+use crate::condition::Condition;
 use crate::decide::key;
 use crate::file::{Join, Reference, Table};
 use crate::id::{ColumnName, TableName};
@@ -18,15 +19,24 @@ pub(super) fn tables(changes: &mut Changes, (old, new): (&Tables, &Tables)) {
         let about = || About::Table(name.clone());
         match (old.get(name), new.get(name)) {
             (Some(before), Some(after)) => table(changes, &clause, name, (before, after), new),
-            (None, Some(_)) => changes.add(clause, Some(Direction::Loosens), about(), |way| {
-                format!("questions may be asked about `{name}`; {}", way.effect())
-            }),
-            (Some(_), None) => changes.add(clause, Some(Direction::Tightens), about(), |way| {
-                format!("no question may be asked about `{name}` any more; {}", way.effect())
-            }),
+            (None, Some(table)) => {
+                changes.add(clause, Some(apart(table, Direction::Loosens)), about(), |way| {
+                    format!("questions may be asked about `{name}`; {}", way.effect())
+                });
+            }
+            (Some(table), None) => {
+                changes.add(clause, Some(apart(table, Direction::Tightens)), about(), |way| {
+                    format!("no question may be asked about `{name}` any more; {}", way.effect())
+                });
+            }
             (None, None) => {}
         }
     }
+}
+
+/// A condition of one table leaves people out of all tables of their kind, so a table with one is not apart from the others.
+fn apart(table: &Table, way: Direction) -> Direction {
+    if table.row_filter.is_some() { Direction::Neither } else { way }
 }
 
 fn table(changes: &mut Changes, at: &str, name: &TableName, (old, new): (&Table, &Table), tables: &Tables) {
@@ -75,7 +85,13 @@ fn table(changes: &mut Changes, at: &str, name: &TableName, (old, new): (&Table,
     changes.value(format!("{at}.row_filter"), step, &about("the condition on everybody in"), row_filter);
     let subject = about("the table whose condition rules for");
     changes.value(format!("{at}.filter_from"), order::neither(filter_from), &subject, filter_from);
-    columns::columns(changes, at, name, (entity.0, entity.1), columns);
+    let read = |column: &ColumnName| {
+        let conditions = [row_filter.0, row_filter.1].into_iter().flatten();
+        let mut conditions = conditions.map(|text| Condition::parse(text));
+        conditions.any(|condition| condition.is_ok_and(|condition| condition.columns().contains(column)))
+    };
+    let kept = |column: &ColumnName| read(column) || [entity.0, entity.1].contains(&&Some(column.clone()));
+    columns::columns(changes, at, name, kept, columns);
     joined(changes, &format!("{at}.join"), name, join, tables);
 }
 

@@ -13,10 +13,13 @@ use liquid_policy::admit::foresee;
 use liquid_policy::decide::judge;
 use liquid_policy::diff::{Change, Example, Question};
 use liquid_policy::file::File;
-use liquid_policy::footprint::{Aggregate, Argument, Footprint, Function, GroupKey, Term, column_in_cut};
+use liquid_policy::footprint::{
+    Aggregate, Argument, DateUse, Footprint, Function, GroupKey, Looked, Term, column_in_cut,
+};
+use liquid_policy::grain::Grain;
 use liquid_policy::id::AgreementHash;
 use liquid_policy::key::KEYS;
-use liquid_policy::table::Obligations;
+use liquid_policy::table::{ColumnRule, EntityFilter, Obligations};
 use liquid_policy::{Agreement, Caller, Diff, Direction, Named, Refusal, admit, decide, diff};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -60,7 +63,7 @@ fn questions() -> Vec<Footprint> {
         ("person", &["upi", "ward", "age", "income", "note", "more"]),
         ("visit", &["upi", "vid", "cost", "kind"]),
         ("ward", &["ward", "region"]),
-        ("extra", &["upi", "size"]),
+        ("extra", &["upi", "uid", "size"]),
     ];
     let rows = || Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] };
     let over = |tables: &[&str]| Footprint {
@@ -109,6 +112,26 @@ fn questions() -> Vec<Footprint> {
         all.push(over(&[table]));
         for name in names {
             all.extend(positions(&over(&[table]), name));
+        }
+    }
+    // Days that begin some steps, and parts that some steps have.
+    use Grain::{Day, Month, Quarter, Week, Year};
+    for fits in [
+        &[Year, Quarter, Month, Week, Day][..],
+        &[Year, Quarter, Month, Day],
+        &[Quarter, Month, Day],
+        &[Month, Week, Day],
+        &[Month, Day],
+        &[Week, Day],
+        &[Day],
+        &[],
+    ] {
+        for looked in [Looked::Compared, Looked::Parts] {
+            for (table, column) in [("person", "age"), ("visit", "kind")] {
+                let used = DateUse { column: column.into(), looked, fits: fits.to_vec() };
+                let groups = vec![GroupKey { columns: columns(&[column]) }];
+                all.push(Footprint { groups, dates: vec![used], ..over(&[table]) });
+            }
         }
     }
     for (left, keys) in TABLES {
@@ -165,6 +188,24 @@ fn no_weaker(before: &Obligations, after: &Obligations) {
     for part in &before.parts {
         assert!(after.parts.contains(part), "whom a join leaves out is not counted any more");
     }
+    for (was, is) in before.tables.iter().zip(&after.tables) {
+        assert_eq!(was.table, is.table);
+        // A column of which nothing is declared is like one that is not listed.
+        let plain = |filter: &EntityFilter| {
+            let mut filter = filter.clone();
+            // Nor does it hang on who lacks a value being public whether somebody is out.
+            filter.columns.values_mut().for_each(|rule| rule.missing_public = false);
+            filter.columns.retain(|_, rule| *rule != ColumnRule::default());
+            filter
+        };
+        for filter in &was.filters {
+            assert!(
+                is.filters.iter().any(|other| plain(other) == plain(filter)),
+                "who was out of `{}` is in again",
+                is.table
+            );
+        }
+    }
     for (name, rule) in &after.columns {
         let Some(was) = before.columns.get(name) else { continue };
         assert!(!rule.missing_public || was.missing_public, "{name}");
@@ -205,7 +246,7 @@ fn nobody_learns_more(loose: &Agreement, tight: &Agreement, questions: &[Footpri
 fn what_tightens_never_permits_more() {
     let (base, questions) = (base(), questions());
     let mut runner = TestRunner::new_with_rng(
-        Config { cases: 1_000, failure_persistence: None, ..Config::default() },
+        Config { cases: 600, failure_persistence: None, max_shrink_iters: 300, ..Config::default() },
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
     let (pairs, tightens, real, loosens) = (Cell::new(0), Cell::new(0), Cell::new(0), Cell::new(0));
@@ -243,7 +284,7 @@ fn what_tightens_never_permits_more() {
     });
     run.unwrap_or_else(|error| panic!("{error}"));
     let counts = [&pairs, &tightens, &real, &loosens].map(Cell::get);
-    assert!(counts[0] > 400 && counts[1] > 100 && counts[2] > 60 && counts[3] > 100, "{counts:?}");
+    assert!(counts[0] > 250 && counts[1] > 60 && counts[2] > 40 && counts[3] > 60, "{counts:?}");
 }
 
 /// Each edit by itself, between any two of its values: the words for going there and back belong together, and a change is
@@ -289,7 +330,8 @@ fn there_and_back() {
         }
     }
     // Of these there is but one word.
-    for key in KEYS.iter().filter(|key| !["schema", "signoff.rule"].contains(&key.path)) {
+    let one_word = ["schema", "signoff.rule"];
+    for key in KEYS.iter().filter(|key| !one_word.contains(&key.path)) {
         let inside = |seen: &String| {
             *seen == key.path || seen.strip_prefix(key.path).is_some_and(|below| below.starts_with('.'))
         };
@@ -305,7 +347,7 @@ fn compared(old: &File, new: &File) -> Direction {
 #[test]
 fn tightening_adds_up() {
     let mut runner = TestRunner::new_with_rng(
-        Config { cases: 4_000, failure_persistence: None, ..Config::default() },
+        Config { cases: 1_500, failure_persistence: None, max_shrink_iters: 300, ..Config::default() },
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
     let (base, all): (_, Vec<&Edit>) = (base(), EDITS.iter().collect());
@@ -337,7 +379,7 @@ fn tightening_adds_up() {
         Ok(())
     });
     run.unwrap_or_else(|error| panic!("{error}"));
-    assert!(chains.get() > 200 && antisymmetric.get() > 400, "{chains:?} {antisymmetric:?}");
+    assert!(chains.get() > 120 && antisymmetric.get() > 300, "{chains:?} {antisymmetric:?}");
 }
 
 fn with(path: &'static str, value: &'static str) -> File {
@@ -370,7 +412,7 @@ fn what_takes_away_a_protection_is_never_tighter() {
         ("party/1", r#"{ organisation = "south", role = "joint-controller" }"#, "", Direction::Loosens),
         ("party/0/role", r#""controller""#, r#""processor""#, Direction::Loosens),
         ("party/2", r#"{ organisation = "host", role = "processor" }"#, "", Direction::Neither),
-        ("table/person/row_filter", r#""age > 1""#, "", Direction::Loosens),
+        ("table/visit/row_filter", r#""cost > 1""#, "", Direction::Loosens),
         ("table/visit/columns/vid/transform", r#""token""#, "", Direction::Loosens),
         ("history", "{}", "", Direction::Loosens),
     ] {
@@ -510,7 +552,7 @@ fn examples_show_what_changes() {
         ),
         (
             "table/extra",
-            r#"{ entity = "upi", columns = { upi = { use = [] } } }"#,
+            r#"{ entity = "uid", columns = { uid = { use = [] } } }"#,
             "bureau/analyst for care on 2026-02-01: SELECT count(*) FROM extra",
         ),
         (

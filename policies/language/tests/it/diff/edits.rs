@@ -35,6 +35,7 @@ roles = ["analyst"]
 purposes = ["care", "research"]
 [table.person]
 entity = "upi"
+row_filter = "age > 1"
 join = { keys = ["upi", "ward"], references = { ward = "ward.ward" }, unique = ["upi"] }
 [table.person.columns]
 upi = { use = ["join"] }
@@ -44,6 +45,7 @@ income = { use = ["measure"] }
 note = { use = [] }
 [table.visit]
 entity = "upi"
+filter_from = "person"
 keys_within = ["vid"]
 join = { keys = ["upi", "vid"], references = { upi = "person.upi" }, unique = ["vid"] }
 [table.visit.columns]
@@ -145,7 +147,10 @@ pub(crate) const EDITS: &[Edit] = &[
         "table/extra",
         &[
             "",
-            r#"{ entity = "upi", columns = { upi = { use = [] }, size = { use = ["group", "measure"] } } }"#,
+            r#"{ entity = "uid", columns = { uid = { use = [] }, size = { use = ["group", "measure"] } } }"#,
+            r#"{ entity = "upi", filter_from = "person", columns = { upi = { use = [] }, size = { use = ["group"] } } }"#,
+            r#"{ entity = "upi", filter_from = "person", row_filter = "size > 1",
+                 columns = { upi = { use = [] }, size = { use = ["group"] } } }"#,
         ],
     ),
     edit(
@@ -163,8 +168,9 @@ pub(crate) const EDITS: &[Edit] = &[
     edit("table/person/entity_counts", &["", "[1, 2]", "[1, 2, 5]", "[3]"]),
     edit("table/person/impossible", &["", "[{ age = 1 }]", "[{ age = 2 }]"]),
     edit("table/visit/entities", &["", r#""disjoint""#]),
-    edit("table/person/row_filter", &["", r#""age > 1""#, r#""age > 2""#]),
-    edit("table/person/filter_from", &["", r#""visit""#]),
+    edit("table/person/row_filter", &[r#""age > 1""#, r#""age > 2""#, ""]),
+    edit("table/visit/row_filter", &["", r#""cost > 1""#, r#""cost > 2""#]),
+    edit("table/visit/filter_from", &[r#""person""#, ""]),
     edit(
         "table/person/columns/age",
         &[r#"{ use = ["group", "filter"] }"#, "", "{ use = [], required = true }", "{ use = [] }"],
@@ -202,7 +208,8 @@ pub(crate) const EDITS: &[Edit] = &[
     edit("table/person/columns/income/domain/to", &["", "9", "8", r#""snapshot""#]),
     edit("table/person/columns/income/domain/file", &["", r#""a.csv""#, r#""b.csv""#]),
     edit("table/person/columns/income/domain/sha256", &["", r#""00""#, r#""01""#]),
-    edit("table/person/columns/age/grain", &["", r#""month""#, r#""quarter""#, r#""week""#]),
+    edit("table/visit/columns/kind/grain", &["", r#""day""#, r#""month""#, r#""year""#, r#""week""#]),
+    edit("table/person/columns/age/grain", &["", r#""month""#, r#""quarter""#, r#""week""#, r#""day""#]),
     edit(
         "table/person/columns/income/aggregates",
         &["", r#"["count"]"#, r#"["sum"]"#, r#"["count", "avg"]"#],
@@ -222,7 +229,7 @@ pub(crate) const EDITS: &[Edit] = &[
             "{ probs = [0.5], round_to = 2, min_each_side = 10 }",
         ],
     ),
-    edit("table/visit/columns/vid/transform", &["", r#""token""#, r#""hash""#]),
+    edit("table/visit/columns/vid/transform", &["", r#""token""#]),
     edit(
         "table/person/join",
         &[
@@ -254,7 +261,7 @@ pub(crate) const EDITS: &[Edit] = &[
     edit("disclosure/parameters_per_observation", &["", "0.1", "0.2"]),
     edit("disclosure/openings_per_observation", &["", "1.0", "2.0"]),
     edit("history", &["", "{}"]),
-    edit("history/scope", &["", r#""table""#, r#""caller""#]),
+    edit("history/scope", &["", r#""table""#]),
     edit("history/snapshot", &["", r#""day""#, r#""month""#, r#""quarter""#]),
     edit("history/opt_out_days", &["", "10", "20"]),
     edit("history/window_days", &["", "100", "200"]),
@@ -268,7 +275,7 @@ pub(crate) const EDITS: &[Edit] = &[
         &["", r#"{ unit = "upi", measure = "zCDP", rho_total = 0.5, delta = 1e-8, window_days = 365 }"#],
     ),
     edit("privacy/unit", &[r#""upi""#, r#""vid""#]),
-    edit("privacy/measure", &[r#""zCDP""#, r#""pure""#]),
+    edit("privacy/measure", &[r#""zCDP""#]),
     edit("privacy/rho_total", &["0.5", "0.4", "0.6"]),
     edit("privacy/rho_lifetime", &["", "1.0", "2.0"]),
     edit("privacy/delta", &["1e-8", "1e-9"]),
