@@ -23,12 +23,12 @@ use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
 use liquid_policy::id::{AgreementHash, OrganisationName, SiteName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::life::Life;
-use liquid_policy::parse::parse;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::{Agreement, Code, Refusal, Signed};
 use tokio::sync::watch;
 
 use crate::config::Config;
+pub use folder::beside;
 use folder::{Fingerprint, Folder};
 
 /// Statements that a node keeps; an organisation's people say a few a year.
@@ -185,7 +185,7 @@ impl Agreements {
         if text.len() > TEXT_BYTES_MAX {
             return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
         }
-        let agreement = parse(text, "proposal").map_err(|error| {
+        let agreement = self.folder.parse(text, "proposal").map_err(|error| {
             let said = folder::said(&error, text);
             Error::invalid(format!("this site could not keep it: {said}"), "mend it and propose it again")
         })?;

@@ -19,8 +19,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use liquid_node::agreements::beside;
 use liquid_policy::document::Agreement;
-use liquid_policy::parse::parse;
+use liquid_policy::parse::parse_beside;
 use liquid_policy::signature::SignatureFile;
 
 use crate::args::Policy;
@@ -56,7 +57,10 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
 /// Where there is no such file, or it is no agreement.
 fn read_agreement(file: &Path) -> Result<(Agreement, String), Failure> {
     let text = read_text(file)?;
-    Ok((parse(&text, &file.display().to_string()).map_err(unusable)?, text))
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let name = file.display().to_string();
+    let agreement = parse_beside(&text, &name, &|name, _| beside(folder, name)).map_err(unusable)?;
+    Ok((agreement, text))
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {

@@ -69,6 +69,11 @@ pub(crate) fn scalar(value: &DomainValue, kind: &DataType) -> Result<ScalarValue
     match (value, kind) {
         (DomainValue::Boolean(value), DataType::Boolean) => Ok(ScalarValue::Boolean(Some(*value))),
         (DomainValue::Integer(value), _) => whole(*value, kind),
+        // A list in a file has no kinds.
+        (DomainValue::Text(text), DataType::Int64) => match text.parse::<i64>() {
+            Ok(value) if value.to_string() == *text => Ok(ScalarValue::Int64(Some(value))),
+            _ => Err(format!("`{text}` is no whole number")),
+        },
         (DomainValue::Text(text), DataType::Utf8) => Ok(ScalarValue::Utf8(Some(text.clone()))),
         (DomainValue::Text(text), DataType::Date32) => ScalarValue::Utf8(Some(text.clone()))
             .cast_to(&DataType::Date32)
@@ -98,6 +103,9 @@ mod tests {
     fn values_take_the_type_of_their_column() {
         let day = Domain::Values(vec![text("1970-01-02")]);
         assert_eq!(values(&day, &DataType::Date32), Ok(vec![ScalarValue::Date32(Some(1))]));
+        let listed = Domain::Values(vec![text("7"), text("-1")]);
+        let numbers = [7, -1].map(|value| ScalarValue::Int64(Some(value))).to_vec();
+        assert_eq!(values(&listed, &DataType::Int64), Ok(numbers));
         let range = Domain::Range { from: -1, to: 1 };
         let floats = [-1.0, 0.0, 1.0].map(|value| ScalarValue::Float64(Some(value))).to_vec();
         assert_eq!(values(&range, &DataType::Float64), Ok(floats));
@@ -109,6 +117,7 @@ mod tests {
         assert!(
             wrong(Domain::Values(vec![text("F")]), DataType::Int64).contains("is no value of a Int64 column")
         );
+        assert!(wrong(Domain::Values(vec![text("007")]), DataType::Int64).contains("no whole number"));
         assert!(wrong(Domain::Values(vec![text("soon")]), DataType::Date32).contains("`soon` is no day"));
         assert!(wrong(Domain::Values(vec![DomainValue::Boolean(true)]), DataType::Utf8).contains("Utf8"));
         assert!(wrong(Domain::Range { from: 0, to: 1 }, DataType::Utf8).contains("Utf8"));

@@ -5,19 +5,24 @@
 //! held/versions/HASH.toml       versions that were proposed
 //! held/statements/HASH.toml     what was said, one statement a file
 //! held/good/NAME.toml           the last good copy of a placed file, and of its signatures
+//! held/values/HASH.csv          each list of values that a good file named, by its own SHA-256
 //! ```
+//!
+//! A list of values (`domain.file`) lies beside the agreement, placed by the operator, before the version that names it is placed or
+//! proposed.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use liquid_policy::Agreement;
 use liquid_policy::id::AgreementHash;
-use liquid_policy::parse::{ParseError, parse};
+use liquid_policy::parse::{BESIDE_BYTES_MAX, ParseError, parse_beside};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::Statement;
+use ring::digest::{SHA256, digest};
 
 use super::held;
 use crate::config::Floors;
@@ -56,16 +61,56 @@ impl Folder {
         self.0.join("held/good")
     }
 
+    fn values(&self) -> PathBuf {
+        self.0.join("held/values")
+    }
+
+    /// Reads an agreement's text, with the lists of values that lie in the folder.
+    ///
+    /// # Errors
+    /// As [`parse_beside`].
+    pub(super) fn parse(&self, text: &str, name: &str) -> Result<Agreement, ParseError> {
+        parse_beside(text, name, &|file, sha256| {
+            let placed = beside(&self.0, file);
+            let is_it = |bytes: &Vec<u8>| hex::encode(digest(&SHA256, bytes)) == sha256;
+            if placed.as_ref().is_ok_and(is_it) {
+                return placed;
+            }
+            // What was agreed on stays in force when another file takes its place.
+            let kept = self.values().join(format!("{sha256}.csv"));
+            fs::read(kept).ok().filter(is_it).map_or(placed, Ok)
+        })
+    }
+
+    /// Keeps the lists of values of a good agreement.
+    fn keep_values(&self, agreement: &Agreement) {
+        let columns = agreement.file().table.values().flat_map(|table| table.columns.values());
+        for domain in columns.filter_map(|column| column.domain.as_ref()) {
+            let (Some(file), Some(sha256)) = (&domain.file, &domain.sha256) else { continue };
+            let copy = self.values().join(format!("{sha256}.csv"));
+            if copy.exists() {
+                continue;
+            }
+            let text =
+                beside(&self.0, file).and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));
+            let kept = text.and_then(|text| held::write(&copy, &text).map_err(|e| e.to_string()));
+            if let Err(error) = kept {
+                tracing::warn!(error, file, "no copy of the list of values can be kept");
+            }
+        }
+    }
+
     /// What would be seen to have changed.
     ///
     /// # Errors
     /// A sentence for the operator where the folder itself cannot be read.
     pub(super) fn fingerprint(&self) -> Result<Fingerprint, String> {
         let placed = self.placed()?;
-        let beside = placed.iter().map(|file| beside(file));
+        let beside = placed.iter().map(|file| signatures_of(file));
         let held =
             [self.versions(), self.statements()].into_iter().flat_map(|it| listed(&it).unwrap_or_default());
-        let seen = placed.iter().cloned().chain(beside).chain(held).filter_map(|file| {
+        let lists = with_extension(&self.0, "csv").unwrap_or_default();
+        let seen = placed.iter().cloned().chain(beside).chain(held).chain(lists).filter_map(|file| {
             let known = fs::metadata(&file).ok()?;
             Some((file, known.len(), known.modified().ok()))
         });
@@ -81,13 +126,14 @@ impl Folder {
         let mut found = Found { fingerprint: self.fingerprint()?, ..Found::default() };
         let placed = self.placed()?;
         for file in &placed {
-            match read_one(file, floors) {
+            match self.read_one(file, floors) {
                 Ok((agreement, text, statements)) => {
                     self.keep_copy(file, &text);
+                    self.keep_values(&agreement);
                     found.add(agreement, text, true, statements);
                 }
                 Err(problem) => {
-                    if let Ok((agreement, text, statements)) = read_one(&self.copy_of(file), floors) {
+                    if let Ok((agreement, text, statements)) = self.read_one(&self.copy_of(file), floors) {
                         tracing::warn!(agreement = %agreement.id(), "the last good copy stays in force");
                         found.add(agreement, text, true, statements);
                     }
@@ -97,7 +143,7 @@ impl Folder {
         }
         self.forget_copies(&placed);
         for file in listed(&self.versions()).unwrap_or_default() {
-            match read_one(&file, floors) {
+            match self.read_one(&file, floors) {
                 Ok((agreement, text, statements)) => found.add(agreement, text, false, statements),
                 Err(problem) => found.unreadable.push((file, problem)),
             }
@@ -128,6 +174,14 @@ impl Folder {
         held::write(&self.statements().join(format!("{}.toml", statement.hash())), &text)
     }
 
+    fn read_one(&self, file: &Path, floors: &Floors) -> Result<(Agreement, String, Vec<Statement>), String> {
+        let name = file.to_string_lossy();
+        let text = fs::read_to_string(file).map_err(|e| e.to_string())?;
+        let agreement = self.parse(&text, &name).map_err(|e| said(&e, &text))?;
+        let agreement = floors.raise(agreement).map_err(|e| e.to_string())?;
+        Ok((agreement, text, signatures(&signatures_of(file)).map_err(|e| format!("its signatures: {e}"))?))
+    }
+
     fn placed(&self) -> Result<Vec<PathBuf>, String> {
         let mut files = listed(&self.0).map_err(|e| {
             format!("cannot read the agreements in `{}`: {e}; set `agreements` in `[node]`", self.0.display())
@@ -142,8 +196,8 @@ impl Folder {
 
     /// A good file is copied, so that it stays in force when the next one of its name cannot be read, also after a restart.
     fn keep_copy(&self, file: &Path, text: &str) {
-        let signatures = fs::read_to_string(beside(file)).unwrap_or_default();
-        for (copy, text) in [(self.copy_of(file), text), (beside(&self.copy_of(file)), &signatures)] {
+        let signatures = fs::read_to_string(signatures_of(file)).unwrap_or_default();
+        for (copy, text) in [(self.copy_of(file), text), (signatures_of(&self.copy_of(file)), &signatures)] {
             let is_there = fs::read_to_string(&copy).is_ok_and(|there| there == *text);
             if !is_there && let Err(error) = held::write(&copy, text) {
                 tracing::warn!(%error, file = %copy.display(), "no copy of the agreement can be kept");
@@ -155,7 +209,7 @@ impl Folder {
     fn forget_copies(&self, placed: &[PathBuf]) {
         let copies: Vec<PathBuf> = placed.iter().map(|file| self.copy_of(file)).collect();
         for copy in listed(&self.good()).unwrap_or_default() {
-            let stays = copies.iter().any(|kept| *kept == copy || beside(kept) == copy);
+            let stays = copies.iter().any(|kept| *kept == copy || signatures_of(kept) == copy);
             if !stays && let Err(error) = fs::remove_file(&copy) {
                 tracing::warn!(%error, file = %copy.display(), "a copy of an agreement that is gone stays");
             }
@@ -170,26 +224,34 @@ impl Found {
     }
 }
 
+/// The content of a file that lies beside an agreement, in the same folder.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn beside(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
+    let file = fs::File::open(folder.join(name)).map_err(|e| e.to_string())?;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(BESIDE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    Ok(bytes)
+}
+
 /// The signatures beside an agreement.
-fn beside(file: &Path) -> PathBuf {
+fn signatures_of(file: &Path) -> PathBuf {
     file.with_extension("sig.toml")
 }
 
 /// The TOML files of a folder, in order.
 fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
-    files.retain(|file| file.extension().is_some_and(|e| e == "toml"));
-    files.sort();
-    Ok(files)
+    with_extension(folder, "toml")
 }
 
-fn read_one(file: &Path, floors: &Floors) -> Result<(Agreement, String, Vec<Statement>), String> {
-    let name = file.to_string_lossy();
-    let text = fs::read_to_string(file).map_err(|e| e.to_string())?;
-    let agreement = parse(&text, &name).map_err(|e| said(&e, &text))?;
-    let agreement = floors.raise(agreement).map_err(|e| e.to_string())?;
-    Ok((agreement, text, signatures(&beside(file)).map_err(|e| format!("its signatures: {e}"))?))
+fn with_extension(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
+    let mut files =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|e| e == extension));
+    files.sort();
+    Ok(files)
 }
 
 fn signatures(file: &Path) -> Result<Vec<Statement>, String> {

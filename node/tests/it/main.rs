@@ -21,3 +21,4 @@ mod outbound;
 mod port;
 mod release;
 mod site;
+mod values;

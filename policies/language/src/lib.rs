@@ -85,7 +85,7 @@ pub use diff::{Diff, Direction, diff};
 pub use document::Agreement;
 pub use footprint::Footprint;
 pub use keyring::Keyring;
-pub use parse::{ParseError, parse};
+pub use parse::{ParseError, parse, parse_beside};
 pub use refusal::{Code, Refusal};
 pub use signature::{SignatureFile, Signed};
 pub use statement::{SigningKey, TrustedKey};

@@ -2,9 +2,11 @@
 //!
 //! 1. `tree`: TOML with the place of every key and value, and the canonical form.
 //! 2. `words`: what the TOML reader complains of, in words for the people who write agreements.
-//! 3. `check`: keys that no node enforces yet, contradictions, and then the [`Agreement`].
+//! 3. `check`: keys that no node enforces yet, contradictions, and then the [`Agreement`]; `csv`: lists of values that lie in a
+//!    file of their own.
 
 mod check;
+mod csv;
 mod tree;
 mod words;
 
@@ -12,10 +14,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
+use ring::digest::{SHA256, digest};
 use serde::Deserialize as _;
 
 use crate::document::Agreement;
 use crate::file::File;
+use crate::id::AgreementHash;
 use tree::Tree;
 
 /// Reads what a file says, key by key, and no more: it may contradict itself, and have rules that this version would not
@@ -41,20 +45,41 @@ pub fn place(text: &str, path: &[&str]) -> Range<usize> {
     start..first.max(start)
 }
 
-/// Reads an agreement. `file` is the name that errors show.
+/// Bytes of one file beside an agreement.
+pub const BESIDE_BYTES_MAX: usize = 4 << 20;
+
+/// Gives the content of a file that lies beside an agreement, by its name and the SHA-256 that the agreement names; or says
+/// why it cannot. Whether the content has that SHA-256 is checked here.
+pub type Beside<'a> = &'a dyn Fn(&str, &str) -> Result<Vec<u8>, String>;
+
+/// Reads an agreement that names no file beside it. `file` is the name that errors show.
 ///
 /// # Errors
-/// Where the text is no agreement, contradicts itself, or has a rule that this version would not keep. All
+/// Where the text is no agreement, contradicts itself, has a rule that this version would not keep, or names a file. All
 /// contradictions are found in one go.
 pub fn parse(text: &str, file: &str) -> Result<Agreement, ParseError> {
+    parse_beside(text, file, &|_, _| Err("files beside an agreement are not read here".to_owned()))
+}
+
+/// Reads an agreement, with the files that lie beside it.
+///
+/// # Errors
+/// As [`parse`], and where a file is not there or is not the one that the parties agreed on.
+pub fn parse_beside(text: &str, file: &str, beside: Beside<'_>) -> Result<Agreement, ParseError> {
     let tree = Tree::parse(text).map_err(|error| ParseError::from_toml(&error, text, file))?;
     let written = File::deserialize(tree.deserializer())
         .map_err(|error| ParseError::new(words::explain(&error, &tree), Vec::new(), text, file))?;
-    check::check(written, &tree).map_err(|problems| {
+    check::check(written, &tree, beside).map_err(|problems| {
         let mut problems = problems.into_iter();
         let first = problems.next().unwrap_or_default();
         ParseError::new(first, problems.collect(), text, file)
     })
+}
+
+/// The name of the version that a text would be, were it an agreement: for texts of which the files beside them are elsewhere.
+pub fn version_of(text: &str) -> Option<AgreementHash> {
+    let canonical = Tree::parse(text).ok()?.canonical().ok()?;
+    Some(AgreementHash::new(hex::encode(digest(&SHA256, &canonical))))
 }
 
 /// Why a file is no agreement: what is wrong, where, and what to write instead.

@@ -170,10 +170,10 @@ pub struct DomainText {
     /// The last value of a range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<DomainBound>,
-    /// A file with the values.
+    /// A CSV file beside the agreement: its first column has the values, below a line of names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// That file's SHA-256.
+    /// That file's SHA-256, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }

@@ -11,16 +11,16 @@ use std::ops::Range;
 
 use ring::digest::{SHA256, digest};
 
-use super::Problem;
 use super::tree::Tree;
+use super::{Beside, Problem};
 use crate::document::{self, Aggregate, Agreement, Recipient, Review, Use};
 use crate::file::{self, AggregateWord, File, Missing, UseWord};
 use crate::id::AgreementHash;
 use crate::table::ColumnRule;
 
 /// Turns what was written into a document, or finds everything that stands against it.
-pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Problem>> {
-    let mut check = Check { tree, problems: tree.unsupported() };
+pub(super) fn check(file: File, tree: &Tree<'_>, beside: Beside<'_>) -> Result<Agreement, Vec<Problem>> {
+    let mut check = Check { tree, beside, problems: tree.unsupported() };
     check.dates(&file);
     check.purposes(&file);
     let parties = check.parties(&file);
@@ -59,6 +59,7 @@ pub(super) fn check(file: File, tree: &Tree<'_>) -> Result<Agreement, Vec<Proble
 
 struct Check<'t> {
     tree: &'t Tree<'t>,
+    beside: Beside<'t>,
     problems: Vec<Problem>,
 }
 
@@ -316,12 +317,7 @@ impl Check<'_> {
 
     /// RFC 8785: sorted keys, one way to write each number and text.
     fn canonical(&mut self) -> Vec<u8> {
-        let canonical = self.tree.json().and_then(|json| {
-            serde_json_canonicalizer::to_vec(&json).map_err(|_| {
-                Problem::new("the file has no canonical form", "write plain texts and numbers", 0..0)
-            })
-        });
-        canonical.unwrap_or_else(|problem| {
+        self.tree.canonical().unwrap_or_else(|problem| {
             self.problems.push(problem);
             Vec::new()
         })

@@ -84,9 +84,11 @@ impl<'t> Tree<'t> {
         problems
     }
 
-    /// The document as JSON, days as text.
-    pub(super) fn json(&self) -> Result<Value, Problem> {
-        json(&self.root)
+    /// The document as RFC 8785 writes it, days as text.
+    pub(super) fn canonical(&self) -> Result<Vec<u8>, Problem> {
+        serde_json_canonicalizer::to_vec(&json(&self.root)?).map_err(|_| {
+            Problem::new("the file has no canonical form", "write plain texts and numbers", 0..0)
+        })
     }
 }
 

@@ -9,6 +9,7 @@
 mod admission;
 mod decisions;
 mod diff;
+mod domains;
 mod examples;
 mod filters;
 mod grains;

@@ -1,7 +1,11 @@
-//! The values that a column can have: a list, a range, or steps of the calendar.
+//! The values that a column can have: a list, in the agreement or in a file beside it, a range, or steps of the calendar.
+
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use ring::digest::{SHA256, digest};
 
+use super::super::{BESIDE_BYTES_MAX, csv};
 use super::Check;
 use crate::file::{DomainBound, DomainText};
 use crate::grain::Grain;
@@ -15,11 +19,18 @@ impl Check<'_> {
         grain: Option<Grain>,
     ) -> Option<Domain> {
         let whole = [path.as_slice(), &["domain"]].concat();
-        // A domain that lies in a file was refused as a whole.
-        if domain.file.is_some() || domain.sha256.is_some() {
-            return None;
-        }
         match (&domain.values, &domain.from, &domain.to) {
+            (None, None, None) if domain.file.is_some() || domain.sha256.is_some() => {
+                self.listed(&whole, domain, grain)
+            }
+            _ if domain.file.is_some() || domain.sha256.is_some() => {
+                self.problem(
+                    &whole,
+                    "a domain that lies in a file has no other values",
+                    "leave out `values`, `from` and `to`, or `file` and `sha256`",
+                );
+                None
+            }
             (Some(values), None, None) => self.list(path, values, grain),
             (None, Some(DomainBound::Integer(from)), Some(DomainBound::Integer(to))) if grain.is_none() => {
                 if from > to {
@@ -35,7 +46,7 @@ impl Check<'_> {
             _ => {
                 self.problem(
                     &whole,
-                    "a domain has either `values`, or `from` and `to`",
+                    "a domain has either `values`, or `from` and `to`, or `file` and `sha256`",
                     "write `domain = { values = […] }` or `domain = { from = 0, to = 120 }`",
                 );
                 None
@@ -73,6 +84,78 @@ impl Check<'_> {
                     domain.push(DomainValue::Text(step.to_string()));
                 }
             }
+        }
+        Some(Domain::Values(domain))
+    }
+
+    /// Values that lie in a file beside the agreement.
+    fn listed(&mut self, whole: &[&str], domain: &DomainText, grain: Option<Grain>) -> Option<Domain> {
+        let (Some(name), Some(sha256)) = (&domain.file, &domain.sha256) else {
+            self.problem(
+                whole,
+                "a file needs its SHA-256, so that all parties sign the same values",
+                "write `domain = { file = \"wards.csv\", sha256 = \"…\" }` with what `sha256sum wards.csv` prints",
+            );
+            return None;
+        };
+        let at = [whole, &["file"]].concat();
+        let hash_at = [whole, &["sha256"]].concat();
+        if !name.ends_with(".csv") || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+            self.problem(
+                &at,
+                "the file is a `.csv` that lies beside the agreement",
+                "write its name alone, without a folder",
+            );
+            return None;
+        }
+        if !self.sha256(&hash_at, sha256) {
+            return None;
+        }
+        let read = (self.beside)(name, sha256).and_then(|bytes| {
+            if bytes.len() > BESIDE_BYTES_MAX {
+                return Err(format!("it is longer than {BESIDE_BYTES_MAX} bytes"));
+            }
+            Ok(bytes)
+        });
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                self.problem(
+                    &at,
+                    format!("the values in `{name}` cannot be read: {reason}"),
+                    "put the file beside the agreement, or list the values in `domain.values`",
+                );
+                return None;
+            }
+        };
+        let found = hex::encode(digest(&SHA256, &bytes));
+        if found != *sha256 {
+            self.problem(
+                &hash_at,
+                format!("`{name}` is not the file that is agreed on: its SHA-256 is `{found}`"),
+                "put the agreed file there; or write the new SHA-256, which all parties sign anew",
+            );
+            return None;
+        }
+        let values = match csv::first_column(&bytes) {
+            Ok(values) => values,
+            Err(wrong) => {
+                let help = "the first column holds one value a line, below a line with its name";
+                self.problem(&at, format!("`{name}` is no list of values: {wrong}"), help);
+                return None;
+            }
+        };
+        let mut seen = BTreeSet::new();
+        let mut domain = Vec::new();
+        for value in values {
+            if !seen.insert(value.clone()) {
+                self.problem(&at, format!("the value `{value}` stands in `{name}` twice"), "write it once");
+                return None;
+            }
+            domain.push(DomainValue::Text(match grain {
+                None => value,
+                Some(grain) => self.step(&at, &value, grain)?.to_string(),
+            }));
         }
         Some(Domain::Values(domain))
     }

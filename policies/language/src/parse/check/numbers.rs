@@ -221,14 +221,16 @@ impl Check<'_> {
     }
 
     /// The SHA-256 of a file, as it is written.
-    fn sha256(&mut self, path: &[&str], hash: &str) {
-        if hash.len() != 64 || !hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+    pub(super) fn sha256(&mut self, path: &[&str], hash: &str) -> bool {
+        let is = hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !is {
             self.problem(
                 path,
                 "this is no SHA-256: it has 64 digits, 0 to 9 and a to f",
                 "write what `sha256sum FILE` prints",
             );
         }
+        is
     }
 }
 
