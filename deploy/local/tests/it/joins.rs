@@ -15,13 +15,13 @@ use crate::pooled::value;
 use crate::question::Value;
 
 /// Four sites, and the union of their rows.
-struct World {
-    federation: Federation,
-    pooled: SessionContext,
+pub(crate) struct World {
+    pub(crate) federation: Federation,
+    pub(crate) pooled: SessionContext,
     _files: tempfile::TempDir,
 }
 
-async fn world(agreement: &str, scale: f64) -> World {
+pub(crate) async fn world(agreement: &str, scale: f64) -> World {
     let folder = tempfile::tempdir().unwrap();
     tpch::generate(folder.path(), scale, 4).unwrap();
     let mut blueprint = tpch::blueprint(folder.path(), 4);
@@ -55,11 +55,11 @@ async fn pooled(blueprint: &Blueprint) -> SessionContext {
     pooled
 }
 
-type Rows = Vec<Vec<Option<Value>>>;
+pub(crate) type Rows = Vec<Vec<Option<Value>>>;
 
 impl World {
     /// The federation's answer, and that of one database.
-    async fn both(&self, client: &mut Client, sql: &str) -> (Rows, Rows) {
+    pub(crate) async fn both(&self, client: &mut Client, sql: &str) -> (Rows, Rows) {
         let answer = client.ask(sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
         let got = rows(&answer).into_iter().map(|row| row.into_iter().map(|(value, _)| value).collect());
         let frame = self.pooled.sql(sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
@@ -73,7 +73,7 @@ impl World {
 }
 
 /// Equal up to the order of rows and the last digits of floats.
-fn same(mut got: Rows, mut expected: Rows) -> Result<(), String> {
+pub(crate) fn same(mut got: Rows, mut expected: Rows) -> Result<(), String> {
     let exact = |row: &Vec<Option<Value>>| {
         row.iter()
             .filter(|v| !matches!(v, Some(Value::Float(_))))

@@ -14,3 +14,4 @@ mod nothing_small_leaves;
 mod pooled;
 mod question;
 mod wellbeing;
+mod ruled;
