@@ -5,17 +5,17 @@ CREATE TABLE patients (
 );
 
 CREATE TABLE admissions (
-    admission_id VARCHAR, patient_id VARCHAR, admitted DATE, quarter VARCHAR, specialty VARCHAR, emergency BOOLEAN,
+    admission_id VARCHAR, patient_id VARCHAR, admitted DATE, specialty VARCHAR, emergency BOOLEAN,
     stay_days BIGINT, cost DOUBLE, opted_out BOOLEAN
 );
 
 CREATE TABLE contacts (
-    contact_id VARCHAR, patient_id VARCHAR, contact_on DATE, quarter VARCHAR, service VARCHAR, mode VARCHAR,
+    contact_id VARCHAR, patient_id VARCHAR, contact_on DATE, service VARCHAR, mode VARCHAR,
     minutes BIGINT, opted_out BOOLEAN
 );
 
 CREATE TABLE referrals (
-    referral_id VARCHAR, patient_id VARCHAR, opened DATE, quarter VARCHAR, service VARCHAR, source VARCHAR,
+    referral_id VARCHAR, patient_id VARCHAR, opened DATE, service VARCHAR, source VARCHAR,
     wait_days BIGINT, opted_out BOOLEAN
 );
 
@@ -25,17 +25,17 @@ CREATE TABLE residents (
 );
 
 CREATE TABLE social_care (
-    case_id VARCHAR, resident_id VARCHAR, started DATE, quarter VARCHAR, service VARCHAR, weekly_cost DOUBLE,
+    case_id VARCHAR, resident_id VARCHAR, started DATE, service VARCHAR, weekly_cost DOUBLE,
     opted_out BOOLEAN
 );
 
 CREATE TABLE housing (
-    tenancy_id VARCHAR, resident_id VARCHAR, started DATE, quarter VARCHAR, tenure VARCHAR, arrears DOUBLE,
+    tenancy_id VARCHAR, resident_id VARCHAR, started DATE, tenure VARCHAR, arrears DOUBLE,
     opted_out BOOLEAN
 );
 
 CREATE TABLE benefits (
-    claim_id VARCHAR, resident_id VARCHAR, started DATE, quarter VARCHAR, benefit VARCHAR, weekly_amount DOUBLE,
+    claim_id VARCHAR, resident_id VARCHAR, started DATE, benefit VARCHAR, weekly_amount DOUBLE,
     opted_out BOOLEAN
 );
 
@@ -46,7 +46,7 @@ CREATE TABLE people (
 
 CREATE TABLE involved (
     involvement_id VARCHAR, incident_id VARCHAR, person_ref VARCHAR, role VARCHAR, category VARCHAR, occurred DATE,
-    quarter VARCHAR, incident_ward VARCHAR, opted_out BOOLEAN
+    incident_ward VARCHAR, opted_out BOOLEAN
 );
 
 CREATE TABLE pupils (

@@ -1,5 +1,4 @@
--- Days become quarters. An incident can be about several people, so it stands
--- beside each of them, and is not a table by itself.
+-- An incident can be about several people, so it stands beside each of them, and is not a table by itself.
 CREATE VIEW people AS
 SELECT *
 FROM raw_people;
@@ -12,7 +11,6 @@ SELECT
     part.role,
     incident.category,
     incident.occurred,
-    concat(CAST(extract(year FROM incident.occurred) AS VARCHAR), '-Q', CAST(extract(quarter FROM incident.occurred) AS VARCHAR)) AS quarter,
     incident.ward AS incident_ward,
     part.opted_out
 FROM raw_involved AS part

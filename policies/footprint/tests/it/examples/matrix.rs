@@ -93,6 +93,7 @@ fn in_words(clause: &str) -> String {
         ["disclosure", "minimum_contributors"] => "how many must stand behind a number".to_owned(),
         ["table"] => "which tables are opened".to_owned(),
         ["table", _, "columns", column, "use"] => format!("what `{column}` may be used for"),
+        ["table", _, "columns", column, "grain"] => format!("how finely `{column}` may be seen"),
         ["table", _, "columns", column, ..] => format!("what is said of `{column}`"),
         ["table", table, "columns"] => format!("what may be computed of `{table}`"),
         ["table", table, "entity"] => format!("who is protected in `{table}`"),
