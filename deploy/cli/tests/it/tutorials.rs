@@ -26,8 +26,8 @@ impl Reader {
         Self { desk, serving: None }
     }
 
-    /// Types a block of commands, and reads what they print.
-    fn types(&mut self, commands: &str) -> String {
+    /// Types a block of commands, and reads what they print; and whether the last of them did what it should.
+    fn types(&mut self, commands: &str) -> (String, bool) {
         let mut shell = Command::new("sh");
         shell.envs(liquid().get_envs().filter_map(|(name, value)| Some((name, value?))));
         for (name, _) in liquid().get_envs().filter(|(_, value)| value.is_none()) {
@@ -40,11 +40,11 @@ impl Reader {
             self.serving = Some(quiet.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
             let beacon = self.desk.path().join("state/liquid/demo.json");
             wait_for("a demo that serves", || beacon.is_file());
-            return String::new();
+            return (String::new(), true);
         }
         let ended = shell.arg("-c").arg(format!("exec 2>&1\n{commands}")).output().unwrap();
         let desk = self.desk.path().to_str().unwrap();
-        String::from_utf8(ended.stdout).unwrap().replace(desk, "…")
+        (String::from_utf8(ended.stdout).unwrap().replace(desk, "…"), ended.status.success())
     }
 
     fn leave(&mut self) {
@@ -78,12 +78,14 @@ fn worked_through(readme: &Path) -> (String, String, usize) {
             typed = Some(reader.types(commands.trim_end()));
         } else if at % 2 == 1
             && part.starts_with("text\n")
-            && let Some(printed) = typed.take()
+            && let Some((printed, _)) = typed.take()
         {
             part = format!("text\n{}\n", timeless(printed.trim_end()));
             shown += 1;
-        } else if !part.trim().is_empty() {
-            typed = None;
+        } else if !part.trim().is_empty()
+            && let Some((printed, went_well)) = typed.take()
+        {
+            assert!(went_well, "{}: commands without an answer fail: {printed}", readme.display());
         }
         found.push_str(&part);
     }
