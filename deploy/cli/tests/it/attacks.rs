@@ -35,7 +35,8 @@ fn tables() -> [(&'static str, String); 3] {
         );
         for crimes in 0..i % 12 {
             let offence = ["theft", "fraud", "assault"][(i + crimes) % 3];
-            let _ = writeln!(crime, "U{i},{offence},202{}-0{}-15,{}.5", crimes % 5, crimes % 9 + 1, 10 + crimes);
+            let _ =
+                writeln!(crime, "U{i},{offence},202{}-0{}-15,{}.5", crimes % 5, crimes % 9 + 1, 10 + crimes);
         }
         let _ = writeln!(hh, "U{i},H{}", i / 3);
     }
@@ -123,14 +124,17 @@ fn spellings(sql: &str) -> Vec<String> {
         format!("  {sql} ;"),
         sql.replace("SELECT", "select /* x */").replace("FROM", "from -- y\n").replace("WHERE", "\twhere"),
     ];
-    let table = ["person", "crime"].into_iter().find(|table| sql.matches(&format!("FROM {table}")).count() == 1);
-    let Some(table) = table.filter(|table| sql.starts_with("SELECT") && !sql.contains(&format!("{table}."))) else {
+    let table =
+        ["person", "crime"].into_iter().find(|table| sql.matches(&format!("FROM {table}")).count() == 1);
+    let Some(table) = table.filter(|table| sql.starts_with("SELECT") && !sql.contains(&format!("{table}.")))
+    else {
         return all;
     };
-    let (from, next) = (format!("FROM {table}"), sql.split(&format!("FROM {table}")).nth(1).unwrap_or_default());
-    let is_bare = ["", " WHERE", " GROUP", " ORDER", " HAVING"].iter().any(|word| {
-        if word.is_empty() { next.is_empty() } else { next.starts_with(word) }
-    });
+    let (from, next) =
+        (format!("FROM {table}"), sql.split(&format!("FROM {table}")).nth(1).unwrap_or_default());
+    let is_bare = ["", " WHERE", " GROUP", " ORDER", " HAVING"]
+        .iter()
+        .any(|word| if word.is_empty() { next.is_empty() } else { next.starts_with(word) });
     if is_bare {
         let instead = [
             format!("FROM \"{table}\""),
@@ -174,7 +178,7 @@ const BENIGN: [&str; 12] = [
 async fn what_is_on_the_list_is_refused_with_its_code_and_what_is_harmless_is_answered() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::Processes(env!("CARGO_BIN_EXE_liquid").into());
-    let federation = Federation::start(&blueprint(folder.path()), run).await.unwrap();
+    let mut federation = Federation::start(&blueprint(folder.path()), run).await.unwrap();
     let mut client = federation.site_client("north", None).unwrap();
     client.set("liquid.agreement", "ATTACKS").unwrap();
     let (mut asked, mut wrong) = (BTreeMap::<(i64, String), usize>::new(), Vec::new());
@@ -202,7 +206,11 @@ async fn what_is_on_the_list_is_refused_with_its_code_and_what_is_harmless_is_an
     federation.stop().await;
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), asked.values().sum::<usize>(), wrong.join("\n"));
     let total: usize = asked.values().sum();
-    println!("{total} of {total} attacks stopped, {} of {} harmless questions answered", BENIGN.len(), BENIGN.len());
+    println!(
+        "{total} of {total} attacks stopped, {} of {} harmless questions answered",
+        BENIGN.len(),
+        BENIGN.len()
+    );
     publish(&asked);
 }
 

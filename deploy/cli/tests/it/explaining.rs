@@ -113,7 +113,7 @@ fn two_versions_are_compared_in_words_the_verdict_first() {
     };
     let old = heart("agreement.toml");
     let minimum = ("minimum_contributors = 10", "minimum_contributors = 20");
-    let later = ("expires = 2029-12-31", "expires = 2030-12-31");
+    let earlier = ("in_force = 2026-01-01", "in_force = 2025-01-01");
 
     let same = diff(&old, &draft("same.toml", &[("[agreement]", "# Read again.\n[agreement]")]), "text");
     assert_eq!((same.code, same.out.as_str()), (0, "same: nothing changes\n"), "{same:?}");
@@ -130,19 +130,19 @@ fn two_versions_are_compared_in_words_the_verdict_first() {
         "{found:?}"
     );
 
-    let loose = draft("loose.toml", &[minimum, later]);
+    let loose = draft("loose.toml", &[minimum, earlier]);
     let found: Value = serde_json::from_str(&diff(&old, &loose, "json").out).unwrap();
     assert_eq!(found["verdict"], "loosens");
-    let expires = &found["changes"][0];
+    let begins = &found["changes"][0];
     assert_eq!(
-        (&expires["clause"], &expires["direction"]),
-        (&Value::from("agreement.expires"), &Value::from("loosens"))
+        (&begins["clause"], &begins["direction"]),
+        (&Value::from("agreement.in_force"), &Value::from("loosens"))
     );
-    assert_eq!(expires["example"]["before"]["code"], "NOT_IN_FORCE");
-    assert_eq!(expires["example"]["after"]["verdict"], "permit");
+    assert_eq!(begins["example"]["before"]["code"], "NOT_IN_FORCE");
+    assert_eq!(begins["example"]["after"]["verdict"], "permit");
 
     // The question that shows it, asked offline of both.
-    let shown = &expires["example"];
+    let shown = &begins["example"];
     for (agreement, code) in [(&old, 3), (&loose, 0)] {
         let mut command = liquid();
         command

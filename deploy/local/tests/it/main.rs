@@ -13,5 +13,5 @@ mod joins;
 mod nothing_small_leaves;
 mod pooled;
 mod question;
-mod wellbeing;
 mod ruled;
+mod wellbeing;
