@@ -21,7 +21,7 @@ use std::path::Path;
 
 use liquid_node::agreements::beside;
 use liquid_policy::document::Agreement;
-use liquid_policy::parse::parse_beside;
+use liquid_policy::parse::{ParseError, parse_beside};
 use liquid_policy::signature::SignatureFile;
 
 use crate::args::Policy;
@@ -57,10 +57,14 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
 /// Where there is no such file, or it is no agreement.
 fn read_agreement(file: &Path) -> Result<(Agreement, String), Failure> {
     let text = read_text(file)?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let name = file.display().to_string();
-    let agreement = parse_beside(&text, &name, &|name, _| beside(folder, name)).map_err(unusable)?;
+    let agreement = with_its_files(&text, file).map_err(unusable)?;
     Ok((agreement, text))
+}
+
+/// Reads an agreement's text, with the lists of values that lie beside its file.
+fn with_its_files(text: &str, file: &Path) -> Result<Agreement, ParseError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    parse_beside(text, &file.display().to_string(), &|name, _| beside(folder, name))
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {
@@ -91,7 +95,7 @@ fn read_signatures(beside: &Path) -> Result<SignatureFile, Failure> {
 }
 
 /// An error that points into a file is shown with the place it points to.
-fn unusable(error: liquid_policy::parse::ParseError) -> Failure {
+fn unusable(error: ParseError) -> Failure {
     note(format!("{:?}", miette::Report::new(error)).trim_end());
     Failure::Said
 }

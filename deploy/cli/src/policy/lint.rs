@@ -3,7 +3,7 @@
 use liquid_policy::lint::{Advice, lint, standing};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use super::{put, read_text, unusable};
+use super::{put, read_text, unusable, with_its_files};
 use crate::args::Lint;
 use crate::failure::Failure;
 use crate::terminal::{coloured, note, width};
@@ -18,7 +18,7 @@ const WIDTH: usize = 100;
 pub(crate) fn run(command: &Lint) -> Result<(), Failure> {
     let text = read_text(&command.agreement)?;
     let name = command.agreement.display().to_string();
-    let agreement = liquid_policy::parse(&text, &name).map_err(unusable)?;
+    let agreement = with_its_files(&text, &command.agreement).map_err(unusable)?;
     let advice = lint(agreement.file());
     let theme = if coloured() { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(width().unwrap_or(WIDTH));

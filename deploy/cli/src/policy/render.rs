@@ -1,9 +1,9 @@
 //! `liquid policy render`.
 
-use liquid_policy::parse::{parse, read};
+use liquid_policy::parse::read;
 use liquid_policy::render::{html, markdown, plain, render};
 
-use super::{put, read_text, unusable};
+use super::{put, read_text, unusable, with_its_files};
 use crate::args::{Render, WordsFormat};
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -21,7 +21,7 @@ pub(crate) fn run(command: &Render) -> Result<(), Failure> {
         WordsFormat::Html => html(&page),
         WordsFormat::Markdown => markdown(&page),
     })?;
-    if parse(&text, &name).is_err() {
+    if with_its_files(&text, &command.agreement).is_err() {
         note("no site takes this agreement as it stands; `liquid policy lint` on it says why");
     }
     Ok(())
