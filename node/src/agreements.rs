@@ -23,6 +23,7 @@ use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
 use liquid_policy::id::{AgreementHash, OrganisationName, SiteName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::life::Life;
+use liquid_policy::parse::{ParseError, version_of};
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::{Agreement, Code, Refusal, Signed};
 use tokio::sync::watch;
@@ -31,8 +32,8 @@ use crate::config::Config;
 pub use folder::beside;
 use folder::{Fingerprint, Folder};
 
-/// Statements that a node keeps; an organisation's people say a few a year.
-const STATEMENTS_MAX: usize = 20_000;
+/// Statements of one kind that a node keeps of one key, so that whoever says very much keeps nobody else from saying anything.
+const STATEMENTS_MAX: usize = 200;
 
 /// The agreements of one node.
 pub struct Agreements {
@@ -54,6 +55,8 @@ struct State {
     texts: BTreeMap<AgreementHash, String>,
     /// Files that cannot be read, each with what is wrong, for the operator.
     unreadable: Vec<(PathBuf, String)>,
+    /// One of them is something that was sent, a suspension perhaps.
+    lost: bool,
     fingerprint: Fingerprint,
 }
 
@@ -81,7 +84,9 @@ impl Agreements {
     /// # Errors
     /// As [`Self::open`]; what was known stays.
     pub fn refresh(&self) -> Result<Vec<Statement>, String> {
-        if self.folder.fingerprint()? == self.state().fingerprint {
+        let state = self.state();
+        // What cannot be read may be there again and look the same.
+        if !state.lost && self.folder.fingerprint()? == state.fingerprint {
             return Ok(Vec::new());
         }
         self.read()
@@ -95,8 +100,8 @@ impl Agreements {
         let known: BTreeSet<&Statement> = before.life.statements().iter().collect();
         let new = found.statements.iter().filter(|s| !known.contains(s)).cloned().collect();
         let versions = found.versions.iter().map(|(agreement, _, placed)| (Arc::clone(agreement), *placed));
-        let life =
-            Life::new(versions, found.statements.clone(), &self.config.trusted_keys, self.here.clone());
+        let (keys, here) = (&self.config.trusted_keys, self.here.clone());
+        let life = Life::new(versions, found.statements.clone(), keys, here, found.heard);
         for (file, problem) in &found.unreadable {
             tracing::error!(file = %file.display(), problem, "agreement not readable");
         }
@@ -105,6 +110,7 @@ impl Agreements {
             life,
             texts: texts.collect(),
             unreadable: found.unreadable,
+            lost: found.lost,
             fingerprint: found.fingerprint,
         };
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
@@ -138,6 +144,14 @@ impl Agreements {
     /// As [`admit`]; a caller whom no readable agreement names is refused as [`Code::Unsigned`] where a file is unreadable.
     pub fn admit(&self, caller: &Caller, named: Named<'_>, now: DateTime<Utc>) -> Result<Admitted, Refusal> {
         let state = self.state();
+        if state.lost {
+            return Err(Refusal::new(
+                Code::Unsigned,
+                "signoff",
+                "this site cannot read all that was said of its agreements, so it does not know what stands",
+                "ask the site's operator to mend the folder `held` beside the agreements; the node's log names the file",
+            ));
+        }
         let heads = state.life.heads(now);
         admit(&heads, caller, named, now.date_naive()).map_err(|refusal| {
             // The same code is given where several apply.
@@ -181,40 +195,59 @@ impl Agreements {
     /// # Errors
     /// [`Error::Invalid`] where the text is no agreement that this node could keep, nobody whose key counts here has signed that
     /// they wrote it, or a statement is not good; a fault where it cannot be written.
-    pub fn propose(&self, text: &str, statements: &[Statement]) -> Result<Vec<Statement>, Error> {
+    pub fn propose(
+        &self,
+        text: &str,
+        statements: &[Statement],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Statement>, Error> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
         }
-        let agreement = self.folder.parse(text, "proposal").map_err(|error| {
-            let said = folder::said(&error, text);
-            Error::invalid(format!("this site could not keep it: {said}"), "mend it and propose it again")
-        })?;
+        // Signatures first: reading a text that was made to be hard to read takes long.
         let state = self.state();
         let ring = state.life.ring();
-        let wrote = Act::Write { agreement: agreement.hash().clone() };
-        let party = |s: &Statement| agreement.file().party.iter().any(|it| it.organisation == s.organisation);
-        if !statements.iter().any(|s| s.act == wrote && party(s) && ring.standing(s) == Standing::Valid) {
-            return Err(Error::invalid(
+        let hash = version_of(text).ok_or_else(|| not_kept(self.folder.parse(text, "proposal"), text))?;
+        let wrote = Act::Write { agreement: hash.clone() };
+        let authors = statements.iter().filter(|s| s.act == wrote && ring.standing(s) == Standing::Valid);
+        let authors: BTreeSet<&OrganisationName> = authors.map(|s| &s.organisation).collect();
+        let unwritten_by_a_party = || {
+            Error::invalid(
                 "no party whose key counts at this site has signed that it wrote this version",
                 "propose it with a key that the site's operator trusts, for a party of the agreement",
-            ));
+            )
+        };
+        if authors.is_empty() {
+            return Err(unwritten_by_a_party());
         }
-        if state.life.version(agreement.hash()).is_none() && state.life.versions().count() >= VERSIONS_MAX {
-            return Err(Error::invalid(
-                "this site holds too many versions",
-                "ask its operator to clear the folder `held` beside the agreements",
-            ));
+        for statement in statements {
+            self.counts(&state, statement, Some(&hash))?;
         }
-        self.folder.hold(agreement.hash(), text).map_err(|e| unwritten(&e))?;
-        self.keep(&state, statements, Some(agreement.hash()))
+        let agreement = self.folder.parse(text, "proposal").map_err(|error| not_kept(Err(error), text))?;
+        if !agreement.file().party.iter().any(|party| authors.contains(&party.organisation)) {
+            return Err(unwritten_by_a_party());
+        }
+        self.config.floors.raise(agreement).map_err(|problem| {
+            Error::invalid(format!("this site could not keep it: {problem}"), "mend it and propose it again")
+        })?;
+        if state.life.version(&hash).is_none() {
+            if state.life.versions().count() >= VERSIONS_MAX {
+                return Err(Error::invalid(
+                    "this site holds too many versions",
+                    "ask its operator to clear the folder `held` beside the agreements",
+                ));
+            }
+            self.folder.hold(&hash, text).map_err(|e| unwritten(&e))?;
+        }
+        self.keep(&state, statements, Some(&hash), now)
     }
 
     /// Takes in statements on versions that this node knows. Gives back those that were not known before.
     ///
     /// # Errors
     /// As [`Self::propose`].
-    pub fn hear(&self, statements: &[Statement]) -> Result<Vec<Statement>, Error> {
-        self.keep(&self.state(), statements, None)
+    pub fn hear(&self, statements: &[Statement], now: DateTime<Utc>) -> Result<Vec<Statement>, Error> {
+        self.keep(&self.state(), statements, None, now)
     }
 
     fn keep(
@@ -222,22 +255,41 @@ impl Agreements {
         state: &State,
         statements: &[Statement],
         proposed: Option<&AgreementHash>,
+        now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
+        let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
         for statement in statements {
             self.counts(state, statement, proposed)?;
-        }
-        if state.life.statements().len() + statements.len() > STATEMENTS_MAX {
-            return Err(Error::invalid("this site holds too many statements", "tell its operator"));
+            let kind = std::mem::discriminant(&statement.act);
+            let alike = |s: &&&Statement| {
+                (&s.organisation, &s.key_id) == (&statement.organisation, &statement.key_id)
+                    && std::mem::discriminant(&s.act) == kind
+            };
+            if !known.contains(statement) && known.iter().filter(alike).count() >= STATEMENTS_MAX {
+                return Err(Error::invalid(
+                    format!("the key `{}` has said too much of one kind", statement.key_id),
+                    "say it with another key of the organisation",
+                ));
+            }
         }
         let mut not_written = None;
-        for statement in statements.iter().filter(|s| !state.life.statements().contains(s)) {
-            let Err(error) = self.folder.note(statement) else { continue };
-            // Who must be able to stop it can, on a full disk too.
-            if matches!(statement.act, Act::Suspend { .. } | Act::Revoke { .. }) {
-                let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-                unwritten.push(statement.clone());
+        for statement in statements {
+            let mut waiting = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+            let waits = waiting.contains(statement);
+            if known.contains(statement) && !waits {
+                continue;
             }
-            not_written = Some(unwritten(&error));
+            match self.folder.note(statement, now) {
+                Ok(()) => waiting.retain(|it| it != statement),
+                Err(error) => {
+                    // Who must be able to stop it can, on a full disk too.
+                    let stops = matches!(statement.act, Act::Suspend { .. } | Act::Revoke { .. });
+                    if stops && !waits {
+                        waiting.push(statement.clone());
+                    }
+                    not_written = Some(unwritten(&error));
+                }
+            }
         }
         let new = self.read().map_err(|problem| {
             tracing::error!(problem, "agreements not read");
@@ -278,6 +330,13 @@ impl Agreements {
         }
         Ok(())
     }
+}
+
+/// Why a text is no agreement that this node could keep.
+fn not_kept(read: Result<Agreement, ParseError>, text: &str) -> Error {
+    let said = read.err().map(|error| folder::said(&error, text)).unwrap_or_default();
+    let said: String = said.chars().take(2_000).collect();
+    Error::invalid(format!("this site could not keep it: {said}"), "mend it and propose it again")
 }
 
 fn unwritten(error: &io::Error) -> Error {

@@ -4,12 +4,15 @@
 //! things stand is shown to callers of an organisation that is a party.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use liquid_node_api::Error;
 use liquid_node_api::governance::{Governance, SiteGovernance};
 use liquid_policy::statement::Statement;
 
+use crate::agreements::Agreements;
 use crate::audit::Said;
 use crate::audit::record::AskedBy;
 use crate::node::Node;
@@ -33,12 +36,27 @@ pub async fn hear(node: &Node, session: &Session, message: Governance) -> Result
     let (new, texts) = match message {
         Governance::Status { texts } => (Vec::new(), texts),
         Governance::Propose { text, statements } => {
-            (node.agreements.propose(&text, &statements)?, Vec::new())
+            (apart(node, move |it, now| it.propose(&text, &statements, now)).await?, Vec::new())
         }
-        Governance::Say { statements } => (node.agreements.hear(&statements)?, Vec::new()),
+        Governance::Say { statements } => {
+            (apart(node, move |it, now| it.hear(&statements, now)).await?, Vec::new())
+        }
     };
     record(node, new, Some(by)).await;
     Ok(node.agreements.status(&caller.organisation, &texts, node.time()))
+}
+
+/// Reading and writing wait for processor and disk, so they do not happen on the network's threads.
+async fn apart(
+    node: &Node,
+    work: impl FnOnce(&Agreements, DateTime<Utc>) -> Result<Vec<Statement>, Error> + Send + 'static,
+) -> Result<Vec<Statement>, Error> {
+    let (agreements, now) = (Arc::clone(&node.agreements), node.time());
+    let done = tokio::task::spawn_blocking(move || work(&agreements, now)).await;
+    done.unwrap_or_else(|error| {
+        tracing::error!(%error, "what was said of an agreement was not taken in");
+        Err(Error::fault("the site could not take it in", true, "say it again, or tell the site's operator"))
+    })
 }
 
 /// Keeps up with the folder, as long as the node serves.

@@ -36,7 +36,7 @@ pub struct Parts {
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) issuers: Issuers,
-    pub(crate) agreements: Agreements,
+    pub(crate) agreements: Arc<Agreements>,
     pub(crate) engines: Pool<Ask, Told>,
     pub(crate) log: Log,
     /// Which envelopes were taken.
@@ -56,7 +56,7 @@ impl Node {
     /// A sentence for the operator, with the fix.
     pub async fn open(config: Config, parts: Parts) -> Result<Self, String> {
         let issuers = Issuers::new(&config.identity.issuers).map_err(|e| e.to_string())?;
-        let agreements = Agreements::open(&config)?;
+        let agreements = Arc::new(Agreements::open(&config)?);
         let store = match parts.store {
             Some(store) => store,
             None => Box::new(FileStore::open(&config.audit.log)?),

@@ -154,7 +154,7 @@ impl Check<'_> {
         let own = own.map(|(entity, table)| (&rules.table, entity, rules.columns.get(entity), table));
         let theirs = rules.filters.iter().filter(|filter| filter.table != rules.table).filter_map(|filter| {
             let table = self.base.opened.get(&filter.table)?;
-            Some((&filter.table, &filter.entity, filter.columns.get(&filter.entity), table))
+            Some((&filter.table, &filter.entity, None, table))
         });
         for (name, entity, rule, table) in own.into_iter().chain(theirs) {
             let kind = table.schema.field_with_name(entity.as_str()).map(|field| field.data_type().clone());

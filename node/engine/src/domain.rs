@@ -114,9 +114,7 @@ mod tests {
     #[test]
     fn a_domain_of_another_type_is_named() {
         let wrong = |domain: Domain, kind| values(&domain, &kind).unwrap_err();
-        assert!(
-            wrong(Domain::Values(vec![text("F")]), DataType::Int64).contains("is no value of a Int64 column")
-        );
+        assert!(wrong(Domain::Values(vec![text("F")]), DataType::Int64).contains("no whole number"));
         assert!(wrong(Domain::Values(vec![text("007")]), DataType::Int64).contains("no whole number"));
         assert!(wrong(Domain::Values(vec![text("soon")]), DataType::Date32).contains("`soon` is no day"));
         assert!(wrong(Domain::Values(vec![DomainValue::Boolean(true)]), DataType::Utf8).contains("Utf8"));

@@ -14,7 +14,6 @@ use liquid_policy::condition::{Comparison, Condition};
 use liquid_policy::id::TableName;
 use liquid_policy::table::{DomainValue, EntityFilter, TableRules};
 
-use crate::base::column;
 use crate::domain;
 use crate::error::Failure;
 use crate::names;
@@ -62,7 +61,7 @@ impl Filter {
                 filter.entity
             )));
         }
-        let met = condition(&filter.condition, table, filter).map_err(|reason| {
+        let met = condition(&filter.condition, table).map_err(|reason| {
             Failure::data(format!(
                 "table `{ours}` stays closed: the `row_filter` of `{theirs}` does not fit the model: {reason}; correct the \
                  agreement or the model"
@@ -102,13 +101,13 @@ pub(crate) fn kept(table: &Table, rules: &TableRules, filters: &[Filter]) -> Res
     Ok(plan)
 }
 
-/// A condition over the columns of a table, values outside their domains NULL; or why it does not fit.
-fn condition(condition: &Condition, table: &Table, filter: &EntityFilter) -> Result<Expr, String> {
-    let inner = |inner: &Condition| self::condition(inner, table, filter);
+/// A condition over the columns of a table as they are stored: what an agreement shows of them to callers says nothing of who is
+/// out. Or why it does not fit.
+fn condition(condition: &Condition, table: &Table) -> Result<Expr, String> {
+    let inner = |inner: &Condition| self::condition(inner, table);
     let read = |name: &str| {
-        let rule = filter.columns.iter().find(|(own, _)| own.as_str() == name).map(|(_, rule)| rule);
         let field = table.schema.field_with_name(name).map_err(|_| format!("there is no column `{name}`"))?;
-        Ok::<_, String>((column(name, rule, field.data_type())?, field.data_type().clone()))
+        Ok::<_, String>((base_column(name), field.data_type().clone()))
     };
     let value = |name: &str, value: &DomainValue, kind| {
         domain::scalar(value, kind)

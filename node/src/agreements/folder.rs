@@ -11,18 +11,21 @@
 //! A list of values (`domain.file`) lies beside the agreement, placed by the operator, before the version that names it is placed or
 //! proposed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use liquid_policy::Agreement;
 use liquid_policy::id::AgreementHash;
 use liquid_policy::parse::{BESIDE_BYTES_MAX, ParseError, parse_beside};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::Statement;
 use ring::digest::{SHA256, digest};
+use serde::Deserialize;
 
 use super::held;
 use crate::config::Floors;
@@ -39,6 +42,10 @@ pub(super) struct Found {
     /// Versions, with their text, and whether the operator placed them.
     pub(super) versions: Vec<(Arc<Agreement>, String, bool)>,
     pub(super) statements: Vec<Statement>,
+    /// When those that were sent were heard.
+    pub(super) heard: BTreeMap<Statement, DateTime<Utc>>,
+    /// Something that was sent cannot be read any more, so nobody knows what it would stop.
+    pub(super) lost: bool,
     /// Files that cannot be read, each with what is wrong.
     pub(super) unreadable: Vec<(PathBuf, String)>,
     pub(super) fingerprint: Fingerprint,
@@ -142,16 +149,24 @@ impl Folder {
             }
         }
         self.forget_copies(&placed);
-        for file in listed(&self.versions()).unwrap_or_default() {
+        for file in found.held(&self.versions()) {
             match self.read_one(&file, floors) {
                 Ok((agreement, text, statements)) => found.add(agreement, text, false, statements),
-                Err(problem) => found.unreadable.push((file, problem)),
+                Err(problem) => found.lose(file, problem),
             }
         }
-        for file in listed(&self.statements()).unwrap_or_default() {
-            match signatures(&file) {
-                Ok(statements) => found.statements.extend(statements),
-                Err(problem) => found.unreadable.push((file, problem)),
+        for file in found.held(&self.statements()) {
+            match fs::read_to_string(&file)
+                .map_err(|e| e.to_string())
+                .and_then(|text| toml::from_str::<Sent>(&text).map_err(|e| e.message().to_owned()))
+            {
+                Ok(Sent { heard, signature }) => {
+                    found.heard.extend(
+                        heard.into_iter().flat_map(|at| signature.iter().map(move |s| (s.clone(), at))),
+                    );
+                    found.statements.extend(signature);
+                }
+                Err(problem) => found.lose(file, problem),
             }
         }
         Ok(found)
@@ -169,8 +184,9 @@ impl Folder {
     ///
     /// # Errors
     /// What the file system says.
-    pub(super) fn note(&self, statement: &Statement) -> io::Result<()> {
-        let text = SignatureFile { signatures: vec![statement.clone()] }.to_string();
+    pub(super) fn note(&self, statement: &Statement, heard: DateTime<Utc>) -> io::Result<()> {
+        let signed = SignatureFile { signatures: vec![statement.clone()] };
+        let text = format!("heard = \"{}\"\n{signed}", heard.to_rfc3339_opts(SecondsFormat::Millis, true));
         held::write(&self.statements().join(format!("{}.toml", statement.hash())), &text)
     }
 
@@ -217,7 +233,33 @@ impl Folder {
     }
 }
 
+/// A file of what was sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    /// When it was heard; nothing where an operator put it there.
+    heard: Option<DateTime<Utc>>,
+    signature: Vec<Statement>,
+}
+
 impl Found {
+    /// The files of a folder of what was sent; there may be no such folder yet.
+    fn held(&mut self, folder: &Path) -> Vec<PathBuf> {
+        match listed(folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                self.lose(folder.to_owned(), error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    fn lose(&mut self, file: PathBuf, problem: String) {
+        self.lost = true;
+        self.unreadable.push((file, problem));
+    }
+
     fn add(&mut self, agreement: Agreement, text: String, placed: bool, statements: Vec<Statement>) {
         self.versions.push((Arc::new(agreement), text, placed));
         self.statements.extend(statements);

@@ -217,3 +217,85 @@ async fn a_question_is_held_against_the_version_that_stands_when_it_leaves() {
         }
     }
 }
+
+/// Whatever was sent and cannot be read any more could be a suspension, so nothing leaves until it can.
+#[tokio::test]
+async fn what_was_sent_and_is_lost_closes_the_node() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    said(&node, vec![suspend()]).await.unwrap();
+    let statements = site.path("agreements/held/statements");
+    let file = std::fs::read_dir(&statements).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read_to_string(&file).unwrap();
+    assert!(whole.starts_with("heard = \"2026-03-01T12:00:00.000Z\""), "{whole}");
+    std::fs::write(&file, "x").unwrap();
+    node.agreements().refresh().unwrap();
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Unsigned));
+    drop(node);
+    let node = site.open().await;
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Unsigned));
+    std::fs::write(&file, &whole).unwrap();
+    node.agreements().refresh().unwrap();
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
+    // So with a version.
+    std::fs::write(&file, whole.replace("suspend", "resume")).unwrap();
+    std::fs::rename(&file, site.path("gone")).unwrap();
+    std::fs::create_dir_all(site.path("agreements/held/versions")).unwrap();
+    std::fs::write(site.path("agreements/held/versions/00.toml"), "schema = ").unwrap();
+    node.agreements().refresh().unwrap();
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Unsigned));
+}
+
+/// Whoever says very much keeps neither others nor themselves from stopping the agreement.
+#[tokio::test]
+async fn nobody_is_kept_from_suspending() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    let hash = parse(AGREEMENT, "one").unwrap().hash().clone();
+    let activate = |n: i64| {
+        let at = noon() + chrono::TimeDelta::days(1000 + n);
+        say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at })
+    };
+    said(&node, (0..200).map(activate).collect()).await.unwrap();
+    let error = said(&node, vec![activate(200)]).await.unwrap_err();
+    assert!(error.to_string().contains("said too much of one kind"), "{error}");
+    said(&node, vec![activate(0)]).await.expect("it is known");
+    said(&node, vec![suspend()]).await.unwrap();
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
+}
+
+/// A suspension counts on a full disk, says so, and is kept as soon as it can be.
+#[tokio::test]
+async fn a_suspension_that_cannot_be_written_counts_and_is_written_when_it_is_sent_again() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    let held = site.path("agreements/held");
+    let kept = site.path("kept");
+    std::fs::rename(&held, &kept).unwrap();
+    std::fs::write(&held, "no folder").unwrap();
+    let error = said(&node, vec![suspend()]).await.unwrap_err();
+    assert!(error.to_string().contains("cannot write"), "{error}");
+    assert!(matches!(code(ask(&node, "counted").await), Some(Code::Suspended | Code::Unsigned)));
+    std::fs::remove_file(&held).unwrap();
+    std::fs::rename(&kept, &held).unwrap();
+    node.agreements().refresh().unwrap();
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
+    said(&node, vec![suspend()]).await.unwrap();
+    drop(node);
+    let node = site.open().await;
+    assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
+}
+
+/// A text that was made to be hard to read is not read before somebody who counts has signed it.
+#[tokio::test]
+async fn a_strangers_proposal_is_not_read() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    let values = vec!["\"a\""; 50_000].join(", ");
+    let text = AGREEMENT.replace("values = [\"F\", \"M\"]", &format!("values = [{values}]"));
+    let proposal =
+        Governance::Propose { text, statements: vec![say(9, Act::Write { agreement: "00".into() })] };
+    let error = tell(&node, proposal).await.unwrap_err();
+    // Read in full, it would be told that its values stand there twice.
+    assert!(error.to_string().contains("no party whose key counts"), "{error}");
+}

@@ -65,6 +65,12 @@ fn compared(node: &Expr) -> Vec<&Expr> {
     match node {
         // Of days there is no other operation.
         Expr::BinaryExpr(binary) => vec![&binary.left, &binary.right],
+        // Our own rewriting asks so whether a day has a part at all.
+        Expr::Between(between)
+            if is_end(&between.low, CALENDAR.start()) && is_end(&between.high, CALENDAR.end()) =>
+        {
+            Vec::new()
+        }
         Expr::Between(between) => vec![&between.expr, &between.low, &between.high],
         Expr::InList(list) => std::iter::once(list.expr.as_ref()).chain(&list.list).collect(),
         Expr::ScalarFunction(function) if function.func.name() == "nullif" => function.args.iter().collect(),
@@ -72,12 +78,14 @@ fn compared(node: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// The day that a literal is, unless it is an end of the calendar, with which our own rewriting compares.
+/// The day that a literal is.
 fn day(literal: &Expr) -> Option<i32> {
     match literal {
-        Expr::Literal(ScalarValue::Date32(day), _) => {
-            day.filter(|day| day != CALENDAR.start() && day != CALENDAR.end())
-        }
+        Expr::Literal(ScalarValue::Date32(day), _) => *day,
         _ => None,
     }
+}
+
+fn is_end(literal: &Expr, end: &i32) -> bool {
+    day(literal).as_ref() == Some(end)
 }

@@ -141,7 +141,12 @@ fn choose<'a>(
         &|signed| stands(signed, today).is_ok(),
         &|signed| named.pinned.is_none_or(|pinned| pinned == signed.agreement().hash()),
     ];
-    for suits in narrowing {
+    for (at, suits) in narrowing.into_iter().enumerate() {
+        // Which of two versions of one agreement decides is not for a request to say.
+        let ids: BTreeSet<_> = candidates.iter().map(|signed| signed.agreement().id()).collect();
+        if at == 2 && ids.len() < candidates.len() && candidates.iter().all(|it| stands(it, today).is_ok()) {
+            return Err(ambiguous(&candidates));
+        }
         if candidates.iter().any(|signed| suits(signed)) {
             candidates.retain(|signed| suits(signed));
         }

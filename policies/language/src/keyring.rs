@@ -1,9 +1,10 @@
 //! Whose keys count: those of the node's configuration, and what their holders have said of them since.
 //!
-//! An organisation's key can hand over to another one (rotation): the new key has the same roles, and what the old one
-//! signed stays. Any key of an organisation can revoke any other one of it: then nothing counts that the revoked one ever
-//! signed, since a thief can write any time into a statement, and neither does a key that it handed over to, unless the
-//! configuration trusts that one by itself.
+//! An organisation's key can hand over to another one (rotation): the new key has the same roles and stands for the same person,
+//! and what the old one signed stays. Any key of an organisation can revoke any other one of it: then nothing that the revoked
+//! one ever signed permits anything, since a thief can write any time into a statement, and neither does a key that it handed
+//! over to, unless the configuration trusts that one by itself. What a revoked key has *stopped* stays stopped
+//! ([`Keyring::unrevoked`]): taking a key away opens nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,8 @@ pub struct Keyring {
     /// Several keys may have one name: nothing keeps a configuration from that, and each of them counts.
     keys: BTreeMap<(OrganisationName, KeyId), Vec<Key>>,
     revoked: BTreeSet<(OrganisationName, KeyId)>,
+    /// The same keys as they were before anybody revoked one.
+    before: Option<Box<Keyring>>,
     /// What is known of statements by now: checking a signature takes time.
     known: BTreeMap<Statement, Result<Key, Standing>>,
 }
@@ -31,6 +34,9 @@ pub struct Key {
     pub public: Vec<u8>,
     /// The roles that it may sign in.
     pub roles: BTreeSet<RoleName>,
+    /// The public half of the key of the configuration from which it was handed over, itself as a rule: whoever hands over to
+    /// a key of their own is still one person.
+    pub person: Vec<u8>,
 }
 
 /// What one statement is worth.
@@ -58,9 +64,15 @@ impl Keyring {
         });
         let revoked: BTreeSet<_> = revocations.collect();
         let mut ring = Self { revoked: revoked.clone(), ..Self::handed_over(trusted, statements, &revoked) };
-        let known = statements.iter().map(|s| (s.clone(), ring.check(s).cloned())).collect();
-        ring.known = known;
+        ring.know(statements);
+        let mut everything = everything;
+        everything.know(statements);
+        ring.before = Some(Box::new(everything));
         ring
+    }
+
+    fn know(&mut self, statements: &[Statement]) {
+        self.known = statements.iter().map(|s| (s.clone(), self.check(s).cloned())).collect();
     }
 
     fn handed_over(
@@ -71,35 +83,39 @@ impl Keyring {
         let mut ring = Self::default();
         for key in trusted {
             let name = (key.organisation.clone(), key.key_id.clone());
-            ring.add(name, &key.public_key, &key.roles, revoked);
+            if let Ok(public) = STANDARD.decode(&key.public_key) {
+                let roles = key.roles.clone();
+                ring.add(name, Key { person: public.clone(), public, roles }, revoked);
+            }
         }
-        // What was handed over can be handed on: as often as there are statements at most.
+        // What was handed over can be handed on: as often as there are statements at most. Nobody takes a name from another:
+        // several keys of one name all count.
         loop {
             let next = statements.iter().find_map(|statement| match &statement.act {
                 Act::HandOver { to, public_key } => {
                     let name = (statement.organisation.clone(), to.clone());
-                    let is_new = !ring.keys.contains_key(&name) && !revoked.contains(&name);
-                    let roles = ring.signer(statement).ok().filter(|_| is_new)?.roles.clone();
-                    STANDARD.decode(public_key).is_ok().then_some((name, public_key, roles))
+                    let from = ring.signer(statement).ok()?;
+                    let public = STANDARD.decode(public_key).ok()?;
+                    let is_known =
+                        ring.keys.get(&name).is_some_and(|keys| keys.iter().any(|key| key.public == public));
+                    let key = Key { public, roles: from.roles.clone(), person: from.person.clone() };
+                    (!is_known && !revoked.contains(&name)).then_some((name, key))
                 }
                 _ => None,
             });
-            let Some((name, public_key, roles)) = next else { return ring };
-            ring.add(name, public_key, &roles, revoked);
+            let Some((name, key)) = next else { return ring };
+            ring.add(name, key, revoked);
         }
     }
 
     fn add(
         &mut self,
         name: (OrganisationName, KeyId),
-        public_key: &str,
-        roles: &BTreeSet<RoleName>,
+        key: Key,
         revoked: &BTreeSet<(OrganisationName, KeyId)>,
     ) {
-        if let Ok(public) = STANDARD.decode(public_key)
-            && !revoked.contains(&name)
-        {
-            self.keys.entry(name).or_default().push(Key { public, roles: roles.clone() });
+        if !revoked.contains(&name) {
+            self.keys.entry(name).or_default().push(key);
         }
     }
 
@@ -124,6 +140,11 @@ impl Keyring {
         keys.iter()
             .find(|key| UnparsedPublicKey::new(&ED25519, &key.public).verify(&message, &signature).is_ok())
             .ok_or(Standing::Broken)
+    }
+
+    /// The same keys as if none had been revoked: for what stops something, and for the order of what has happened.
+    pub fn unrevoked(&self) -> &Self {
+        self.before.as_deref().unwrap_or(self)
     }
 
     /// What a statement is worth.

@@ -13,6 +13,10 @@
 //! - *back* to an earlier version at an instant, where the sign-off of both versions says so.
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
+//!
+//! Nothing goes back by itself. A key that is revoked takes nothing out of what has happened: the version that it signed stays
+//! at the end of its line, and lacks signatures. An activation counts from when the node has heard it, whatever instant it names,
+//! so none is written into the past.
 
 mod status;
 
@@ -25,7 +29,7 @@ use crate::diff::tightens;
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, OrganisationName};
 use crate::keyring::Keyring;
-use crate::signature::{Signed, still_lacking};
+use crate::signature::{Lack, Signed, is_signatory, still_lacking};
 use crate::statement::{Act, Statement, TrustedKey};
 
 pub use status::{AgreementStatus, SaidBy, VersionStatus};
@@ -35,6 +39,8 @@ pub use status::{AgreementStatus, SaidBy, VersionStatus};
 pub struct Life {
     versions: BTreeMap<AgreementHash, Version>,
     statements: Vec<Statement>,
+    /// When the node has heard activations; nothing for those that lay beside a placed file.
+    heard: BTreeMap<Statement, DateTime<Utc>>,
     ring: Keyring,
     here: OrganisationName,
 }
@@ -61,7 +67,7 @@ struct Head<'a> {
 
 impl Default for Life {
     fn default() -> Self {
-        Self::new([], vec![], &[], "".into())
+        Self::new([], vec![], &[], "".into(), BTreeMap::new())
     }
 }
 
@@ -73,6 +79,7 @@ impl Life {
         mut statements: Vec<Statement>,
         trusted: &[TrustedKey],
         here: OrganisationName,
+        heard: BTreeMap<Statement, DateTime<Utc>>,
     ) -> Self {
         let mut held: BTreeMap<AgreementHash, Version> = BTreeMap::new();
         for (agreement, placed) in versions {
@@ -83,7 +90,7 @@ impl Life {
         statements.sort();
         statements.dedup();
         let ring = Keyring::new(trusted, &statements);
-        Self { versions: held, statements, ring, here }
+        Self { versions: held, statements, heard, ring, here }
     }
 
     /// The versions that stand now, signed or not, suspended or not: one for each line.
@@ -143,15 +150,18 @@ impl Life {
         let controls = |organisation: &OrganisationName| agreement.controllers().any(|it| it == organisation);
         agreement.supersedes().is_none()
             && controls(&self.here)
-            && self.signed(version).is_complete()
-            && self.activations(agreement).any(|(by, at)| controls(by) && at <= now)
+            && Signed::verify(Arc::clone(agreement), &self.statements, self.ring.unrevoked()).is_complete()
+            && self.activations(agreement).any(|(by, at)| {
+                controls(&by.organisation) && is_signatory(agreement, by, self.ring.unrevoked()) && at <= now
+            })
     }
 
-    /// Who wants a version active from when.
-    fn activations(&self, agreement: &Agreement) -> impl Iterator<Item = (&OrganisationName, DateTime<Utc>)> {
+    /// Who wants a version active, and from when it can be.
+    fn activations(&self, agreement: &Agreement) -> impl Iterator<Item = (&Statement, DateTime<Utc>)> {
         self.statements.iter().filter_map(|statement| match &statement.act {
             Act::Activate { agreement: hash, at } if hash == agreement.hash() => {
-                self.ring.signer(statement).is_ok().then_some((&statement.organisation, *at))
+                let from = self.heard.get(statement).map_or(*at, |heard| (*at).max(*heard));
+                self.ring.unrevoked().signer(statement).is_ok().then_some((statement, from))
             }
             _ => None,
         })
@@ -209,19 +219,23 @@ impl Life {
                 self.statements.iter().filter(|s| is_author(&s.act) || s.time > *left).cloned().collect()
             }
         };
-        let signed = Signed::verify(Arc::clone(&to.agreement), &approvals, &self.ring);
+        let signed = Signed::verify(Arc::clone(&to.agreement), &approvals, self.ring.unrevoked());
         let agreed = signed.is_complete() && signed.satisfies(current);
         let alone = !agreed
             && current.controllers().any(|controller| *controller == self.here)
             && to.agreement.supersedes() == Some(current.hash())
             && signed.is_signed_by(&self.here)
-            && tightens(current, &to.agreement);
+            && tightens(current, &to.agreement)
+            && same_record(current, &to.agreement);
         if !agreed && !alone {
             return Vec::new();
         }
-        let may = |organisation: &OrganisationName| {
-            let controls = |it: &Agreement| it.controllers().any(|controller| controller == organisation);
-            if alone { *organisation == self.here } else { controls(current) || controls(&to.agreement) }
+        let may = |by: &Statement| {
+            let signs = |it: &Agreement| {
+                it.controllers().any(|controller| *controller == by.organisation)
+                    && is_signatory(it, by, self.ring.unrevoked())
+            };
+            (!alone || by.organisation == self.here) && (signs(current) || signs(&to.agreement))
         };
         let activated = self.activations(&to.agreement).filter(|(by, _)| may(by)).map(|(_, at)| at);
         let begins = to.agreement.in_force().start().and_time(NaiveTime::MIN).and_utc();
@@ -262,7 +276,7 @@ impl Life {
                 };
                 let agreed = [&to.agreement, current]
                     .into_iter()
-                    .all(|agreement| self.lacking(agreement, &said).is_empty());
+                    .all(|agreement| self.lacking(agreement, &said, self.ring.unrevoked()).is_empty());
                 if agreed {
                     found.push(Step { to, at, alone: false, back: true });
                 }
@@ -272,9 +286,9 @@ impl Life {
     }
 
     /// What the sign-off of an agreement lacks before an act is agreed that several must say alike.
-    fn lacking(&self, agreement: &Agreement, said: &Act) -> Vec<crate::signature::Lack> {
+    fn lacking(&self, agreement: &Agreement, said: &Act, ring: &Keyring) -> Vec<Lack> {
         let alike: Vec<Statement> = self.statements.iter().filter(|s| s.act == *said).cloned().collect();
-        still_lacking(agreement, &alike, &self.ring)
+        still_lacking(agreement, &alike, ring)
     }
 
     /// The suspensions that nobody has lifted.
@@ -287,7 +301,7 @@ impl Life {
         let suspended = self.statements.iter().filter(|statement| {
             matches!(&statement.act, Act::Suspend { id: suspended } if suspended == id)
                 && controls(&statement.organisation)
-                && self.ring.signer(statement).is_ok()
+                && self.ring.unrevoked().signer(statement).is_ok()
         });
         suspended.filter(|suspension| !self.lifted(id, suspension, &head.version.agreement)).collect()
     }
@@ -318,7 +332,12 @@ impl<'a> Head<'a> {
     fn step(mut self, step: Step<'a>) -> Self {
         let left = self.version;
         if step.back {
-            self.left.insert(left.agreement.hash().clone(), step.at);
+            let target =
+                self.path.iter().position(|version| version.agreement.hash() == step.to.agreement.hash());
+            let since = self.path.iter().skip(target.map_or(0, |target| target + 1)).chain([&left]);
+            let given_up: Vec<AgreementHash> =
+                since.map(|version| version.agreement.hash().clone()).collect();
+            self.left.extend(given_up.into_iter().map(|hash| (hash, step.at)));
             self.path.retain(|version| version.agreement.hash() != step.to.agreement.hash());
         }
         self.path.push(left);
@@ -332,4 +351,18 @@ impl<'a> Head<'a> {
 
 fn is_author(act: &Act) -> bool {
     matches!(act, Act::Write { .. })
+}
+
+/// Whether two versions say the same but for their rules: texts for the record bind all parties, so nobody changes them alone.
+fn same_record(old: &Agreement, new: &Agreement) -> bool {
+    let ruled = |agreement: &Agreement| {
+        let mut head = agreement.file().agreement.clone();
+        let before = &old.file().agreement;
+        (head.version, head.supersedes) = (before.version.clone(), before.supersedes.clone());
+        (head.purposes, head.marking) = (before.purposes.clone(), before.marking.clone());
+        (head.in_force, head.expires) = (before.in_force, before.expires);
+        head.review.clone_from(&before.review);
+        (head, agreement.file().party.clone())
+    };
+    ruled(old) == ruled(new)
 }

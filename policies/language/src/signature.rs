@@ -27,7 +27,7 @@ pub struct Signed {
     suspended: Vec<Statement>,
     /// Approvals by keys that count.
     approvals: Vec<Approval>,
-    /// The keys of whoever wrote it.
+    /// Whoever wrote it.
     authors: BTreeSet<Vec<u8>>,
 }
 
@@ -68,12 +68,22 @@ impl fmt::Display for Lack {
     }
 }
 
+/// Whether a key may speak for its organisation as one of those who sign an agreement.
+pub(crate) fn is_signatory(agreement: &Agreement, statement: &Statement, ring: &Keyring) -> bool {
+    let Ok(key) = ring.signer(statement) else { return false };
+    let proved = key.roles.contains(&statement.role);
+    match agreement.approvers.get(&statement.organisation) {
+        Some(roles) => proved && roles.contains(&statement.role),
+        None => proved || key.roles.is_empty(),
+    }
+}
+
 /// A signature that counts: in which role, by which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Approval {
     organisation: OrganisationName,
     role: RoleName,
-    public: Vec<u8>,
+    person: Vec<u8>,
     /// Whether the key is trusted in that role.
     proved: bool,
     /// Whether the key is bound to no role at all.
@@ -159,7 +169,7 @@ fn authors(agreement: &Agreement, statements: &[Statement], ring: &Keyring) -> B
     let wrote = |s: &&Statement| s.act == Act::Write { agreement: agreement.hash().clone() };
     let of_a_party = |s: &&Statement| agreement.parties.contains_key(&s.organisation);
     let keys = statements.iter().filter(wrote).filter(of_a_party).filter_map(|s| ring.signer(s).ok());
-    keys.map(|key| key.public.clone()).collect()
+    keys.map(|key| key.person.clone()).collect()
 }
 
 /// The statements that count.
@@ -169,7 +179,7 @@ fn approvals<'a>(statements: impl Iterator<Item = &'a Statement>, ring: &Keyring
         Some(Approval {
             organisation: statement.organisation.clone(),
             role: statement.role.clone(),
-            public: key.public.clone(),
+            person: key.person.clone(),
             proved: key.roles.contains(&statement.role),
             unbound: key.roles.is_empty(),
         })
@@ -185,7 +195,7 @@ fn lacks(agreement: &Agreement, approvals: &[Approval], authors: Option<&BTreeSe
         let roles = agreement.approvers.get(controller).cloned().unwrap_or_default();
         let counts = |approval: &&Approval| {
             approval.organisation == *controller
-                && !barring.is_some_and(|authors| authors.contains(&approval.public))
+                && !barring.is_some_and(|authors| authors.contains(&approval.person))
                 && match (roles.is_empty(), needed) {
                     // Nobody asks in which role: a key that is bound to roles still signs in those alone.
                     (true, 1) => approval.proved || approval.unbound,
@@ -193,7 +203,7 @@ fn lacks(agreement: &Agreement, approvals: &[Approval], authors: Option<&BTreeSe
                     (false, _) => approval.proved && roles.contains(&approval.role),
                 }
         };
-        let pairs: Vec<_> = approvals.iter().filter(counts).map(|a| (&a.role, a.public.as_slice())).collect();
+        let pairs: Vec<_> = approvals.iter().filter(counts).map(|a| (&a.role, a.person.as_slice())).collect();
         let more = needed.saturating_sub(pairings(&pairs));
         let open = roles.iter().filter(|role| !pairs.iter().any(|(signed, _)| signed == role)).cloned();
         let roles: BTreeSet<RoleName> = if more > 0 { open.collect() } else { BTreeSet::new() };

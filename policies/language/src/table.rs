@@ -182,8 +182,6 @@ pub struct EntityFilter {
     pub entity: ColumnName,
     /// The condition. It is met where it is true, neither false nor unknown.
     pub condition: Condition,
-    /// What is public about the columns that the condition and the entity are read from.
-    pub columns: BTreeMap<ColumnName, ColumnRule>,
     /// An entity without any row in the table is out, too: nobody knows of them that they would pass.
     pub present: bool,
 }

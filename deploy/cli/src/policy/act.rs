@@ -82,6 +82,17 @@ pub(super) async fn resume(command: &About) -> Result<(), Failure> {
         note(&format!("{} is not suspended", command.id));
         return Ok(());
     }
+    for (answer, agreement) in status.agreement(&command.id) {
+        for suspension in &agreement.suspended {
+            note(&format!(
+                "lifts what {} ({}) said on {} at {}",
+                suspension.organisation,
+                suspension.role,
+                suspension.time.format("%Y-%m-%d %H:%M UTC"),
+                answer.site
+            ));
+        }
+    }
     let statement = person.say(Act::Resume { id: AgreementId::new(&command.id), suspensions })?;
     write(command, &statement)?;
     let told = sites.say(statement).await?;
@@ -120,7 +131,12 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
     let told = sites.say(person.say(act)?).await?;
     let lacks = rollback_lacks(&told, command, &from, at)?;
     note(&lacking(&lacks));
-    told.everywhere(&format!("{} goes back to version {} at {at}", command.id, to.version))
+    let when = at.format("%Y-%m-%d %H:%M:%S UTC");
+    let said = match lacks.is_empty() {
+        true => format!("{} goes back to version {} at {when}", command.id, to.version),
+        false => format!("{} said to go back to version {} at {when}", person.organisation, to.version),
+    };
+    told.everywhere(&said)
 }
 
 fn rollback_lacks(

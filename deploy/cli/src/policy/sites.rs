@@ -65,7 +65,7 @@ impl Sites {
         let mut told = Told::default();
         for Heard { site, answer } in self.0.governance(message).await? {
             match answer {
-                Ok(answer) => told.answers.push(answer),
+                Ok(answer) => told.answers.push(shown(answer)),
                 Err(why) => {
                     note(&format!("{} {site}: {why}", Paint::stderr().bad("not heard at")));
                     told.silent.push(site.to_string());
@@ -93,6 +93,27 @@ impl Sites {
     pub(super) async fn status(&mut self, texts: Vec<AgreementHash>) -> Result<Told, Failure> {
         self.tell(&Governance::Status { texts }).await
     }
+}
+
+/// What a coordinator carried, fit for a terminal: no control characters outside the texts of agreements, which are saved and
+/// not shown.
+fn shown(answer: SiteGovernance) -> SiteGovernance {
+    fn clean(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => {
+                let plain =
+                    |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { ' ' } else { c };
+                *text = text.chars().map(plain).collect();
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(clean),
+            serde_json::Value::Object(object) => object.values_mut().for_each(clean),
+            _ => {}
+        }
+    }
+    let mut json = serde_json::to_value(&answer.agreements).unwrap_or_default();
+    clean(&mut json);
+    let agreements = serde_json::from_value(json).unwrap_or_default();
+    SiteGovernance { agreements, ..answer }
 }
 
 /// What the sites answered.

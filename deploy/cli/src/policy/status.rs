@@ -142,8 +142,9 @@ async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failu
     let mut versions: BTreeMap<AgreementHash, String> = BTreeMap::new();
     for agreement in told.answers.iter().flat_map(|answer| &answer.agreements) {
         for version in &agreement.versions {
-            let name = format!("{}-{}-{}.toml", agreement.id, version.version, short(&version.hash));
-            versions.insert(version.hash.clone(), name.replace(['/', '\\'], "-"));
+            let name: String = format!("{}-{}", agreement.id, version.version).chars().take(60).collect();
+            let name = format!("{}-{}.toml", name.replace(['/', '\\'], "-"), short(&version.hash));
+            versions.insert(version.hash.clone(), name);
         }
     }
     let texts = sites.status(versions.keys().cloned().collect()).await?;

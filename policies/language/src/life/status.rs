@@ -101,7 +101,8 @@ impl Life {
         ids.sort();
         ids.dedup();
         let of = |id: &AgreementId| {
-            let head = heads.iter().find(|signed| signed.agreement().id() == id);
+            let head =
+                heads.iter().find(|signed| signed.agreement().id() == id && may_see(signed.agreement()));
             let mut versions: Vec<&Version> =
                 self.versions.values().filter(|v| v.agreement.id() == id && may_see(&v.agreement)).collect();
             versions.sort_by_key(|version| {
@@ -148,8 +149,11 @@ impl Life {
             if agreement != to.hash() || is_known || self.ring.signer(statement).is_err() {
                 continue;
             }
-            let mut lacks = self.lacking(to, &statement.act);
-            let left = self.version(from).map(|left| self.lacking(left, &statement.act)).unwrap_or_default();
+            let mut lacks = self.lacking(to, &statement.act, &self.ring);
+            let left = self
+                .version(from)
+                .map(|left| self.lacking(left, &statement.act, &self.ring))
+                .unwrap_or_default();
             lacks.extend(left.into_iter().filter(|lack| !lacks.contains(lack)).collect::<Vec<_>>());
             found.push(Rollback { from: from.clone(), at: *at, lacks });
         }

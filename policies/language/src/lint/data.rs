@@ -17,6 +17,7 @@ pub(super) fn tables(file: &File, advice: &mut Vec<Advice>) {
     }
     for (name, table) in &file.table {
         replicated(file, name, table, advice);
+        unfiltered(file, name, table, advice);
         joins(file, name, table, advice);
         for (column, written) in &table.columns {
             let path = ["table", name.as_str(), "columns", column.as_str()];
@@ -40,6 +41,20 @@ fn replicated(file: &File, name: &TableName, table: &Table, advice: &mut Vec<Adv
             &["table", name.as_str(), "columns", entity.as_str()],
             format!("`{entity}` says whom `{other}` is about, but `{name}` protects nobody"),
             format!("write `entity = \"{entity}\"` in the place of `replicated`, or leave the column out"),
+        ));
+    }
+}
+
+/// Beside a table of which people are left out, one of which nobody is.
+fn unfiltered(file: &File, name: &TableName, table: &Table, advice: &mut Vec<Advice>) {
+    let is_filtered = |table: &Table| table.row_filter.is_some() || table.filter_from.is_some();
+    let ruling = file.table.iter().find(|(_, other)| other.row_filter.is_some());
+    if let Some((ruling, _)) = ruling.filter(|_| table.entity.is_some() && !is_filtered(table)) {
+        advice.push(Advice::new(
+            Kind::Weak,
+            &["table", name.as_str()],
+            format!("people are left out of `{ruling}`, and of `{name}` nobody"),
+            format!("if `{name}` speaks of the same people, add `filter_from = \"{ruling}\"`"),
         ));
     }
 }

@@ -111,6 +111,9 @@ impl Check<'_> {
         let head = &file.agreement;
         self.name(&["agreement", "id"], head.id.as_str());
         self.name(&["agreement", "version"], &head.version);
+        if let Some(title) = &head.title {
+            self.name(&["agreement", "title"], title);
+        }
         if head.expires < head.in_force {
             self.problem(
                 &["agreement", "expires"],

@@ -214,3 +214,53 @@ fn a_mistake_in_a_condition_is_pointed_at_in_the_file() {
     let error = parse(&text, "test.toml").expect_err("nobody to leave out");
     assert!(error.to_string().contains("protects nobody"), "{error}");
 }
+
+/// Nothing refers to somebody who can opt out but what opts out with them.
+#[test]
+fn references_to_people_who_can_be_left_out_are_refused() {
+    let problems = |household: &str, keys: &str| {
+        let text = tables([FILTER, FROM, household]);
+        let text = text
+            .replace(
+                "columns.member = { use = [\"join\"] }",
+                "columns.member = { use = [\"join\"] }\ncolumns.kin = { use = [\"join\"] }",
+            )
+            .replace("join.keys = [\"member\"]", &format!("join.keys = [{keys}]"));
+        let found = parse(&text, "test.toml").err();
+        found.iter().flat_map(|error| error.problems().map(|it| it.message().to_owned())).collect::<Vec<_>>()
+    };
+    let (both, kin) = ("\"member\", \"kin\"", "join.references.kin = \"person.upi\"");
+    for household in [
+        kin.to_owned(),
+        format!("{FROM}\n{kin}"),
+        format!("{FROM}\njoin.references.member = \"person.upi\"\n{kin}"),
+    ] {
+        let found = problems(&household, both);
+        assert_eq!(
+            found,
+            ["`person.upi` is not there for everybody: people are left out of `person`"],
+            "{household}"
+        );
+    }
+    // A household is no person because one of its columns names one.
+    assert_eq!(problems("", both), Vec::<String>::new());
+    let own = tables(["row_filter = \"a\"\njoin.references.boss = \"person.upi\"", FROM, ""]).replace(
+        "join.keys = [\"upi\"]",
+        "columns.boss = { use = [\"join\"] }\njoin.keys = [\"upi\", \"boss\"]",
+    );
+    assert!(
+        parse(&own, "test.toml").is_err_and(|error| error.to_string().contains("not there for everybody"))
+    );
+}
+
+#[test]
+fn a_table_of_which_nobody_is_left_out_is_asked_about() {
+    let told = |lines: [&str; 3]| {
+        let agreement = parse(&tables(lines), "test.toml").expect("an agreement");
+        let advice = liquid_policy::lint::lint(agreement.file());
+        advice.iter().filter(|advice| format!("{advice:?}").contains("and of `household` nobody")).count()
+    };
+    assert_eq!(told(["", "", ""]), 0);
+    assert_eq!(told([FILTER, FROM, ""]), 1);
+    assert_eq!(told([FILTER, FROM, FROM]), 0);
+}

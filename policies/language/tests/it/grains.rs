@@ -89,14 +89,11 @@ fn what_is_no_step_is_said() {
     }
     let entity = SMALL.replace("person = { use = [] }", "person = { use = [], grain = \"month\" }");
     assert!(parse(&entity, "t.toml").is_err_and(|error| error.to_string().contains("has no steps")));
-    let filter = "grain = \"month\" }\nsince = { use = []";
-    for (value, fine) in [("2024-03-01", true), ("2024-03-02", false), ("2024-03", false)] {
-        let text = SMALL
-            .replace("[table.t]\n", &format!("[table.t]\nrow_filter = \"NOT (a OR day IN ('{value}'))\"\n"));
-        let day = format!("person = {{ use = [] }}\nday = {{ use = [], {filter} }}\n");
-        let found = parse(&text.replace("person = { use = [] }\n", &day), "t.toml");
-        assert_eq!(found.is_ok(), fine, "{value}: {:?}", found.err().map(|error| error.to_string()));
-    }
+    // A row_filter reads what is stored, so it may be finer than what callers see.
+    let text = SMALL
+        .replace("[table.t]\n", "[table.t]\nrow_filter = \"NOT (a OR day IN ('2024-03-02'))\"\n")
+        .replace("person = { use = [] }\n", "person = { use = [] }\nday = { use = [], grain = \"month\" }\n");
+    parse(&text, "t.toml").expect("an agreement");
 }
 
 fn asked(looked: Looked, fits: &[Grain]) -> Footprint {

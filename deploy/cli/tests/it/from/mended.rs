@@ -526,14 +526,13 @@ fn a_column_that_takes_the_place_of_the_sites_is_said() {
 
 #[test]
 fn what_counts_for_generated_data_alone_is_not_passed_over() {
-    for (arguments, option) in
-        [(&["--sites", "2"][..], "`--sites`"), (&["--data", "heart", "--scale", "1"], "`--scale`")]
-    {
+    let both = "`--data tpch` and `--data wellbeing` alone; add that";
+    for (arguments, option, counts) in [
+        (&["--sites", "2"][..], "`--sites`", "`--data tpch` alone; add that"),
+        (&["--data", "heart", "--scale", "1"], "`--scale`", both),
+    ] {
         let ended: Ended = liquid().arg("demo").args(arguments).output().unwrap().into();
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
-        assert!(
-            ended.err.contains(&format!("{option} counts for `--data tpch` alone; add that")),
-            "{ended:?}"
-        );
+        assert!(ended.err.contains(&format!("{option} counts for {counts}")), "{ended:?}");
     }
 }

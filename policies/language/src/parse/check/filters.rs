@@ -1,19 +1,19 @@
 //! Who is left out of tables altogether: `row_filter`, and the table whose filter rules for all tables of an entity.
 //!
-//! Tables are of one entity where their entities have one name, where one names the other in `filter_from`, and where one refers to
-//! the other: then a row of both together speaks of one entity. Among such tables a filter in one and none in another would
-//! leave the same person out here and in there, so all of them name the one table that rules.
+//! Tables are of one entity where their entities have one name, where one names the other in `filter_from`, and where the entity of
+//! one, or a key within it, refers to that of the other: then a row of both together speaks of one entity. Among such tables a
+//! filter in one and none in another would leave the same person out here and in there, so all of them name the one table that
+//! rules. Any other reference to a table of which people can be left out is refused: what is said of one person would break, or
+//! lose its partner, when another one opts out.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use chrono::NaiveDate;
 
 use super::Check;
 use crate::condition::{Condition, Wrong};
 use crate::document;
 use crate::file::{self, File};
 use crate::id::{ColumnName, TableName};
-use crate::table::{ColumnRule, DomainValue, EntityFilter};
+use crate::table::EntityFilter;
 
 impl Check<'_> {
     /// A table's own condition.
@@ -34,38 +34,11 @@ impl Check<'_> {
             return None;
         }
         match Condition::parse(written?) {
-            Ok(condition) => {
-                self.on_steps(name, table, &condition);
-                Some(condition)
-            }
+            Ok(condition) => Some(condition),
             Err(Wrong { message, help, at }) => {
                 self.problem_within(&["table", name.as_str(), "row_filter"], at, message, help);
                 None
             }
-        }
-    }
-
-    /// Conditions see days as questions do, on the steps of their column.
-    fn on_steps(&mut self, name: &TableName, table: &file::Table, condition: &Condition) {
-        let (column, values) = match condition {
-            Condition::Compare(column, _, value) => (column, std::slice::from_ref(value)),
-            Condition::In(column, values) => (column, values.as_slice()),
-            Condition::Not(inner) => return self.on_steps(name, table, inner),
-            Condition::All(parts) | Condition::Any(parts) => {
-                return parts.iter().for_each(|part| self.on_steps(name, table, part));
-            }
-            Condition::Holds(_) | Condition::Missing(_) => return,
-        };
-        let Some(grain) = table.columns.get(column).and_then(|column| column.grain) else { return };
-        let first = |value: &DomainValue| {
-            value.to_string().parse().is_ok_and(|day: NaiveDate| grain.start(day) == Some(day))
-        };
-        if let Some(value) = values.iter().find(|value| !first(value)) {
-            self.problem(
-                &["table", name.as_str(), "row_filter"],
-                format!("`{column}` is seen by the {}, and `{value}` is no first day of one", grain.word()),
-                format!("compare it with the first day of a {}", grain.word()),
-            );
         }
     }
 
@@ -96,6 +69,20 @@ impl Check<'_> {
             for name in family {
                 if let Some(table) = tables.get_mut(name) {
                     table.filters.clone_from(&filters);
+                }
+            }
+        }
+        for (name, table) in &protected {
+            for (column, written) in table.join.iter().flat_map(|join| &join.references) {
+                let Some((to, key)) = written.parts() else { continue };
+                let filtered = tables.get(&to).is_some_and(|target| !target.filters.is_empty());
+                let Some(target) = protected.get(&to).filter(|_| filtered) else { continue };
+                if !is_of_one_entity(table, column, target, &key) {
+                    self.problem(
+                        &["table", name.as_str(), "join", "references", column.as_str()],
+                        format!("`{written}` is not there for everybody: people are left out of `{to}`"),
+                        "leave the reference out: what refers to somebody who has opted out would lose its partner",
+                    );
                 }
             }
         }
@@ -147,15 +134,21 @@ impl Check<'_> {
     }
 }
 
-/// The filter of one table, with the rules of the columns that it reads.
+/// The filter of one table.
 fn filter(table: &document::Table, present: bool) -> Option<EntityFilter> {
     let (condition, entity) = (table.row_filter.clone()?, table.entity.clone()?);
-    let mut read: BTreeSet<&ColumnName> = condition.columns();
-    read.insert(&entity);
-    let rules =
-        read.into_iter().filter_map(|name| Some((name.clone(), table.columns.get(name)?.rule.clone())));
-    let columns: BTreeMap<ColumnName, ColumnRule> = rules.collect();
-    Some(EntityFilter { table: table.name.clone(), entity, condition, columns, present })
+    Some(EntityFilter { table: table.name.clone(), entity, condition, present })
+}
+
+/// Whether two columns that are equal make their rows speak of one entity: its names, or keys within it.
+fn is_of_one_entity(
+    table: &file::Table,
+    column: &ColumnName,
+    target: &file::Table,
+    key: &ColumnName,
+) -> bool {
+    let entities = table.entity.as_ref() == Some(column) && target.entity.as_ref() == Some(key);
+    entities || (table.keys_within.contains(column) && target.keys_within.contains(key))
 }
 
 /// The tables of each entity.
@@ -164,8 +157,12 @@ fn families<'a>(protected: &BTreeMap<&'a TableName, &'a file::Table>) -> Vec<BTr
     for (name, table) in protected {
         let alike = protected.iter().filter(|(_, other)| other.entity == table.entity).map(|(name, _)| *name);
         let from = table.filter_from.iter();
-        let referred = table.join.iter().flat_map(|join| join.references.values()).filter_map(|r| r.parts());
-        let referred: BTreeSet<TableName> = referred.map(|(table, _)| table).collect();
+        let references = table.join.iter().flat_map(|join| &join.references);
+        let referred = references.filter_map(|(column, written)| {
+            let (to, key) = written.parts()?;
+            is_of_one_entity(table, column, protected.get(&to)?, &key).then_some(to)
+        });
+        let referred: BTreeSet<TableName> = referred.collect();
         let known = |other: &&&TableName| referred.contains(**other);
         let mut family: BTreeSet<&TableName> = alike.chain([*name]).collect();
         family.extend(from.filter_map(|from| protected.get_key_value(from).map(|(name, _)| *name)));
