@@ -111,8 +111,12 @@ impl Check<'_> {
         let head = &file.agreement;
         self.name(&["agreement", "id"], head.id.as_str());
         self.name(&["agreement", "version"], &head.version);
-        if let Some(title) = &head.title {
-            self.name(&["agreement", "title"], title);
+        if head.title.as_ref().is_some_and(|title| title.chars().any(char::is_control)) {
+            self.problem(
+                &["agreement", "title"],
+                "a title is one line, without control characters",
+                "write it on one line",
+            );
         }
         if head.expires < head.in_force {
             self.problem(
