@@ -190,8 +190,9 @@ fn ready(federation: &Federation, is_found: bool, program: &str, paint: Paint) -
     let _ = write!(
         text,
         "\nFrom Python, DBeaver or any other Flight SQL client: the address above, the authority {ca},\nand as bearer \
-         token what lies in {}\n\nCtrl-C ends every process and removes these folders.",
-        tokens.display()
+         token what lies in {}\n\nThe agreements: `liquid policy status`. Keys to sign new versions with, and to suspend with: {}\n\nCtrl-C ends every process and removes these folders.",
+        tokens.display(),
+        tokens.with_file_name("keys").display()
     );
     text
 }

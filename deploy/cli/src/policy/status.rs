@@ -93,9 +93,8 @@ fn one(agreement: &AgreementStatus, paint: Paint) -> Vec<String> {
 }
 
 fn details(version: &VersionStatus) -> Vec<String> {
-    let mut lines: Vec<String> =
-        version.said.iter().map(|said| format!("{} by {}", past(&said.act), by(said))).collect();
-    lines.push(lacking(&version.lacks));
+    let mut lines = vec![lacking(&version.lacks)];
+    lines.extend(version.said.iter().map(|said| format!("{} by {}", past(&said.act), by(said))));
     lines.extend(
         version.activated.iter().map(|at| format!("takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))),
     );
@@ -160,7 +159,16 @@ async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failu
             ));
         }
         let file = folder.join(&name);
-        fs::write(&file, text).map_err(|error| unwritten(&file, &error))?;
+        match fs::read_to_string(&file) {
+            Ok(there) if there == *text => continue,
+            Ok(_) => {
+                return Err(Failure::here(
+                    format!("`{}` is there and says something else", file.display()),
+                    "name another folder, so that nothing you have written is lost",
+                ));
+            }
+            Err(_) => fs::write(&file, text).map_err(|error| unwritten(&file, &error))?,
+        }
         note(&format!("saved {}", file.display()));
     }
     Ok(())

@@ -48,7 +48,7 @@ pub(super) fn signoff(file: &File, advice: &mut Vec<Advice>) {
     if signoff.roles_per_party < 2 {
         let help = help(
             "signoff.roles_per_party",
-            "write `roles_per_party = 2`",
+            "write `roles_per_party = 2` below a line `[signoff]`",
             "this version cannot ask for two: let a second person look at the agreement before one signs",
         );
         advice.push(Advice::new(
@@ -61,7 +61,7 @@ pub(super) fn signoff(file: &File, advice: &mut Vec<Advice>) {
     if signoff.author_may_sign {
         let help = help(
             "signoff.author_may_sign",
-            "write `author_may_sign = false`",
+            "write `author_may_sign = false` below a line `[signoff]`",
             "this version cannot forbid it: let another person sign than the one who wrote it",
         );
         advice.push(Advice::new(
