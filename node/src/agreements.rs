@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use liquid_node_api::Error;
 use liquid_node_api::governance::{SiteGovernance, TEXT_BYTES_MAX, VERSIONS_MAX};
 use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
-use liquid_policy::id::{AgreementHash, OrganisationName, SiteName};
+use liquid_policy::id::{AgreementHash, OrganisationName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::life::Life;
 use liquid_policy::parse::{ParseError, version_of};
@@ -38,8 +38,6 @@ const STATEMENTS_MAX: usize = 200;
 /// The agreements of one node.
 pub struct Agreements {
     folder: Folder,
-    site: SiteName,
-    here: OrganisationName,
     config: Config,
     state: RwLock<Arc<State>>,
     /// Statements that could not be written and count all the same until the node stops. Whoever reads holds it: one at a time.
@@ -68,8 +66,6 @@ impl Agreements {
     pub fn open(config: &Config) -> Result<Self, String> {
         let agreements = Self {
             folder: Folder::new(config.node.agreements.clone()),
-            site: config.node.site.clone(),
-            here: config.node.organisation.clone(),
             config: config.clone(),
             state: RwLock::default(),
             unwritten: Mutex::default(),
@@ -100,7 +96,7 @@ impl Agreements {
         let known: BTreeSet<&Statement> = before.life.statements().iter().collect();
         let new = found.statements.iter().filter(|s| !known.contains(s)).cloned().collect();
         let versions = found.versions.iter().map(|(agreement, _, placed)| (Arc::clone(agreement), *placed));
-        let (keys, here) = (&self.config.trusted_keys, self.here.clone());
+        let (keys, here) = (&self.config.trusted_keys, self.config.node.organisation.clone());
         let life = Life::new(versions, found.statements.clone(), keys, here, found.heard);
         for (file, problem) in &found.unreadable {
             tracing::error!(file = %file.display(), problem, "agreement not readable");
@@ -183,7 +179,7 @@ impl Agreements {
             state.texts.get(hash).filter(|_| seen).map(|text| (hash.clone(), text.clone()))
         });
         SiteGovernance {
-            site: self.site.clone(),
+            site: self.config.node.site.clone(),
             agreements: state.life.status(now, is_party),
             texts: texts.collect(),
         }

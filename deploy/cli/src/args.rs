@@ -120,15 +120,8 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Args)]
 pub(crate) struct Query {
-    /// Where the coordinator or node is, for example `https://coordinator.example:7433`; without it, the running demo
-    #[arg(long, env = "LIQUID_URL")]
-    pub(crate) url: Option<String>,
-    /// The certificate authority to trust, as PEM
-    #[arg(long, value_name = "FILE", env = "LIQUID_CA")]
-    pub(crate) ca: Option<PathBuf>,
-    /// The file that holds your token
-    #[arg(long, value_name = "FILE", env = "LIQUID_TOKEN_FILE")]
-    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Why you ask, where your token allows more than one purpose
     #[arg(long)]
     pub(crate) purpose: Option<String>,

@@ -3,7 +3,7 @@
 //! - [`args`]: the command line. [`start`]: how every command starts and stops. [`failure`]: how one ends badly.
 //! - [`serve`]: `node`, `coordinator` and the `engine` behind each of them.
 //! - [`demo`], which a [`teller`] tells as a [`story`]; [`init`]: a small federation of one's own.
-//! - [`query`] with [`render`]: questions and answers. [`audit`], [`policy`], [`token`]: logs, keys, signatures, tokens.
+//! - [`query`] with [`render`]: questions and answers, over the way that [`reach`] opens. [`audit`], [`policy`], [`token`]: logs, keys, signatures, tokens.
 //! - [`terminal`]: data to standard output, all else to standard error.
 
 mod args;
@@ -13,6 +13,7 @@ mod failure;
 mod init;
 mod policy;
 mod query;
+mod reach;
 mod render;
 mod serve;
 mod start;

@@ -2,11 +2,9 @@
 
 use std::io::{self, Read, Write};
 
-use liquid_local::client::Client;
-use liquid_local::connection::{Beacon, Connection};
-
 use crate::args::{Format, Query};
 use crate::failure::Failure;
+use crate::reach::{self, Whose};
 use crate::render;
 use crate::terminal::{Paint, Pipe, note_wrapped};
 
@@ -19,7 +17,7 @@ pub(crate) async fn run(query: Query) -> Result<(), Failure> {
         "-" => standard_input()?,
         _ => query.sql.clone(),
     };
-    let mut client = client(&query).await?;
+    let mut client = reach::client(&query.reach, Whose::Recipient).await?;
     let options = [("liquid.purpose", &query.purpose), ("liquid.agreement", &query.agreement)];
     for (name, value) in options {
         if let Some(value) = value {
@@ -50,52 +48,4 @@ fn standard_input() -> Result<String, Failure> {
         Failure::here(format!("standard input cannot be read: {error}"), "pass UTF-8 text")
     })?;
     Ok(sql)
-}
-
-/// A client from the command line and its environment; what neither says comes from the demo that runs here.
-async fn client(query: &Query) -> Result<Client, Failure> {
-    let demo = Beacon::path().and_then(|path| Beacon::read(&path)).filter(|_| query.url.is_none());
-    if let Some(demo) = &demo
-        && !demo.answers().await
-    {
-        return Err(Failure::here(
-            format!("the demo that ran here is gone: nothing listens at {}", demo.coordinator),
-            "start `liquid demo --serve`, or name a coordinator with `--url`",
-        ));
-    }
-    let missing = |what: &str, option: &str, variable: &str| {
-        Failure::here(
-            format!("{what} to ask with is not known"),
-            format!(
-                "name it with `{option}` or in {variable}, or start `liquid demo --serve` in another terminal"
-            ),
-        )
-    };
-    let url = query
-        .url
-        .clone()
-        .or_else(|| demo.as_ref().map(|demo| demo.coordinator.clone()))
-        .ok_or_else(|| missing("the address", "--url", "LIQUID_URL"))?;
-    let ca = query
-        .ca
-        .clone()
-        .or_else(|| demo.as_ref().map(|demo| demo.ca.clone()))
-        .ok_or_else(|| missing("the certificate authority", "--ca", "LIQUID_CA"))?;
-    let token = match &query.token_file {
-        Some(file) => std::fs::read_to_string(file).map_err(|error| {
-            Failure::here(
-                format!("the token file `{}` cannot be read: {error}", file.display()),
-                "name another with `--token-file`",
-            )
-        })?,
-        None => demo
-            .as_ref()
-            .and_then(first_token)
-            .ok_or_else(|| missing("the token", "--token-file", "LIQUID_TOKEN_FILE"))?,
-    };
-    Ok(Client::by_environment(&url, &ca, &token)?)
-}
-
-fn first_token(demo: &Connection) -> Option<String> {
-    demo.tokens.first().map(|(_, token)| token.to_owned())
 }

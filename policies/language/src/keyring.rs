@@ -151,11 +151,6 @@ impl Keyring {
     pub fn standing(&self, statement: &Statement) -> Standing {
         self.signer(statement).err().unwrap_or(Standing::Valid)
     }
-
-    /// The names of all keys that count, with the organisation of each.
-    pub fn names(&self) -> impl Iterator<Item = &(OrganisationName, KeyId)> {
-        self.keys.keys()
-    }
 }
 
 impl From<&[TrustedKey]> for Keyring {

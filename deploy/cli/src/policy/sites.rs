@@ -1,7 +1,6 @@
 //! Speaking with sites, through a coordinator or directly, and telling what each of them made of it.
 
 use liquid_local::client::Client;
-use liquid_local::connection::Beacon;
 use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
 use liquid_policy::id::AgreementHash;
 use liquid_policy::life::{AgreementStatus, VersionStatus};
@@ -9,6 +8,7 @@ use liquid_policy::statement::Statement;
 
 use crate::args::Reach;
 use crate::failure::Failure;
+use crate::reach::{self, Whose};
 use crate::terminal::{Paint, note};
 
 /// A way to the sites.
@@ -19,42 +19,8 @@ impl Sites {
     ///
     /// # Errors
     /// Where something to reach them with is not known.
-    pub(super) async fn reach(reach: &Reach, organisation: Option<&str>) -> Result<Self, Failure> {
-        let demo = Beacon::path().and_then(|path| Beacon::read(&path)).filter(|_| reach.url.is_none());
-        if let Some(demo) = &demo
-            && !demo.answers().await
-        {
-            return Err(Failure::here(
-                format!("the demo that ran here is gone: nothing listens at {}", demo.coordinator),
-                "start `liquid demo --serve`, or name a coordinator or a node with `--url`",
-            ));
-        }
-        let missing = |what: &str, option: &str| {
-            Failure::here(
-                format!("{what} is not known"),
-                format!("name it with `{option}`, or start `liquid demo --serve` in another terminal"),
-            )
-        };
-        let known = demo.as_ref();
-        let url = reach.url.clone().or_else(|| known.map(|it| it.coordinator.clone()));
-        let url = url.ok_or_else(|| missing("where to reach the sites", "--url"))?;
-        let ca = reach.ca.clone().or_else(|| known.map(|it| it.ca.clone()));
-        let ca = ca.ok_or_else(|| missing("the certificate authority", "--ca"))?;
-        let board = || known.and_then(|it| it.board_token(organisation));
-        let file = reach.token_file.clone().or_else(board);
-        let token = match file {
-            Some(file) => std::fs::read_to_string(&file).map_err(|error| {
-                Failure::here(
-                    format!("the token file `{}` cannot be read: {error}", file.display()),
-                    "name another with `--token-file`",
-                )
-            })?,
-            None => {
-                let first = known.and_then(|it| it.tokens.first()).map(|(_, token)| token.to_owned());
-                first.ok_or_else(|| missing("your token", "--token-file"))?
-            }
-        };
-        Ok(Self(Client::by_environment(&url, &ca, &token)?))
+    pub(super) async fn reach(way: &Reach, organisation: Option<&str>) -> Result<Self, Failure> {
+        Ok(Self(reach::client(way, Whose::Board(organisation)).await?))
     }
 
     /// Says something, and gives back what each site answers. One that does not is told of here.
