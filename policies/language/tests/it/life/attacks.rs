@@ -157,3 +157,21 @@ fn nobody_changes_the_record_alone() {
         assert_eq!(stands(&life(&v1, &[&v2], said), at("06-01T00:00")), ok(expected), "{record}");
     }
 }
+
+/// Whoever is a party to a draft alone learns nothing of the version that stands.
+#[test]
+fn a_draft_shows_nothing_of_what_stands() {
+    let v1 = agreement(&TWO_OF_THREE.replace("id = \"A-1\"", "id = \"A-1\"\ntitle = \"Not for you\""));
+    let draft = after(&v1, "2", ("organisation = \"south\"", "organisation = \"stranger\""));
+    let mut said = signed_off(&v1);
+    said.push(say("south/siro", Act::Suspend { id: "A-1".into() }));
+    let life = life(&v1, &[&draft], said);
+    let party = |name: &'static str| {
+        move |it: &Agreement| it.file().party.iter().any(|party| party.organisation.as_str() == name)
+    };
+    let [seen] = &life.status(at("02-01T00:00"), party("stranger"))[..] else { panic!("one agreement") };
+    assert_eq!((seen.title.as_str(), &seen.stands, seen.suspended.len()), ("A-1", &None, 0));
+    assert_eq!(seen.versions.len(), 1);
+    let [seen] = &life.status(at("02-01T00:00"), party("south"))[..] else { panic!("one agreement") };
+    assert_eq!((seen.title.as_str(), seen.suspended.len()), ("Not for you", 1));
+}
