@@ -61,6 +61,18 @@ fn read_agreement(file: &Path) -> Result<(Agreement, String), Failure> {
     Ok((agreement, text))
 }
 
+/// Reads an agreement that somebody is about to put a name to: nothing in it is left for later.
+///
+/// # Errors
+/// As [`read_agreement`], and where something is still to be filled in.
+fn read_finished(file: &Path) -> Result<(Agreement, String), Failure> {
+    let (agreement, text) = read_agreement(file)?;
+    match lint::left_to_fill_in(&agreement) {
+        0 => Ok((agreement, text)),
+        places => Err(lint::not_ready(places)),
+    }
+}
+
 /// Reads an agreement's text, with the lists of values that lie beside its file.
 fn with_its_files(text: &str, file: &Path) -> Result<Agreement, ParseError> {
     let folder = file.parent().unwrap_or(Path::new(""));

@@ -11,18 +11,20 @@ mod settings;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
 use crate::file::File;
 use crate::parse;
 pub use settings::standing;
 
-/// Everything that there is to say, in the order of the file.
-pub fn lint(file: &File) -> Vec<Advice> {
+/// Everything that there is to say on a day, in the order of the sections.
+pub fn lint(file: &File, today: NaiveDate) -> Vec<Advice> {
     let mut advice = Vec::new();
     governance::fill_in(file, &mut advice);
     governance::missing(file, &mut advice);
-    governance::times(file, &mut advice);
+    governance::special(file, &mut advice);
+    governance::times(file, today, &mut advice);
     people::parties(file, &mut advice);
     people::signoff(file, &mut advice);
     people::recipients(file, &mut advice);

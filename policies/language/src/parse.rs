@@ -108,7 +108,7 @@ impl ParseError {
     pub(crate) fn from_toml(error: &toml::de::Error, text: &str, file: &str) -> Self {
         let problem = match Tree::parse(text) {
             Ok(tree) => words::explain(error, &tree),
-            Err(_) => words::syntax(error),
+            Err(_) => words::syntax(error, text),
         };
         Self::new(problem, Vec::new(), text, file)
     }

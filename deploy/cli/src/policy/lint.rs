@@ -1,6 +1,8 @@
 //! `liquid policy lint`.
 
-use liquid_policy::lint::{Advice, lint, standing};
+use liquid_policy::document::Agreement;
+use liquid_policy::lint::{Advice, Kind, lint, standing};
+use liquid_policy::parse::place;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use super::{put, read_text, unusable, with_its_files};
@@ -11,15 +13,19 @@ use crate::terminal::{coloured, note, width};
 /// How wide advice is where nobody's terminal says it.
 const WIDTH: usize = 100;
 
-/// Prints advice on an agreement that a site would take.
+/// Prints advice on an agreement that a site would take, in the order of the file.
 ///
 /// # Errors
-/// Where a site would not take it: what is wrong is said with its place.
+/// Where a site would not take it: what is wrong is said with its place. And where somebody has still to fill in something.
 pub(crate) fn run(command: &Lint) -> Result<(), Failure> {
     let text = read_text(&command.agreement)?;
     let name = command.agreement.display().to_string();
     let agreement = with_its_files(&text, &command.agreement).map_err(unusable)?;
-    let advice = lint(agreement.file());
+    let mut advice = advice(&agreement);
+    advice.sort_by_key(|piece| {
+        let path: Vec<&str> = piece.path.iter().map(String::as_str).collect();
+        place(&text, &path).start
+    });
     let theme = if coloured() { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(width().unwrap_or(WIDTH));
     let mut out = String::new();
@@ -29,6 +35,10 @@ pub(crate) fn run(command: &Lint) -> Result<(), Failure> {
         out.push('\n');
     }
     put(&out)?;
+    match left_to_fill_in(&agreement) {
+        0 => {}
+        places => return Err(not_ready(places)),
+    }
     note(&format!("a site would take this agreement; {}; {}", counted(&advice), standing(agreement.file())));
     Ok(())
 }
@@ -39,4 +49,25 @@ fn counted(advice: &[Advice]) -> String {
         1 => "one piece of advice".into(),
         many => format!("{many} pieces of advice"),
     }
+}
+
+/// The places at which somebody has still to decide.
+pub(super) fn left_to_fill_in(agreement: &Agreement) -> usize {
+    advice(agreement).iter().filter(|piece| piece.kind == Kind::FillIn).count()
+}
+
+fn advice(agreement: &Agreement) -> Vec<Advice> {
+    lint(agreement.file(), chrono::Utc::now().date_naive())
+}
+
+/// What is said of an agreement with such places.
+pub(super) fn not_ready(places: usize) -> Failure {
+    let places = match places {
+        1 => "one place is still to be filled in".to_owned(),
+        many => format!("{many} places are still to be filled in"),
+    };
+    Failure::here(
+        format!("this agreement is not ready: {places}"),
+        "`liquid policy lint` shows where; nobody should sign it before",
+    )
 }

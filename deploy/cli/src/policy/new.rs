@@ -6,7 +6,6 @@ use std::io::Write;
 use liquid_policy::parse;
 use liquid_policy::preset::{PUBLISHED, RESEARCH, Start, TRUSTED};
 
-use super::unusable;
 use crate::args::{New, PresetName};
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -24,7 +23,11 @@ pub(crate) fn run(command: &New) -> Result<(), Failure> {
     let first = chrono::Utc::now().date_naive();
     let text = preset.agreement(&Start { id: &command.id, title: &command.title, first });
     let name = command.file.display().to_string();
-    parse(&text, &name).map_err(unusable)?;
+    // There is no file yet for an error to point into.
+    parse(&text, &name).map_err(|error| {
+        let problem = error.problems().next().cloned().unwrap_or_default();
+        Failure::here(problem.message(), problem.help())
+    })?;
     let mut options = fs::OpenOptions::new();
     let written = options.write(true).create_new(true).open(&command.file);
     written.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {

@@ -6,7 +6,7 @@ use liquid_policy::statement::Act;
 use super::sites::{Sites, short};
 use super::status::lacking;
 use super::who::Person;
-use super::{read_agreement, read_signatures};
+use super::{read_finished, read_signatures};
 use crate::args::Propose;
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -16,7 +16,7 @@ use crate::terminal::note;
 /// # Errors
 /// Where it is no agreement, the key cannot be used, or a site does not hold it.
 pub(super) async fn run(propose: &Propose) -> Result<(), Failure> {
-    let (agreement, text) = read_agreement(&propose.agreement)?;
+    let (agreement, text) = read_finished(&propose.agreement)?;
     let author = Person::read(&propose.who)?;
     let mut statements = read_signatures(&propose.agreement.with_extension("sig.toml"))?.signatures;
     statements.retain(|statement| statement.act.agreement() == Some(agreement.hash()));

@@ -13,7 +13,7 @@ use liquid_policy::statement::{Act, Statement};
 use super::sites::Sites;
 use super::status::lacking;
 use super::who::Person;
-use super::{read_agreement, read_signatures};
+use super::{read_finished, read_signatures};
 use crate::args::Sign;
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -23,7 +23,7 @@ use crate::terminal::note;
 /// # Errors
 /// Where the agreement or the key cannot be used, the organisation is none that signs it, or a signature would be lost.
 pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
-    let (agreement, _) = read_agreement(&sign.agreement)?;
+    let (agreement, _) = read_finished(&sign.agreement)?;
     let person = Person::read(&sign.who)?;
     if !sign.author {
         may_sign(&agreement, &person.organisation)?;

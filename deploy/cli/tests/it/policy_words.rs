@@ -33,9 +33,27 @@ fn a_new_agreement_is_written_once_and_advised_on() {
         let written = std::fs::read_to_string(&file).unwrap();
         assert!(written.contains(&format!("the preset *{name}*")), "{written}");
         let lint = policy(&["lint", text(&file)]);
-        assert_eq!(lint.code, 0, "{lint:?}");
+        assert_eq!(lint.code, 1, "it is not ready: {lint:?}");
         assert!(lint.out.contains("to fill in: `purpose_text` is still to be filled in"), "{lint:?}");
+        assert!(lint.err.contains("places are still to be filled in"), "{lint:?}");
+        let places: Vec<usize> = lint
+            .out
+            .match_indices(".toml:")
+            .filter_map(|(at, _)| lint.out[at + 6..].split(':').next()?.parse().ok())
+            .collect();
+        assert!(places.len() > 10 && places.is_sorted(), "advice goes down the file: {places:?}");
+        let key = folder.path().join("a.key");
+        assert_eq!(Ended::from(liquid().args(["key", "new", text(&key)]).output().unwrap()).code, 0);
+        let who = ["--key", text(&key), "--organisation", "to-fill-in", "--role", "data-protection-officer"];
+        let signed = policy(&[&["sign", text(&file)], &who[..]].concat());
+        assert_eq!(signed.code, 1, "{signed:?}");
+        assert!(signed.err.contains("not ready"), "{signed:?}");
+        let full = written.replace("to-fill-in", "filled").replace("to fill in", "filled");
+        std::fs::write(&file, full).unwrap();
+        let lint = policy(&["lint", text(&file)]);
+        assert_eq!(lint.code, 0, "{lint:?}");
         assert!(lint.err.contains(&format!("as strict as *{name}*")), "{lint:?}");
+        std::fs::remove_file(&key).unwrap();
     }
     assert_eq!(policy(&["new", text(&file)]).code, 0);
     let before = std::fs::read_to_string(&file).unwrap();
@@ -48,6 +66,7 @@ fn a_new_agreement_is_written_once_and_advised_on() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "what was there is kept");
     let nameless = policy(&["new", "--id", " ", text(&folder.path().join("b.toml"))]);
     assert_eq!(nameless.code, 1, "{nameless:?}");
+    assert!(nameless.err.contains("cannot be empty") && !nameless.err.contains("b.toml"), "{nameless:?}");
     assert!(!folder.path().join("b.toml").exists(), "no file that a site would refuse");
     assert_eq!(policy(&["new", "--preset", "lenient", text(&folder.path().join("c.toml"))]).code, 2);
 }

@@ -13,8 +13,10 @@ pub struct Date(#[schemars(with = "String", extend("format" = "date"))] pub Naiv
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const EXPECTED: &str = "a day is expected here, written as 2026-10-01 without quotes";
-        let written =
-            toml::value::Datetime::deserialize(deserializer).map_err(|_| D::Error::custom(EXPECTED))?;
+        let written = toml::value::Datetime::deserialize(deserializer).map_err(|error| {
+            // A day that is not there at all is another mistake.
+            if error.to_string().starts_with("missing field") { error } else { D::Error::custom(EXPECTED) }
+        })?;
         match (written.date, written.time, written.offset) {
             (Some(date), None, None) => {
                 NaiveDate::from_ymd_opt(date.year.into(), date.month.into(), date.day.into())

@@ -1,9 +1,10 @@
 //! What a board would look for in the head of an agreement: placeholders, gaps, days that do not fit.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 use super::{Advice, Kind};
 use crate::file::{File, Onward};
+use crate::id::{ColumnName, Purpose};
 use crate::preset::{NAME_TO_FILL_IN, TO_FILL_IN};
 
 /// A year, a leap year too.
@@ -149,9 +150,63 @@ pub(super) fn missing(file: &File, advice: &mut Vec<Advice>) {
     }
 }
 
-/// Days that do not fit, and long times.
-pub(super) fn times(file: &File, advice: &mut Vec<Advice>) {
+/// Words in the names of tables and columns, or in the purpose, that speak of what UK GDPR Article 9 protects most.
+const SPECIAL: [&str; 16] = [
+    "health",
+    "diagnos",
+    "disease",
+    "patient",
+    "clinic",
+    "hospital",
+    "disab",
+    "ethnic",
+    "race",
+    "religio",
+    "sexual",
+    "genetic",
+    "biometr",
+    "political",
+    "union_member",
+    "mental",
+];
+
+/// Health data and the like need a basis of Article 9 beside the one of Article 6.
+pub(super) fn special(file: &File, advice: &mut Vec<Advice>) {
+    let bases = &file.agreement.legal_basis;
+    let placeholder = |basis: &String| basis.contains(TO_FILL_IN);
+    if bases.is_empty() || bases.iter().any(|basis| basis.contains("-9-") || placeholder(basis)) {
+        return;
+    }
+    let tables = file.table.iter().filter(|(_, table)| table.entity.is_some());
+    let names = tables.flat_map(|(name, table)| {
+        std::iter::once(name.as_str()).chain(table.columns.keys().map(ColumnName::as_str))
+    });
+    let purposes = file.agreement.purposes.iter().map(Purpose::as_str);
+    let telling = |name: &&str| {
+        let name = name.to_lowercase();
+        SPECIAL.iter().any(|word| name.contains(word))
+    };
+    if let Some(name) = names.chain(purposes).find(telling) {
+        advice.push(Advice::new(
+            Kind::Missing,
+            &["agreement", "legal_basis"],
+            format!("`{name}` sounds like health or other special data, and no basis of Article 9 is given"),
+            "if it is such data, add the basis, for example `\"UKGDPR-9-2-h\"` for health care",
+        ));
+    }
+}
+
+/// Days that do not fit, days gone by, and long times.
+pub(super) fn times(file: &File, today: NaiveDate, advice: &mut Vec<Advice>) {
     let head = &file.agreement;
+    if head.expires.0 < today {
+        advice.push(Advice::new(
+            Kind::Contradiction,
+            &["agreement", "expires"],
+            format!("the agreement ended on {}, so every question is refused", head.expires.0),
+            "write the last day of a new term, and have it signed",
+        ));
+    }
     let days = |from: NaiveDate, to: NaiveDate| (to - from).num_days() + 1;
     let long = days(head.in_force.0, head.expires.0);
     if long > YEAR_DAYS {
@@ -171,14 +226,16 @@ pub(super) fn times(file: &File, advice: &mut Vec<Advice>) {
         ));
         return;
     };
-    if review.due > head.expires {
+    let last = review.due.0.checked_add_days(Days::new(review.grace_days.into()));
+    if head.expires.0 >= today && last.is_some_and(|last| last < today) {
         advice.push(Advice::new(
             Kind::Contradiction,
             &["agreement", "review", "due"],
-            "the review is due only after the agreement has ended",
-            "put it between `in_force` and `expires`",
+            format!("the review was due on {}, so every question is refused", review.due.0),
+            "review it, write the day of the next review, and have it signed",
         ));
-    } else if days(head.in_force.0, review.due.0) > YEAR_DAYS {
+    }
+    if days(head.in_force.0, review.due.0) > YEAR_DAYS {
         advice.push(Advice::new(
             Kind::Weak,
             &["agreement", "review", "due"],

@@ -102,6 +102,21 @@ pub(super) fn recipients(file: &File, advice: &mut Vec<Advice>) {
                 "name the countries, for example `residency = [\"GB\"]`",
             ));
         }
+        for (place, country) in recipient.residency.iter().enumerate() {
+            let is_code = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+            let help = match country.to_uppercase().as_str() {
+                "UK" | "ENGLAND" | "SCOTLAND" | "WALES" => "write `\"GB\"`",
+                _ => "write two capital letters as ISO 3166 has them, for example `\"GB\"`",
+            };
+            if !is_code || country == "UK" {
+                advice.push(Advice::new(
+                    Kind::Contradiction,
+                    &["recipient", &at, "residency", &place.to_string()],
+                    format!("`{country}` is no code of a country"),
+                    help,
+                ));
+            }
+        }
         let grants = recipient.roles.iter().flat_map(|role| {
             recipient.purposes.iter().map(move |purpose| (&recipient.organisation, role, purpose))
         });

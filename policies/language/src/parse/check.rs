@@ -110,6 +110,13 @@ impl Check<'_> {
     fn dates(&mut self, file: &File) {
         let head = &file.agreement;
         self.name(&["agreement", "id"], head.id.as_str());
+        if head.id.as_str().chars().any(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(c))) {
+            self.problem(
+                &["agreement", "id"],
+                format!("`{}` is no id: people type it, and files are named after it", head.id),
+                "write letters from A to Z, digits, `-`, `_` and `.` alone, for example `id = \"ABC-2026-01\"`",
+            );
+        }
         self.name(&["agreement", "version"], &head.version);
         if head.title.as_ref().is_some_and(|title| title.chars().any(char::is_control)) {
             self.problem(
@@ -129,11 +136,16 @@ impl Check<'_> {
             );
         }
         if let Some(review) = &head.review
-            && review.due < head.in_force
+            && !(head.in_force..=head.expires.max(head.in_force)).contains(&review.due)
         {
+            let when = if review.due < head.in_force {
+                "before the agreement comes into force"
+            } else {
+                "after the agreement has ended"
+            };
             self.problem(
                 &["agreement", "review", "due"],
-                format!("the review is due on {} before the agreement comes into force", review.due.0),
+                format!("the review is due on {} {when}", review.due.0),
                 "put `review.due` between `in_force` and `expires`",
             );
         }

@@ -41,6 +41,14 @@ impl<'t> Tree<'t> {
         at.span()
     }
 
+    /// The first line that says anything.
+    pub(super) fn first_line(&self) -> Range<usize> {
+        let says = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let line = self.text.lines().find(says).unwrap_or_default();
+        let start = self.text.find(line).unwrap_or_default();
+        start..start + line.len()
+    }
+
     /// Where a part of a text value stands; the whole of it where it is not written as it is read.
     pub(super) fn span_within(&self, path: &[&str], part: Range<usize>) -> Range<usize> {
         let span = self.span(path);

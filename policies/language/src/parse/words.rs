@@ -1,18 +1,60 @@
 //! What the TOML reader complains of, in words for the people who write agreements: no type names, and what to write.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Problem;
 use super::tree::Tree;
+use crate::key::KEYS;
 use crate::refusal::list;
 
 /// An error of text that is not TOML at all.
-pub(super) fn syntax(error: &toml::de::Error) -> Problem {
+pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Problem {
+    let span = span(error);
+    let start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let value =
+        line.split_once('=').map_or(line, |(_, value)| value).split('#').next().unwrap_or_default().trim();
+    let outside = |at: usize| line.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0);
+    if let Some((at, quote)) = line.char_indices().find(|(at, c)| CURLY.contains(c) && outside(*at)) {
+        let at = start + at;
+        return Problem::new(
+            format!("`{quote}` is a curly quote, as word processors write them"),
+            "write straight quotes, `\"`, with an editor for plain text",
+            at..at + quote.len_utf8(),
+        );
+    }
+    if is_a_day(value) {
+        let at = start + line.find(value).unwrap_or_default();
+        return Problem::new(
+            format!("`{value}` is not how a day is written here"),
+            "write year, month and day as 2026-10-01, without quotes",
+            at..at + value.len(),
+        );
+    }
     Problem::new(
         format!("the file cannot be read as TOML: {}", lower(error.message())),
         "check quotes, brackets and commas here, and that no key stands there twice",
-        span(error),
+        span,
     )
+}
+
+/// Quotes that TOML does not know.
+const CURLY: [char; 6] = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}'];
+
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// Three numbers, or two and the name of a month, as people write days.
+fn is_a_day(value: &str) -> bool {
+    let parts: Vec<&str> = value.split(['-', '/', '.', ' ', ',']).filter(|part| !part.is_empty()).collect();
+    let number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let month =
+        |part: &str| part.get(..3).is_some_and(|start| MONTHS.contains(&start.to_lowercase().as_str()));
+    parts.len() == 3
+        && parts.iter().all(|part| number(part) || month(part))
+        && parts.iter().filter(|part| number(part)).count() >= 2
+        && parts.iter().any(|part| part.len() == 4 && number(part))
 }
 
 /// An error of text that is TOML, but has the wrong keys or values.
@@ -24,10 +66,15 @@ pub(super) fn explain(error: &toml::de::Error, tree: &Tree<'_>) -> Problem {
     match said {
         "unknown field" => unknown_key(rest, span),
         "unknown variant" => unknown_word(rest, place, span),
-        "missing field" => missing_key(rest, place, span),
+        "missing field" => missing_key(rest, place, if span.is_empty() { tree.first_line() } else { span }),
         _ if message.starts_with("invalid type: ") || message.starts_with("invalid value: ") => {
             wrong_type(message, place, span)
         }
+        _ if message.starts_with("a day is expected") => Problem::new(
+            format!("{} must be a day", subject(place)),
+            "write year, month and day as 2026-10-01, without quotes",
+            span,
+        ),
         _ if message.starts_with("wanted string or table") => {
             Problem::new(format!("{} must be a word in quotes", subject(place)), "put it in quotes", span)
         }
@@ -37,12 +84,39 @@ pub(super) fn explain(error: &toml::de::Error, tree: &Tree<'_>) -> Problem {
 
 fn unknown_key(rest: &str, span: Range<usize>) -> Problem {
     let (key, known) = quoted(rest);
-    let help = match nearest(&key, &known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "no key can stand here".to_owned(),
-        None => format!("the keys that can stand here are {}", list(&known)),
+    let message = format!("`{key}` is not a key that can stand here");
+    let help = match (home(&key), nearest(&key, &known)) {
+        (Some(home), _) => format!("it stands {home}"),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) if known.is_empty() => "no key can stand here".to_owned(),
+        (None, None) => format!("the keys that can stand here are {}", list(&known)),
     };
-    Problem::new(format!("`{key}` is not a key that can stand here"), help, span)
+    Problem::new(message, help, span)
+}
+
+/// Where a key of this name belongs, in words; none where there is no such key, or several.
+fn home(key: &str) -> Option<String> {
+    let homes: BTreeSet<&str> = KEYS
+        .iter()
+        .filter_map(|known| match known.path.rsplit_once('.') {
+            Some((above, last)) if last == key => Some(above),
+            None if known.path == key => Some(""),
+            _ => None,
+        })
+        .collect();
+    let mut homes = homes.into_iter();
+    let (Some(home), None) = (homes.next(), homes.next()) else { return None };
+    Some(match home {
+        "" => "at the top of the file, above all sections".to_owned(),
+        "party" | "recipient" | "template" => format!("below a line `[[{home}]]`"),
+        "table.*.columns.*.domain" => "between the braces of `domain`, in the line of a column".to_owned(),
+        "table.*.columns.*" => "in the line of a column, between its braces".to_owned(),
+        home if home.contains('.') && !home.starts_with("table") => {
+            let (section, key) = home.split_once('.').unwrap_or_default();
+            format!("between the braces of `{key}`, below `[{section}]`")
+        }
+        home => format!("below a line `[{}]`", home.replace('*', "NAME")),
+    })
 }
 
 fn unknown_word(rest: &str, place: Option<String>, span: Range<usize>) -> Problem {

@@ -70,6 +70,12 @@ onward = "{onward}"  # P: "recipients" hand results to each other only, "public"
 organisation = "{NAME_TO_FILL_IN}"  # E
 role = "controller"  # E: controller, joint-controller or processor
 point_of_contact = "{TO_FILL_IN}"  # R: and deputies = ["…"]
+approvers = ["data-protection-officer", "senior-information-risk-owner"]  # E: the roles in which its people sign
+
+[signoff]
+rule = "all-controllers"  # E
+roles_per_party = 2  # E: so many people of each controller sign, each in a role of their own
+author_may_sign = false  # E: who wrote the agreement does not also approve it
 
 # Who may ask and learn the answers. Nobody else may.
 [[recipient]]
@@ -80,15 +86,15 @@ residency = ["GB"]  # P: countries in which results are kept and used
 
 # One section for each table. A table or a column that is not listed stays closed.
 [table.{NAME_TO_FILL_IN}]
-entity = "person"  # E: the column that says whom a row is about; they are protected
+entity = "{NAME_TO_FILL_IN}-person"  # E: the column that says whom a row is about; they are protected
 entities = "overlapping"  # E: "disjoint" if no person is at two sites
 
-# use: "group" for figures by it, "filter" for questions about some of its values, "measure" for totals and averages of it,
-# "join" to link tables; [] for never. domain: the values that it can have, which become public.
+# One line for each column. use: "group" for figures by it, "filter" for questions about some of its values, "measure" for totals
+# and averages of it, "join" to link tables; [] for never. domain: the values that it can have, which become public.
 [table.{NAME_TO_FILL_IN}.columns]
-person = {{ use = [] }}
-area = {{ use = ["group", "filter"], domain = {{ values = ["{TO_FILL_IN}"] }} }}
-cost = {{ use = ["measure"], aggregates = ["sum", "avg"] }}
+{NAME_TO_FILL_IN}-person = {{ use = [] }}
+{NAME_TO_FILL_IN}-area = {{ use = ["group", "filter"], domain = {{ values = ["{TO_FILL_IN}"] }} }}
+{NAME_TO_FILL_IN}-cost = {{ use = ["measure"], aggregates = ["sum", "avg"] }}
 
 {rules}{later}"#
         )

@@ -6,7 +6,7 @@ use liquid_policy::parse;
 use liquid_policy::table::DomainValue;
 use proptest::prelude::*;
 
-use crate::support::SMALL;
+use crate::support::{SMALL, day};
 
 fn condition() -> impl Strategy<Value = Condition> {
     let column = prop_oneof![
@@ -257,7 +257,7 @@ fn references_to_people_who_can_be_left_out_are_refused() {
 fn a_table_of_which_nobody_is_left_out_is_asked_about() {
     let told = |lines: [&str; 3]| {
         let agreement = parse(&tables(lines), "test.toml").expect("an agreement");
-        let advice = liquid_policy::lint::lint(agreement.file());
+        let advice = liquid_policy::lint::lint(agreement.file(), day("2026-05-01"));
         advice.iter().filter(|advice| format!("{advice:?}").contains("and of `household` nobody")).count()
     };
     assert_eq!(told(["", "", ""]), 0);

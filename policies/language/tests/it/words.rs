@@ -3,6 +3,7 @@
 mod advice;
 mod documents;
 mod leaves;
+mod mistakes;
 mod plain_english;
 mod presets;
 mod readable;

@@ -1,9 +1,16 @@
 //! Lint finds what a board should weigh, says it in a sentence, and points at it.
 
-use liquid_policy::lint::{Kind, lint};
+use liquid_policy::file::File;
+use liquid_policy::lint::{Advice, Kind};
 use liquid_policy::parse;
 
 use super::leaves::{example_text, read, rich};
+use crate::support::day;
+
+/// Advice on a day on which the good agreement is in force.
+fn lint(file: &File) -> Vec<Advice> {
+    liquid_policy::lint::lint(file, day("2026-05-01"))
+}
 
 /// An agreement that nothing can be said against.
 const GOOD: &str = r#"schema = "liquid/agreement/1"
@@ -109,13 +116,6 @@ const FAULTS: &[(&str, &str, Kind, &str, &str)] = &[
         "[agreement]",
     ),
     ("expires = 2026-12-31", "expires = 2027-01-02", Kind::Weak, "runs for 367 days", "2027-01-02"),
-    (
-        "due = 2026-06-30",
-        "due = 2027-01-01",
-        Kind::Contradiction,
-        "only after the agreement has ended",
-        "2027-01-01",
-    ),
     ("grace_days = 14", "grace_days = 91", Kind::Weak, "still stands 91 days", "91"),
     ("point_of_contact = \"Ann\"\n", "", Kind::Missing, "whom to ask at `north`", "[[party]]"),
     ("approvers = [\"siro\", \"guardian\"]\n", "", Kind::Weak, "", ""),
@@ -129,6 +129,28 @@ const FAULTS: &[(&str, &str, Kind, &str, &str)] = &[
     ("roles_per_party = 2", "roles_per_party = 1", Kind::Weak, "one person can approve alone", "1"),
     ("author_may_sign = false", "author_may_sign = true", Kind::Weak, "may sign it too", "true"),
     ("residency = [\"GB\"]\n", "", Kind::Missing, "`institute` promises no country", "[[recipient]]"),
+    (
+        "residency = [\"GB\"]",
+        "residency = [\"UK\"]",
+        Kind::Contradiction,
+        "`UK` is no code of a country",
+        "\"UK\"",
+    ),
+    (
+        "residency = [\"GB\"]",
+        "residency = [\"France\"]",
+        Kind::Contradiction,
+        "`France` is no code",
+        "\"France\"",
+    ),
+    (
+        "note = { use = [] }",
+        "diagnosis = { use = [] }",
+        Kind::Missing,
+        "no basis of Article 9",
+        "[\"UKGDPR-6-1-e\"]",
+    ),
+    ("id = \"A-1\"", "id = \"A-2\"", Kind::Weak, "", ""),
     (
         "purposes = [\"care\", \"planning\"]\nresidency",
         "purposes = [\"care\"]\nresidency",
@@ -266,11 +288,29 @@ fn faults_that_need_more_than_one_edit() {
         let path: Vec<&str> = advice.path.iter().map(String::as_str).collect();
         assert_eq!(&bare[parse::place(&bare, &path)], "[agreement]", "the section is not there");
     }
+    let basis = GOOD.replace("note = ", "diagnosis = ").replace("-6-1-e\"", "-6-1-e\", \"UKGDPR-9-2-h\"");
+    assert_eq!(lint(&read(&basis)), [], "the basis is there");
     let nobody = GOOD.split("[[recipient]]").next().expect("a start").to_owned()
         + "[table.kinds]\nreplicated = true\n[disclosure]\nminimum_contributors = 10\n";
     let said: Vec<String> = lint(&read(&nobody)).into_iter().map(|a| a.message).collect();
     assert!(said.iter().any(|m| m.contains("nobody may ask anything")), "{said:?}");
     assert!(said.iter().any(|m| m.contains("the minimum protects nobody")), "{said:?}");
+}
+
+/// Days that have gone by are said on the day, not before.
+#[test]
+fn what_has_ended_is_said_to_have_ended() {
+    let said = |text: &str, today: &str| -> Vec<String> {
+        liquid_policy::lint::lint(&read(text), day(today)).into_iter().map(|a| a.message).collect()
+    };
+    assert_eq!(said(GOOD, "2026-07-14"), [""; 0]);
+    assert_eq!(said(GOOD, "2026-07-15"), ["the review was due on 2026-06-30, so every question is refused"]);
+    let reviewed = GOOD.replace("due = 2026-06-30", "due = 2026-12-31");
+    assert_eq!(said(&reviewed, "2026-12-31"), [""; 0]);
+    assert_eq!(
+        said(&reviewed, "2027-01-01"),
+        ["the agreement ended on 2026-12-31, so every question is refused"]
+    );
 }
 
 /// What is said to write can be written: no advice names a key that a site refuses.
