@@ -1,11 +1,12 @@
 //! How clients reach a federation on this machine: one line of JSON, and a file in which `liquid query` finds it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::folder::BOARD_TOKENS;
+use crate::folder::{BOARD_TOKENS, KEYS};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -104,6 +105,14 @@ impl Connection {
         let folder = self.ca.parent()?.join(BOARD_TOKENS);
         let first = || std::fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.path()).min();
         organisation.map(|name| folder.join(name)).or_else(first).filter(|file| file.is_file())
+    }
+
+    /// The keys with which parties' people sign in the demo, by name: `ORGANISATION.ROLE`.
+    pub fn keys(&self) -> BTreeMap<String, PathBuf> {
+        let folder = self.ca.parent().map(|folder| folder.join(KEYS)).unwrap_or_default();
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let name = |file: &PathBuf| Some(file.file_name()?.to_str()?.strip_suffix(".key")?.to_owned());
+        files.filter_map(|file| Some((name(&file)?, file))).collect()
     }
 
     /// The line.

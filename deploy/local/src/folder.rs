@@ -34,6 +34,8 @@ use signers::{Person, people, sign_off};
 pub const TOKEN_DAYS: i64 = 7;
 /// Below the folder: a token for the people of each controller.
 pub const BOARD_TOKENS: &str = "tokens/board";
+/// Below the folder: the keys with which controllers' people sign.
+pub const KEYS: &str = "keys";
 /// Seconds of a day.
 pub const DAY_SECONDS: i64 = 24 * 3600;
 /// The name in the coordinator's certificate.

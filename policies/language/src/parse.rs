@@ -4,9 +4,11 @@
 //! 2. `words`: what the TOML reader complains of, in words for the people who write agreements.
 //! 3. `check`: keys that no node enforces yet, contradictions, and then the [`Agreement`]; `csv`: lists of values that lie in a
 //!    file of their own.
+//! 4. `revise`: the beginning of the next version.
 
 mod check;
 mod csv;
+mod revise;
 mod tree;
 mod words;
 
@@ -20,6 +22,7 @@ use serde::Deserialize as _;
 use crate::document::Agreement;
 use crate::file::File;
 use crate::id::AgreementHash;
+pub use revise::revise;
 use tree::Tree;
 
 /// Reads what a file says, key by key, and no more: it may contradict itself, and have rules that this version would not

@@ -57,7 +57,7 @@ pub(crate) struct Reach {
 /// Who signs. The file beside a key (`NAME.pub.toml` beside `NAME.key`) says all but the key itself.
 #[derive(Debug, Args)]
 pub(crate) struct Who {
-    /// The private key, as `liquid key new` writes it
+    /// The private key, as `liquid key new` writes it; the running demo's are also known by name, as `north-hospital.siro`
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// The name under which nodes trust the key

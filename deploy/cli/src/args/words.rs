@@ -9,6 +9,9 @@ pub(crate) struct New {
     /// The file to write; it must not exist yet
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// The version in force, to begin the one that replaces it
+    #[arg(long, value_name = "AGREEMENT", conflicts_with_all = ["preset", "id", "title"])]
+    pub(crate) from: Option<PathBuf>,
     /// The settings to begin with
     #[arg(long, value_enum, default_value_t = PresetName::PublishedStatistics)]
     pub(crate) preset: PresetName,

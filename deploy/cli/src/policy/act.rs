@@ -26,16 +26,15 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     let told =
         sites.say(person.say(Act::Activate { agreement: version.hash.clone(), at: command.at })?).await?;
     let version = told.version(&command.id, version.hash.as_str())?;
+    let at = command.at.format("%Y-%m-%d %H:%M:%S UTC");
+    let when = match version.lacks.is_empty() {
+        true => format!("takes over at {at}"),
+        false => format!("takes over once it is signed, not before {at}"),
+    };
     if !version.lacks.is_empty() {
-        note(&format!("it does not take over before it is signed: {}", lacking(&version.lacks)));
+        note(&lacking(&version.lacks));
     }
-    told.everywhere(&format!(
-        "{} {} ({}) takes over at {}",
-        command.id,
-        version.version,
-        short(&version.hash),
-        command.at.format("%Y-%m-%d %H:%M:%S UTC")
-    ))
+    told.everywhere(&format!("{} {} ({}) {when}", command.id, version.version, short(&version.hash)))
 }
 
 /// Stops an agreement.

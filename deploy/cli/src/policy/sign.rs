@@ -5,7 +5,7 @@ use std::path::Path;
 
 use liquid_policy::Keyring;
 use liquid_policy::document::Agreement;
-use liquid_policy::id::OrganisationName;
+use liquid_policy::id::{OrganisationName, RoleName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
@@ -26,7 +26,7 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     let (agreement, _) = read_finished(&sign.agreement)?;
     let person = Person::read(&sign.who)?;
     if !sign.author {
-        may_sign(&agreement, &person.organisation)?;
+        may_sign(&agreement, &person)?;
     }
     let hash = agreement.hash().clone();
     let act = if sign.author { Act::Write { agreement: hash } } else { Act::Approve { agreement: hash } };
@@ -65,20 +65,29 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Only controllers sign: anybody else's signature would lie there and count for nothing.
-fn may_sign(agreement: &Agreement, organisation: &OrganisationName) -> Result<(), Failure> {
-    let controllers: Vec<&OrganisationName> = agreement.controllers().collect();
-    if controllers.contains(&organisation) {
-        return Ok(());
+/// Only controllers sign, in the roles that the agreement names: anybody else's signature would lie there and count for nothing.
+fn may_sign(agreement: &Agreement, person: &Person) -> Result<(), Failure> {
+    let Person { organisation, role, .. } = person;
+    if !agreement.controllers().any(|controller| controller == organisation) {
+        let names: Vec<&str> = agreement.controllers().map(OrganisationName::as_str).collect();
+        return Err(Failure::here(
+            format!(
+                "`{organisation}` is no controller party of {}, so its signature does not count",
+                agreement.id()
+            ),
+            format!("sign for one that is: {}", names.join(", ")),
+        ));
     }
-    let names: Vec<&str> = controllers.iter().map(|controller| controller.as_str()).collect();
-    Err(Failure::here(
-        format!(
-            "`{organisation}` is no controller party of {}, so its signature does not count",
-            agreement.id()
-        ),
-        format!("sign for one that is: {}", names.join(", ")),
-    ))
+    match agreement.approvers(organisation) {
+        Some(roles) if !roles.contains(role) => {
+            let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+            Err(Failure::here(
+                format!("`{organisation}` does not sign {} in the role `{role}`", agreement.id()),
+                format!("sign with a key of one of its roles: {}", roles.join(", ")),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where the organisation has another signature under this name, either the text has changed since, and it is void, or another

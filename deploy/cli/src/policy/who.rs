@@ -1,7 +1,8 @@
 //! Who signs: a key, and the file beside it that says whose it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use liquid_local::connection::Beacon;
 use liquid_local::keys::{self, Key};
 use liquid_policy::id::{KeyId, OrganisationName, RoleName};
 use liquid_policy::statement::{Act, Signer, Statement, TrustedKey};
@@ -25,8 +26,9 @@ impl Person {
     /// # Errors
     /// Where the key cannot be used, or something is said nowhere.
     pub(super) fn read(who: &Who) -> Result<Self, Failure> {
-        let key = Key::read(&who.key)?;
-        let beside = keys::card_of(&who.key);
+        let file = found(&who.key)?;
+        let key = Key::read(&file)?;
+        let beside = keys::card_of(&file);
         let card = if beside.exists() { Some(keys::read_card(&beside)?) } else { None };
         let is_other = card.as_ref().is_some_and(|card| card.public_key != key.public);
         let all_said = who.organisation.is_some() && who.role.is_some() && who.key_id.is_some();
@@ -39,7 +41,7 @@ impl Person {
         let card = card.filter(|_| !is_other);
         let missing = |what: &str| {
             Failure::here(
-                format!("nothing says {what} of the key `{}`", who.key.display()),
+                format!("nothing says {what} of the key `{}`", file.display()),
                 format!(
                     "add `--organisation`, `--role` and `--key-id`, or write them into `{}`",
                     beside.display()
@@ -92,6 +94,23 @@ impl Person {
             roles: [self.role.clone()].into(),
         }
     }
+}
+
+/// The key's file; where there is none of that name here, the running demo's key of that name.
+fn found(named: &Path) -> Result<PathBuf, Failure> {
+    let is_name = named.components().count() == 1 && !named.exists();
+    let Some(demo) = Beacon::path().and_then(|path| Beacon::read(&path)).filter(|_| is_name) else {
+        return Ok(named.to_owned());
+    };
+    let mut keys = demo.keys();
+    let name = named.to_string_lossy();
+    let known: Vec<String> = keys.keys().map(|name| format!("`{name}`")).collect();
+    keys.remove(name.strip_suffix(".key").unwrap_or(&name)).ok_or_else(|| {
+        Failure::here(
+            format!("there is no key `{name}`, neither here nor in the demo that runs"),
+            format!("name the file of one, or one of the demo's: {}", known.join(", ")),
+        )
+    })
 }
 
 /// The role of a key that is bound to none.

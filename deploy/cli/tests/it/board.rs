@@ -155,7 +155,7 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     );
     board.done("north.caldicott-guardian", &["policy", "sign", "--send", file]);
     let early = board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
-    assert!(early.err.contains("does not take over before it is signed"), "{early:?}");
+    assert!(early.err.contains("takes over once it is signed, not before"), "{early:?}");
     let status = board.status();
     assert!(status.contains("still missing: north (siro); south (caldicott-guardian)"), "{status}");
     assert_eq!(board.asked(), hidden);

@@ -2,7 +2,8 @@
 //! the answers anew: `LIQUID_PUBLISH=1 cargo test -p liquid --test it tutorials`, then read the difference.
 //!
 //! A block of `sh` is run from the repository's root; a block of `text` right after it is what is printed. One that serves
-//! runs until the next that does, or the end.
+//! runs until the next that does, or the end. A block of `diff` is what the reader edits: in the file that it names, the lines
+//! with a minus become those with a plus.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -47,6 +48,26 @@ impl Reader {
         (String::from_utf8(ended.stdout).unwrap().replace(desk, "…"), ended.status.success())
     }
 
+    /// Edits a file, as somebody does who is shown what to write for what.
+    fn edits(&self, edit: &str) {
+        let (named, lines) = edit.split_once('\n').unwrap();
+        let file = self.desk.path().join(named.strip_prefix("--- ").expect("the edit names its file"));
+        let side = |sign: char| -> String {
+            lines
+                .lines()
+                .filter_map(|line| line.strip_prefix([' ', sign]))
+                .fold(String::new(), |all, line| all + line + "\n")
+        };
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(
+            text.matches(&side('-')).count(),
+            1,
+            "{named}: one place, and this is none:\n{}",
+            side('-')
+        );
+        std::fs::write(&file, text.replace(&side('-'), &side('+'))).unwrap();
+    }
+
     fn leave(&mut self) {
         if let Some(mut serving) = self.serving.take() {
             signal("-INT", serving.id());
@@ -76,6 +97,8 @@ fn worked_through(readme: &Path) -> (String, String, usize) {
         }
         if let Some(commands) = part.strip_prefix("sh\n") {
             typed = Some(reader.types(commands.trim_end()));
+        } else if let Some(edit) = part.strip_prefix("diff\n") {
+            reader.edits(edit.trim_end());
         } else if at % 2 == 1
             && part.starts_with("text\n")
             && let Some((printed, _)) = typed.take()
@@ -101,6 +124,8 @@ fn timeless(printed: &str) -> String {
         let timed = words.windows(2).any(|pair| pair[1].trim_end_matches(':') == "ms");
         let word = |(at, word): (usize, &&str)| match words.get(at + 1) {
             Some(next) if timed && next.trim_end_matches(':') == "ms" => "40".to_owned(),
+            Some(next) if is_now(word, next) => "2026-12-01".to_owned(),
+            _ if at > 0 && is_now(words[at - 1], word) => "09:00".to_owned(),
             _ => (*word).to_owned(),
         };
         lines.push(words.iter().enumerate().map(word).collect::<Vec<_>>().join(" "));
@@ -108,19 +133,35 @@ fn timeless(printed: &str) -> String {
     lines.join("\n")
 }
 
+/// A day with an hour after it.
+fn is_now(day: &str, hour: &str) -> bool {
+    day.len() == 10 && day.starts_with("20") && hour.len() >= 5 && hour.get(2..3) == Some(":")
+}
+
 #[track_caller]
 fn check(example: &str, least: usize) {
-    let readme: PathBuf = root().join("policies/examples").join(example).join("README.md");
+    check_page(&format!("policies/examples/{example}"), least);
+}
+
+#[track_caller]
+fn check_page(folder: &str, least: usize) {
+    let readme: PathBuf = root().join(folder).join("README.md");
     let (text, found, shown) = worked_through(&readme);
-    assert!(shown >= least, "{example}: only {shown} answers are shown");
+    assert!(shown >= least, "{folder}: only {shown} answers are shown");
     if std::env::var_os("LIQUID_PUBLISH").is_some() {
         std::fs::write(&readme, &found).unwrap();
         return;
     }
     for (said, true_now) in text.lines().zip(found.lines()) {
-        assert_eq!(true_now, said, "{example}/README.md says otherwise");
+        assert_eq!(true_now, said, "{folder}/README.md says otherwise");
     }
-    assert_eq!(text.lines().count(), found.lines().count(), "{example}/README.md shows more or less");
+    assert_eq!(text.lines().count(), found.lines().count(), "{folder}/README.md shows more or less");
+}
+
+/// Ten minutes for somebody on a board who does not program.
+#[test]
+fn the_walk_is_true() {
+    check_page("policies/walk", 10);
 }
 
 #[test]

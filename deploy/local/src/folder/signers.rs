@@ -7,6 +7,7 @@ use liquid_policy::document::Agreement;
 use liquid_policy::id::{KeyId, OrganisationName, RoleName};
 use liquid_policy::statement::{Act, Signer, Statement, TrustedKey};
 
+use super::KEYS;
 use crate::Error;
 use crate::keys::{self, Key};
 
@@ -29,8 +30,8 @@ impl Person {
     /// Where the key lies.
     pub(super) fn file(&self) -> String {
         match self.bound {
-            true => format!("keys/{}.{}.key", self.organisation, self.role),
-            false => format!("keys/{}.key", self.organisation),
+            true => format!("{KEYS}/{}.{}.key", self.organisation, self.role),
+            false => format!("{KEYS}/{}.key", self.organisation),
         }
     }
 

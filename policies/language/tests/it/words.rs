@@ -8,5 +8,6 @@ mod plain_english;
 mod presets;
 mod readable;
 mod register;
+mod revisions;
 mod whole;
 mod writers;
