@@ -285,6 +285,48 @@ mod tests {
         assert!(refusal.message.contains("no site has all of `cardiac`, `stroke`"), "{}", refusal.message);
     }
 
+    /// What would be missing is refused, not left out: rows at a site that lacks a table, and rows of one entity at two sites.
+    #[test]
+    fn a_join_that_would_miss_rows_is_refused() {
+        let sql = "SELECT count(*) FROM cardiac c JOIN stroke s ON c.sex = s.sex";
+        let joined = |cardiac: &[(&str, Holds)], stroke: &[(&str, Holds)]| {
+            let mut both = question(sql);
+            let mut other = question(sql).tables.remove(0);
+            other.table.name = "stroke".into();
+            let at = |sites: &[(&str, Holds)]| {
+                sites
+                    .iter()
+                    .map(|(site, holds)| TableSite { site: (*site).into(), holds: Some(*holds) })
+                    .collect()
+            };
+            (both.tables[0].sites, other.sites) = (at(cardiac), at(stroke));
+            both.tables.push(other);
+            match federate(&both) {
+                Ok(plan) => Ok(plan.cuts[0].sites.len()),
+                Err(PlanError::Refused(refusal)) => Err(refusal.clause),
+                Err(other) => panic!("{other}"),
+            }
+        };
+        use Holds::{Disjoint, Overlapping, Whole};
+        let entities = |table: &str| Err(format!("table.{table}.entities"));
+        assert_eq!(joined(&[("a", Disjoint), ("b", Disjoint)], &[("a", Disjoint), ("b", Disjoint)]), Ok(2));
+        assert_eq!(joined(&[("a", Disjoint), ("b", Disjoint)], &[("a", Whole), ("b", Whole)]), Ok(2));
+        assert_eq!(joined(&[("a", Overlapping)], &[("a", Overlapping)]), Ok(1), "nobody is anywhere else");
+        assert_eq!(joined(&[("a", Overlapping), ("b", Overlapping)], &[("a", Whole), ("b", Whole)]), Ok(2));
+        assert_eq!(
+            joined(&[("a", Disjoint)], &[("a", Whole), ("b", Whole)]),
+            Ok(1),
+            "more of a whole is no more"
+        );
+        assert_eq!(
+            joined(&[("a", Overlapping)], &[("a", Overlapping), ("b", Overlapping)]),
+            entities("cardiac")
+        );
+        assert_eq!(joined(&[("a", Disjoint)], &[("a", Overlapping), ("b", Overlapping)]), entities("stroke"));
+        let partly = joined(&[("a", Disjoint), ("b", Disjoint)], &[("a", Whole)]);
+        assert_eq!(partly, Err("table.stroke.replicated".to_owned()), "the rows at b would drop out");
+    }
+
     #[test]
     fn system_queries_is_seen_in_subqueries_too() {
         assert!(federate(&question("SELECT (SELECT count(*) FROM system.queries)")).unwrap().queries);

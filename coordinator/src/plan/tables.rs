@@ -1,7 +1,8 @@
 //! The tables of one cut over the federation: which sites hold them all, and whether a join there is the join over all sites.
 //!
 //! A join is run where the rows lie. That is the join over all sites exactly where no entity is at two of them in any of
-//! the tables: rows that belong together then lie together. Tables that lie whole at every site can be joined anywhere.
+//! the tables: rows that belong together then lie together. A table that lies whole can be joined wherever it lies, which must
+//! be wherever the others have rows.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +66,7 @@ impl<'a> Tables<'a> {
                 "ask each table by itself",
             )));
         }
-        if self.tables.len() < 2 || sites.len() < 2 {
+        if self.tables.len() < 2 {
             return Ok(());
         }
         let mixed = self.tables.iter().find(|table| {
@@ -82,9 +83,13 @@ impl<'a> Tables<'a> {
                 "ask a controller to bring the sites' agreements together",
             )));
         }
-        let protected = self.tables.iter().filter(|table| !is_whole(table)).count();
-        match self.overlapping(&sites) {
-            Some(table) if protected > 1 => Err(PlanError::Refused(Refusal::new(
+        self.check_whole()?;
+        let parts: Vec<_> = self.tables.iter().filter(|table| !is_whole(table)).collect();
+        let all: Vec<&SiteName> =
+            parts.iter().flat_map(|table| &table.sites).map(|site| &site.site).collect();
+        let one_site = all.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+        match self.overlapping(&all) {
+            Some(table) if parts.len() > 1 && !one_site => Err(PlanError::Refused(Refusal::new(
                 Code::NotFederable,
                 format!("table.{table}.entities"),
                 format!(
@@ -94,6 +99,27 @@ impl<'a> Tables<'a> {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// A table that should lie whole everywhere lies wherever the others have rows: at a site without it they would drop out.
+    fn check_whole(&self) -> Result<(), PlanError> {
+        let (whole, parts): (Vec<&FederatedTable>, Vec<&FederatedTable>) =
+            self.tables.iter().partition(|table| is_whole(table));
+        let there = |table: &FederatedTable, name: &SiteName| table.sites.iter().any(|s| s.site == *name);
+        let Some((first, others)) = parts.split_first() else { return Ok(()) };
+        let meeting = first.sites.iter().map(|site| &site.site);
+        for site in meeting.filter(|site| others.iter().all(|table| there(table, site))) {
+            if let Some(table) = whole.iter().find(|table| !there(table, site)) {
+                let table = &table.table.name;
+                return Err(PlanError::Refused(Refusal::new(
+                    Code::NotFederable,
+                    format!("table.{table}.replicated"),
+                    format!("`{table}` does not lie at `{site}`, so the rows of that site would be missing"),
+                    "ask without that table, or ask a controller to bring it to every site",
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
