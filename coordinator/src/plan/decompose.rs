@@ -102,7 +102,7 @@ fn single_value() -> Refusal {
         Code::NotFederable,
         "liquid.functions",
         "`min` and `max` are not put together over sites yet",
-        "ask each site by itself, at its own address",
+        "use `sum` or `avg`; where an agreement has no minimum, ask each site at its own address",
     )
 }
 

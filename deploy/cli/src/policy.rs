@@ -22,6 +22,7 @@ use std::path::Path;
 use liquid_node::agreements::beside;
 use liquid_policy::document::Agreement;
 use liquid_policy::parse::{ParseError, parse_beside};
+use liquid_policy::schema::json_schema_text;
 use liquid_policy::signature::SignatureFile;
 
 use crate::args::Policy;
@@ -37,6 +38,7 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
         Policy::New(command) => new::run(&command),
         Policy::Lint(command) => lint::run(&command),
         Policy::Render(command) => render::run(&command),
+        Policy::Schema => put(&json_schema_text()),
         Policy::Register(command) => register::run(&command),
         Policy::Propose(command) => propose::run(&command).await,
         Policy::Sign(command) => sign::run(&command).await,

@@ -16,6 +16,8 @@ pub(crate) enum Policy {
     Lint(Lint),
     /// Print an agreement in plain English, for those who sign it
     Render(Render),
+    /// Print the JSON Schema of agreements, with which editors complete keys and show what they mean
+    Schema,
     /// Print a register of agreements: an index, and each of them in plain English
     Register(Register),
     /// Send a new version to all sites, which hold it until it is signed

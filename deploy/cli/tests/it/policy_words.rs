@@ -92,6 +92,13 @@ fn advice_goes_to_standard_output_with_its_place() {
 }
 
 #[test]
+fn the_schema_that_editors_read_is_the_published_one() {
+    let schema = policy(&["schema"]);
+    let published = std::fs::read_to_string(root().join("policies/language/schema.json")).unwrap();
+    assert_eq!((schema.code, schema.out), (0, published));
+}
+
+#[test]
 fn an_agreement_and_a_draft_are_put_into_words() {
     let plain = policy(&["render", text(&heart())]);
     assert_eq!((plain.code, plain.err.as_str()), (0, ""), "{plain:?}");
