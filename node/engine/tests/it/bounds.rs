@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use liquid_node_api::engine::Told;
+use liquid_policy::Agreement;
 use liquid_policy::decide::judge;
-use liquid_policy::{Agreement, parse};
 use proptest::prelude::*;
 
 use crate::site::{Front, Site, caps, decode, lines};
@@ -29,29 +29,17 @@ const CONFIG: &str = r#"
 "#;
 
 fn agreement(minimum: u32, x: &str, f: &str) -> Agreement {
-    let text = format!(
-        r#"schema = "liquid/agreement/1"
-[agreement]
-id = "A-1"
-version = "1"
-purposes = ["p"]
-in_force = 2026-01-01
-expires = 2026-12-31
-[[party]]
-organisation = "north"
-role = "controller"
-[table.t]
+    let tables = format!(
+        r#"[table.t]
 entity = "id"
 [table.t.columns]
 id = {{ use = [] }}
 x = {{ use = ["measure", "filter"]{x} }}
 f = {{ use = ["measure"], missing = "public"{f} }}
 sex = {{ use = ["group", "filter"], domain = {{ from = 0, to = 1 }}, required = true }}
-[disclosure]
-minimum_contributors = {minimum}
 "#
     );
-    parse(&text, "bounds.toml").unwrap_or_else(|error| panic!("{error}: {text}"))
+    crate::site::agreement(minimum, &tables)
 }
 
 type Row = (i64, Option<i64>, Option<f64>, i64);

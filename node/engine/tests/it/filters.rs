@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use liquid_node_api::Error;
 use liquid_node_api::engine::Told;
+use liquid_policy::Agreement;
 use liquid_policy::decide::judge;
-use liquid_policy::{Agreement, parse};
 use proptest::prelude::*;
 
 use crate::oracle::language::{Pred, Row, Val, pred, question};
@@ -55,18 +55,8 @@ const CONFIG: &str = r#"
 
 /// An agreement; `t`, `visit` and `home` are what it says of these tables beside columns.
 fn agreement(minimum: u32, [t, visit, home]: [&str; 3]) -> Agreement {
-    let text = format!(
-        r#"schema = "liquid/agreement/1"
-[agreement]
-id = "A-1"
-version = "1"
-purposes = ["p"]
-in_force = 2026-01-01
-expires = 2026-12-31
-[[party]]
-organisation = "north"
-role = "controller"
-[table.t]
+    let tables = format!(
+        r#"[table.t]
 entity = "id"
 {t}
 [table.t.columns]
@@ -93,11 +83,9 @@ join.unique = ["pid"]
 [table.home.columns]
 pid = {{ use = ["join"] }}
 area = {{ use = ["group", "filter"], required = true }}
-[disclosure]
-minimum_contributors = {minimum}
 "#
     );
-    parse(&text, "filters.toml").unwrap_or_else(|error| panic!("{error}: {text}"))
+    crate::site::agreement(minimum, &tables)
 }
 
 /// What a site holds.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 use chrono::{Datelike as _, Days, NaiveDate};
 use liquid_node_api::engine::Told;
+use liquid_policy::Agreement;
 use liquid_policy::decide::judge;
 use liquid_policy::grain::Grain;
 use liquid_policy::table::ColumnRule;
-use liquid_policy::{Agreement, parse};
 use proptest::prelude::*;
 
 use crate::site::{Front, Site, caps, declare, decode, lines, obligations};
@@ -31,28 +31,16 @@ const CONFIG: &str = r#"
 "#;
 
 fn agreement(minimum: u32, day: &str) -> Agreement {
-    let text = format!(
-        r#"schema = "liquid/agreement/1"
-[agreement]
-id = "A-1"
-version = "1"
-purposes = ["p"]
-in_force = 2026-01-01
-expires = 2026-12-31
-[[party]]
-organisation = "north"
-role = "controller"
-[table.visit]
+    let tables = format!(
+        r#"[table.visit]
 entity = "id"
 [table.visit.columns]
 id = {{ use = [] }}
 day = {{ use = ["group", "filter"]{day} }}
 ward = {{ use = ["group", "filter"], domain = {{ values = ["A", "B"] }}, required = true }}
-[disclosure]
-minimum_contributors = {minimum}
 "#
     );
-    parse(&text, "grains.toml").unwrap_or_else(|error| panic!("{error}: {text}"))
+    crate::site::agreement(minimum, &tables)
 }
 
 #[derive(Debug, Clone, Copy)]

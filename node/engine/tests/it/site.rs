@@ -18,7 +18,30 @@ use liquid_node_api::worker::Worker;
 use liquid_policy::footprint::Footprint;
 use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::{ColumnRule, Obligations, TableRules};
+use liquid_policy::{Agreement, parse};
 use tempfile::TempDir;
+
+/// An agreement with a minimum over tables as it would write them.
+#[track_caller]
+pub(crate) fn agreement(minimum: u32, tables: &str) -> Agreement {
+    let text = format!(
+        r#"schema = "liquid/agreement/1"
+[agreement]
+id = "A-1"
+version = "1"
+purposes = ["p"]
+in_force = 2026-01-01
+expires = 2026-12-31
+[[party]]
+organisation = "north"
+role = "controller"
+{tables}
+[disclosure]
+minimum_contributors = {minimum}
+"#
+    );
+    parse(&text, "tables.toml").unwrap_or_else(|error| panic!("{error}: {text}"))
+}
 
 /// Files, and the configuration that names them.
 pub(crate) struct Site {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use liquid_policy::{Agreement, parse};
+use liquid_policy::Agreement;
 use proptest::prelude::*;
 
 use crate::site::{Front, Site};
@@ -61,18 +61,8 @@ pub(super) const FACTS: [&str; 3] = [
 
 /// What is said of persons, visits and treatments beside their keys and columns.
 pub(super) fn agreement(minimum: u32, [person, visit, treat]: [&str; 3]) -> Agreement {
-    let text = format!(
-        r#"schema = "liquid/agreement/1"
-[agreement]
-id = "A-1"
-version = "1"
-purposes = ["p"]
-in_force = 2026-01-01
-expires = 2026-12-31
-[[party]]
-organisation = "north"
-role = "controller"
-[table.person]
+    let tables = format!(
+        r#"[table.person]
 entity = "pid"
 join.keys = ["pid", "area"]
 join.unique = ["pid"]
@@ -107,11 +97,9 @@ join.unique = ["area"]
 [table.area.columns]
 area = {{ use = ["join"] }}
 region = {{ use = ["group", "filter"], required = true }}
-[disclosure]
-minimum_contributors = {minimum}
 "#
     );
-    parse(&text, "joins.toml").unwrap()
+    crate::site::agreement(minimum, &tables)
 }
 
 /// One row, by column.
