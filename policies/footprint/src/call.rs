@@ -146,11 +146,34 @@ pub(crate) fn negated(x: Expr, data_type: &DataType) -> Result<Expr, PlanError> 
 fn absolute(x: &Typed) -> Result<Typed, PlanError> {
     size(&x.expr).times(20).with(Size { nodes: 0, depth: 3 }).bounded()?;
     let zero = ScalarValue::new_zero(&x.data_type).map_err(PlanError::bug)?;
+    Ok(Typed::new(Expr::Case(absolute_of(&x.expr, zero)), x.data_type.clone()))
+}
+
+fn absolute_of(x: &Expr, zero: ScalarValue) -> Case {
     let zero = Box::new(Expr::Literal(zero, None));
-    let negative = Expr::BinaryExpr(BinaryExpr::new(Box::new(x.expr.clone()), Operator::Lt, zero));
-    let minus = Box::new(negated(x.expr.clone(), &x.data_type)?);
-    let case = Case::new(None, vec![(Box::new(negative), minus)], Some(Box::new(x.expr.clone())));
-    Ok(Typed::new(Expr::Case(case), x.data_type.clone()))
+    let side = |op, (left, right)| Box::new(Expr::BinaryExpr(BinaryExpr::new(left, op, right)));
+    let negative = side(Operator::Lt, (Box::new(x.clone()), zero.clone()));
+    let minus = side(Operator::Minus, (zero, Box::new(x.clone())));
+    Case::new(None, vec![(negative, minus)], Some(Box::new(x.clone())))
+}
+
+/// A CASE that stands for a function of its ELSE or of its one result: it chooses by nothing else.
+pub(crate) fn is_rewritten(case: &Case) -> bool {
+    let [(when, then)] = case.when_then_expr.as_slice() else { return false };
+    let Some(otherwise) = &case.else_expr else {
+        return within(then) == Expr::Case(case.clone());
+    };
+    match when.as_ref() {
+        Expr::BinaryExpr(BinaryExpr { right, .. }) => match right.as_ref() {
+            Expr::Literal(zero, _)
+                if ScalarValue::new_zero(&zero.data_type()).is_ok_and(|it| it == *zero) =>
+            {
+                absolute_of(otherwise, zero.clone()) == *case
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// A date, NULL outside the years 1 to 9999. Far dates have no parts, and where DataFusion has planned that a part is never

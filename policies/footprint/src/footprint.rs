@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use datafusion_expr::Expr;
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::utils::split_conjunction;
+use datafusion_expr::{Expr, Operator};
 use liquid_policy::Footprint;
 use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Term, place_in_cut};
 use liquid_policy::id::ColumnName;
 
 use crate::branches::{branches, condition_columns};
+use crate::call::is_rewritten;
 use crate::dates::dates;
 use crate::site_query::{SiteAggregate, SiteQuery, columns_of};
 
@@ -55,14 +57,77 @@ fn aggregate(aggregate: &SiteAggregate) -> Aggregate {
 fn argument(aggregate: &SiteAggregate) -> Argument {
     let Some(argument) = &aggregate.argument else { return Argument::Rows };
     // What is outside the grammar of terms is an expression like any other, and for the decision to allow.
-    let Ok(branches) = branches(aggregate) else { return Argument::Expression { columns: read(argument) } };
+    let Ok(branches) = branches(aggregate) else { return any(argument) };
     let mut terms = branches.into_iter().map(|branch| Term {
         columns: names(branch.columns),
         factors: names(branch.factors.into_iter().map(|factor| factor.column)),
     });
     match condition_columns(aggregate) {
         Some(conditions) => Argument::Case { conditions: names(conditions), branches: terms.collect() },
-        None => terms.next().map_or_else(|| Argument::Expression { columns: read(argument) }, Argument::Term),
+        None => terms.next().map_or_else(|| any(argument), Argument::Term),
+    }
+}
+
+/// Which columns of an expression choose, and which are computed with; one can do both.
+fn any(argument: &Expr) -> Argument {
+    let (mut conditions, mut columns) = (BTreeSet::new(), BTreeSet::new());
+    part(argument, &mut conditions, &mut columns);
+    Argument::Expression { conditions: names(conditions), columns: names(columns) }
+}
+
+/// Sorts the columns of one part. Whatever says true or false of a value is a condition, CASE or none.
+fn part(expr: &Expr, conditions: &mut BTreeSet<String>, columns: &mut BTreeSet<String>) {
+    match expr {
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+            results.for_each(|result| part(result, conditions, columns));
+            // `abs`, and the calendar around a day whose part is taken, are written out as CASE over what they are of.
+            if !is_rewritten(case) {
+                conditions.extend(case.when_then_expr.iter().flat_map(|(when, _)| columns_of(when)));
+            }
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
+            conditions.extend(columns_of(expr));
+            call.args.iter().take(1).for_each(|arg| part(arg, conditions, columns));
+        }
+        test if is_test(test) => conditions.extend(columns_of(test)),
+        Expr::Column(column) => {
+            columns.insert(column.name.clone());
+        }
+        other => {
+            // The visitor's closure never fails.
+            let _ = other.apply_children(|child| {
+                part(child, conditions, columns);
+                Ok(TreeNodeRecursion::Continue)
+            });
+        }
+    }
+}
+
+fn is_test(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(binary) => !matches!(
+            binary.op,
+            Operator::Plus
+                | Operator::Minus
+                | Operator::Multiply
+                | Operator::Divide
+                | Operator::Modulo
+                | Operator::StringConcat
+        ),
+        Expr::Not(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Between(_)
+        | Expr::InList(_)
+        | Expr::Like(_) => true,
+        _ => false,
     }
 }
 

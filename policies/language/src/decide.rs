@@ -197,9 +197,14 @@ impl<'a> Judge<'a> {
             Argument::Expression { .. } if self.guarded || function == Function::CountDistinct => {
                 Err(self.shape())
             }
-            Argument::Expression { columns } => columns.iter().try_for_each(|column| {
-                if self.uses(column, Use::Filter) { Ok(()) } else { self.summed(column) }
-            }),
+            Argument::Expression { conditions, columns } => {
+                self.conditions(conditions)?;
+                columns.iter().try_for_each(|column| match function {
+                    Function::Count if self.uses(column, Use::Filter) => Ok(()),
+                    Function::Min | Function::Max if self.uses(column, Use::Group) => Ok(()),
+                    _ => self.summed(column),
+                })
+            }
         }
     }
 

@@ -122,7 +122,10 @@ pub enum Argument {
     },
     /// Any other expression.
     Expression {
-        /// Every column that it reads.
+        /// Columns that its conditions and comparisons read: they choose what is computed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<ColumnName>,
+        /// Columns that are computed with.
         columns: Vec<ColumnName>,
     },
 }

@@ -145,8 +145,8 @@ fn read(cut: &Footprint) -> BTreeSet<&ColumnName> {
         let (conditions, terms) = aggregate.argument.parts();
         columns.extend(conditions);
         columns.extend(terms.iter().flat_map(Term::read));
-        if let Argument::Expression { columns: all } = &aggregate.argument {
-            columns.extend(all);
+        if let Argument::Expression { conditions, columns: computed } = &aggregate.argument {
+            columns.extend(conditions.iter().chain(computed));
         }
     }
     columns

@@ -422,8 +422,8 @@ fn columns<'a>(names: impl IntoIterator<Item = &'a liquid_policy::id::ColumnName
 
 fn compared(f: &Footprint) -> Vec<String> {
     let conditions = f.aggregates.iter().flat_map(|a| match &a.argument {
-        Argument::Case { conditions, .. } => conditions.as_slice(),
-        Argument::Rows | Argument::Term(_) | Argument::Expression { .. } => &[],
+        Argument::Case { conditions, .. } | Argument::Expression { conditions, .. } => conditions.as_slice(),
+        Argument::Rows | Argument::Term(_) => &[],
     });
     columns(f.filter.iter().chain(f.aggregates.iter().flat_map(|a| &a.filter)).chain(conditions))
 }
@@ -433,7 +433,7 @@ fn measured(f: &Footprint) -> Vec<String> {
         Argument::Rows => Vec::new(),
         Argument::Term(term) => term.columns.iter().collect(),
         Argument::Case { branches, .. } => branches.iter().flat_map(|t| &t.columns).collect(),
-        Argument::Expression { columns } => columns.iter().collect(),
+        Argument::Expression { columns, .. } => columns.iter().collect(),
     }))
 }
 

@@ -336,22 +336,31 @@ fn factors_are_measures_and_other_expressions_need_the_minimum_off() {
     assert_eq!(asked(Function::Sum, product(&["m"], &["g"]), &["g"]), Err(Code::ColumnUse));
     assert_eq!(asked(Function::CountDistinct, product(&["person"], &["m"]), &[]), Err(Code::Function));
 
-    let any = || Argument::Expression { columns: columns(&["m", "sex"]) };
+    let any = || Argument::Expression { conditions: columns(&["sex"]), columns: columns(&["m"]) };
     assert_eq!(asked(Function::Sum, any(), &[]), Err(Code::Expression));
     assert_eq!(asked(Function::Max, product(&["m"], &[]), &[]), Err(Code::Function));
     let open = SMALL.replace("minimum_contributors = 10", "minimum_contributors = 1");
     let open = agreement(&open.replace(
         "person = { use = [] }\n",
-        "person = { use = [] }\nm = { use = [\"measure\"] }\nno = { use = [] }\n",
+        "person = { use = [] }\nm = { use = [\"measure\"] }\nno = { use = [] }\nband = { use = [\"filter\"] }\n",
     ));
     let asked = |function, argument| {
         judge(&open, &computes(function, argument, &[])).map(|_| ()).map_err(|refusal| refusal.code)
     };
     for function in [Function::Sum, Function::Avg, Function::Count, Function::Min, Function::Max] {
         assert_eq!(asked(function, any()), Ok(()));
-        let closed = Argument::Expression { columns: columns(&["m", "no"]) };
-        assert_eq!(asked(function, closed), Err(Code::ColumnUse));
+        let with = |conditions: &[&str], names: &[&str]| {
+            asked(function, Argument::Expression { conditions: columns(conditions), columns: columns(names) })
+        };
+        assert_eq!(with(&[], &["m", "no"]), Err(Code::ColumnUse));
+        assert_eq!(with(&["m"], &["m"]), Err(Code::LiteralCompare), "a measure chooses nothing");
     }
+    let computed = |function| {
+        asked(function, Argument::Expression { conditions: columns(&[]), columns: columns(&["band"]) })
+    };
+    assert_eq!(computed(Function::Sum), Err(Code::ColumnUse), "what may be compared may not be added up");
+    assert_eq!(computed(Function::Count), Ok(()));
+    assert_eq!(computed(Function::Max), Err(Code::ColumnUse));
     assert_eq!(asked(Function::Min, product(&["sex"], &[])), Ok(()));
     assert_eq!(asked(Function::Min, product(&["no"], &[])), Err(Code::ColumnUse));
     assert_eq!(asked(Function::CountDistinct, any()), Err(Code::Expression));

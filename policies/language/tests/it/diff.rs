@@ -91,7 +91,8 @@ fn questions() -> Vec<Footprint> {
             Argument::Term(term(&[column])),
             Argument::Term(term(&[column, column])),
             case,
-            Argument::Expression { columns: columns(&[column]) },
+            Argument::Expression { conditions: columns(&[column]), columns: Vec::new() },
+            Argument::Expression { conditions: Vec::new(), columns: columns(&[column]) },
         ];
         for function in [
             Function::Count,
