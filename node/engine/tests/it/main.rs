@@ -17,5 +17,6 @@ mod offline;
 mod opening;
 mod oracle;
 mod pinning;
+mod plans;
 mod site;
 mod working;

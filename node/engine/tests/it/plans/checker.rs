@@ -7,73 +7,14 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike as _, NaiveDate, Weekday};
 
-use crate::plans::language::{Agg, Body, Cut, Expr, How, Odd, Query, Rows};
+use crate::plans::below::{Below, STRIDE, columns, is_test, put, read};
+use crate::plans::language::{Agg, Body, Cut, Expr, Query, Rows};
 use crate::plans::world::{Column, Kind, Use, World};
 
 /// What may read single rows, and what may read released values.
 const BELOW: &str = " abs ceil floor round trunc signum coalesce nullif lower upper btrim ltrim rtrim concat substr left right \
     character_length date_part date_trunc ";
 const ABOVE: &str = " first_value count sum avg min max row_number rank sqrt ln median stddev ";
-
-/// Columns are numbered through all tables that a relation reads: a table takes this many numbers.
-const STRIDE: usize = 100;
-
-/// Rows, looked through down to the tables.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Below {
-    /// The tables read, in order; one that is read twice stands here twice.
-    tables: Vec<usize>,
-    conditions: Vec<Expr>,
-    /// Keys of aggregates by person, each with the tables that it reads: those from its first number on.
-    people: Vec<(Vec<Expr>, usize)>,
-    odd: Vec<String>,
-}
-
-/// What each column of a relation is, over the columns of tables.
-pub(crate) fn columns(world: &World, rows: &Rows, below: &mut Below) -> Vec<Expr> {
-    match &rows.body {
-        Body::Table(at) => {
-            let first = below.tables.len() * STRIDE;
-            below.tables.push(*at);
-            (0..world.tables[*at].columns.len()).map(|column| Expr::Col(first + column)).collect()
-        }
-        Body::Select { from, filter, outputs, odd } => {
-            let from = columns(world, from, below);
-            below.conditions.extend(filter.iter().map(|it| put(it, &from)));
-            if *odd != Odd::No {
-                below.odd.push(format!("{odd:?} among single rows"));
-            }
-            match outputs {
-                Some(outputs) => outputs.iter().map(|it| put(it, &from)).collect(),
-                None => from,
-            }
-        }
-        Body::Join { left, right, on, how } => {
-            let mut all = columns(world, left, below);
-            all.extend(columns(world, right, below));
-            below.conditions.extend(on.iter().map(|it| put(it, &all)));
-            if matches!(how, How::Left | How::Full) {
-                below.odd.push("an outer join".to_owned());
-            }
-            all
-        }
-        Body::Person { from, filter, keys, aggs, having } => {
-            let first = below.tables.len();
-            let from = columns(world, from, below);
-            below.conditions.extend(filter.iter().map(|it| put(it, &from)));
-            let keys: Vec<Expr> = keys.iter().map(|it| put(it, &from)).collect();
-            below.people.push((keys.clone(), first));
-            let aggs = aggs.iter().map(|it| Expr::Person(Box::new(it.with(&|at| from[at].clone()))));
-            let all: Vec<Expr> = keys.into_iter().chain(aggs).collect();
-            below.conditions.extend(having.iter().map(|it| put(it, &all)));
-            all
-        }
-    }
-}
-
-fn put(expr: &Expr, columns: &[Expr]) -> Expr {
-    expr.with(&|at| columns[at].clone())
-}
 
 /// Every reason for which a question must not be permitted.
 pub(crate) fn reasons(world: &World, query: &Query) -> BTreeSet<String> {
@@ -100,6 +41,9 @@ pub(crate) fn reasons(world: &World, query: &Query) -> BTreeSet<String> {
 /// An aggregate by person can also be meant as what leaves, where the entity may be grouped by: then all above it is free.
 fn released(world: &World, rows: &Rows) -> Option<BTreeSet<String>> {
     match &rows.body {
+        Body::Person { from, .. } if released(world, from).is_some_and(|found| found.is_empty()) => {
+            Some(BTreeSet::new())
+        }
         Body::Person { from, filter, keys, aggs, having: _ } => {
             let mut below = Below::default();
             let from = columns(world, from, &mut below);
@@ -143,7 +87,8 @@ impl Judge<'_> {
         self.joins();
         for condition in self.below.conditions.clone() {
             // What joins is judged as a join alone.
-            let rest: Vec<Expr> = conjuncts(&condition).into_iter().filter(|it| self.pair(it).is_none()).cloned().collect();
+            let rest: Vec<Expr> =
+                conjuncts(&condition).into_iter().filter(|it| self.pair(it).is_none()).cloned().collect();
             rest.iter().for_each(|it| self.condition(it));
         }
         for key in &keys {
@@ -257,22 +202,25 @@ impl Judge<'_> {
                 }
             }
             Expr::Case { base, whens, otherwise } => {
-                base.iter().for_each(|it| self.condition(it));
+                base.iter().for_each(|it| self.touched(it, Use::Filter));
                 for (when, then) in whens {
-                    self.condition(when);
+                    self.touched(when, Use::Filter);
                     self.values(function, then);
                 }
                 otherwise.iter().for_each(|it| self.values(function, it));
             }
             Expr::Call("nullif", args) => {
-                args.iter().for_each(|it| self.condition(it));
+                args.iter().for_each(|it| self.touched(it, Use::Filter));
                 self.values(function, &args[0]);
             }
+            // What it gives keeps the uses of what it takes in; a count is a number of its own.
             Expr::Person(agg) => {
-                agg.filter.iter().for_each(|it| self.condition(it));
-                agg.arg.iter().for_each(|it| self.values(function, it));
+                self.aggregate(agg);
+                if agg.function != "count" {
+                    agg.arg.iter().for_each(|it| self.values(function, it));
+                }
             }
-            test if is_test(test) => self.condition(test),
+            test if is_test(test) => self.touched(test, Use::Filter),
             other => other.parts().into_iter().for_each(|it| self.values(function, it)),
         }
     }
@@ -295,7 +243,8 @@ impl Judge<'_> {
             }
             (1..=2).contains(&columns) && factors <= 2 && other == 0
         };
-        let literal = |it: &Expr| matches!(it, Expr::Lit(text) if matches!(text.as_str(), "0" | "1" | "NULL"));
+        let literal =
+            |it: &Expr| matches!(it, Expr::Lit(text) if matches!(text.as_str(), "0" | "1" | "NULL"));
         let good = match uncast(expr) {
             Expr::Case { whens, otherwise, .. } => {
                 let results = whens.iter().map(|(_, then)| then).chain(otherwise.iter().map(|it| &**it));
@@ -377,7 +326,9 @@ impl Judge<'_> {
     fn pair(&self, condition: &Expr) -> Option<(usize, usize)> {
         match condition {
             Expr::Bin("=", left, right) => match (&**left, &**right) {
-                (Expr::Col(left), Expr::Col(right)) if left / STRIDE != right / STRIDE => Some((*left, *right)),
+                (Expr::Col(left), Expr::Col(right)) if left / STRIDE != right / STRIDE => {
+                    Some((*left, *right))
+                }
                 _ => None,
             },
             _ => None,
@@ -418,7 +369,9 @@ impl Judge<'_> {
         }
         let tables = self.below.tables.len();
         let meeting = |which: &dyn Fn(usize) -> bool| -> Vec<BTreeSet<usize>> {
-            let near = |class: &BTreeSet<usize>| class.iter().filter(|at| which(**at)).map(|at| at / STRIDE).collect();
+            let near = |class: &BTreeSet<usize>| {
+                class.iter().filter(|at| which(**at)).map(|at| at / STRIDE).collect()
+            };
             classes.iter().map(near).collect()
         };
         let (all, entities, within) =
@@ -439,7 +392,10 @@ impl Judge<'_> {
     /// An aggregate by person is grouped by the entity; whatever else it is grouped by is a key.
     fn people(&mut self) {
         for (keys, first) in self.below.people.clone() {
-            if !keys.iter().any(|key| matches!(key, Expr::Col(at) if self.is_entity(*at) && at / STRIDE >= first)) {
+            if !keys
+                .iter()
+                .any(|key| matches!(key, Expr::Col(at) if self.is_entity(*at) && at / STRIDE >= first))
+            {
                 self.wrong("an aggregate below an aggregate is not by person".to_owned());
             }
             for key in &keys {
@@ -465,14 +421,6 @@ fn reached(from: usize, sets: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     all
 }
 
-/// The columns that an expression reads.
-fn read(expr: &Expr) -> BTreeSet<usize> {
-    match expr {
-        Expr::Col(at) => BTreeSet::from([*at]),
-        other => other.parts().into_iter().flat_map(read).collect(),
-    }
-}
-
 fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Bin("AND", left, right) => conjuncts(left).into_iter().chain(conjuncts(right)).collect(),
@@ -491,16 +439,6 @@ fn uncast(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast("CAST", inner, _) => uncast(inner),
         other => other,
-    }
-}
-
-/// An expression that says true or false of a value.
-fn is_test(expr: &Expr) -> bool {
-    match expr {
-        Expr::Bin(op, ..) => matches!(*op, "=" | "<>" | "<" | "<=" | ">" | ">=" | "AND" | "OR" | "IS DISTINCT FROM"),
-        Expr::Before(op, _) => *op == "NOT",
-        Expr::Behind(..) | Expr::In(..) | Expr::Between(..) | Expr::Subquery(..) => true,
-        _ => false,
     }
 }
 
@@ -535,51 +473,5 @@ fn parts(grain: &str) -> &'static [&'static str] {
         "month" => &["year", "quarter", "month"],
         "week" => &["week", "isoyear"],
         _ => &["year", "quarter", "month", "week", "day", "dow", "doy", "isoyear", "isodow"],
-    }
-}
-
-/// What a generator must know of a column to put it where it may stand.
-impl Below {
-    /// The name of a plain column.
-    pub(crate) fn name(&self, world: &World, expr: &Expr) -> Option<String> {
-        match expr {
-            Expr::Col(at) => Some(world.column((self.tables[at / STRIDE], at % STRIDE)).name.to_owned()),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn columns_of<'w>(&self, world: &'w World, expr: &Expr) -> Vec<&'w Column> {
-        read(expr).into_iter().map(|at| world.column((self.tables[at / STRIDE], at % STRIDE))).collect()
-    }
-
-    pub(crate) fn is_entity(&self, world: &World, expr: &Expr) -> bool {
-        matches!(expr, Expr::Col(at) if world.tables[self.tables[at / STRIDE]].entity == Some(at % STRIDE))
-    }
-
-    pub(crate) fn kind(&self, world: &World, expr: &Expr) -> Kind {
-        let of = |it: &Expr| self.kind(world, it);
-        match expr {
-            Expr::Col(at) => world.column((self.tables[at / STRIDE], at % STRIDE)).kind,
-            Expr::Lit(text) if text.starts_with('\'') => Kind::Text,
-            Expr::Lit(text) if matches!(text.as_str(), "true" | "false") => Kind::Bool,
-            Expr::Lit(text) if text.starts_with("DATE") => Kind::Date,
-            Expr::Lit(_) => Kind::Int,
-            Expr::Bin("||", ..) | Expr::Cast(_, _, "VARCHAR") => Kind::Text,
-            Expr::Cast(_, _, "DATE") => Kind::Date,
-            Expr::Cast(..) => Kind::Int,
-            test if is_test(test) => Kind::Bool,
-            Expr::Bin(_, left, right) => match (of(left), of(right)) {
-                (Kind::Float, _) | (_, Kind::Float) => Kind::Float,
-                (left, _) => left,
-            },
-            Expr::Before(_, inner) => of(inner),
-            Expr::Case { whens, .. } => of(&whens[0].1),
-            Expr::Call("date_part" | "character_length", _) => Kind::Int,
-            Expr::Call("date_trunc", _) => Kind::Date,
-            Expr::Call(_, args) => args.first().map_or(Kind::Float, of),
-            Expr::Person(agg) if agg.function == "count" => Kind::Int,
-            Expr::Person(agg) => agg.arg.as_ref().map_or(Kind::Float, of),
-            Expr::Behind(..) | Expr::In(..) | Expr::Between(..) | Expr::Subquery(..) => Kind::Bool,
-        }
     }
 }

@@ -18,7 +18,11 @@ pub(crate) enum Expr {
     Behind(Box<Expr>, String),
     In(Box<Expr>, bool, Vec<Expr>),
     Between(Box<Expr>, Box<Expr>, Box<Expr>),
-    Case { base: Option<Box<Expr>>, whens: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    Case {
+        base: Option<Box<Expr>>,
+        whens: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
     Call(&'static str, Vec<Expr>),
     Cast(&'static str, Box<Expr>, &'static str),
     /// EXISTS or IN over a subquery, written as it stands.
@@ -136,7 +140,8 @@ impl Agg {
     fn sql(&self, names: &[String]) -> String {
         let arg = self.arg.as_ref().map_or_else(|| "*".to_owned(), |it| it.sql(names));
         let more = if self.function == "string_agg" { ", ','" } else { "" };
-        let mut text = format!("{}({}{arg}{more})", self.function, if self.distinct { "DISTINCT " } else { "" });
+        let mut text =
+            format!("{}({}{arg}{more})", self.function, if self.distinct { "DISTINCT " } else { "" });
         if let Some(filter) = &self.filter {
             let _ = write!(text, " FILTER (WHERE {})", filter.sql(names));
         }
@@ -156,10 +161,26 @@ pub(crate) struct Rows {
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Table(usize),
-    Select { from: Box<Rows>, filter: Option<Expr>, outputs: Option<Vec<Expr>>, odd: Odd },
-    Join { left: Box<Rows>, right: Box<Rows>, on: Vec<Expr>, how: How },
+    Select {
+        from: Box<Rows>,
+        filter: Option<Expr>,
+        outputs: Option<Vec<Expr>>,
+        odd: Odd,
+    },
+    Join {
+        left: Box<Rows>,
+        right: Box<Rows>,
+        on: Vec<Expr>,
+        how: How,
+    },
     /// A row for each value of the keys, the entity among them.
-    Person { from: Box<Rows>, filter: Option<Expr>, keys: Vec<Expr>, aggs: Vec<Agg>, having: Option<Expr> },
+    Person {
+        from: Box<Rows>,
+        filter: Option<Expr>,
+        keys: Vec<Expr>,
+        aggs: Vec<Agg>,
+        having: Option<Expr>,
+    },
 }
 
 /// What else stands in a subquery.
@@ -237,7 +258,8 @@ impl Rows {
                     None => "*".to_owned(),
                     Some(outputs) => {
                         let own = numbered(&self.alias, outputs.len());
-                        let each = outputs.iter().zip(own).map(|(it, own)| format!("{} AS {own}", it.sql(&names)));
+                        let each =
+                            outputs.iter().zip(own).map(|(it, own)| format!("{} AS {own}", it.sql(&names)));
                         each.collect::<Vec<_>>().join(", ")
                     }
                 };
@@ -248,7 +270,10 @@ impl Rows {
                 };
                 let limit = if *odd == Odd::Limit { " LIMIT 5" } else { "" };
                 let source = from.from(world, ctes);
-                format!("SELECT {distinct}{listed} FROM {source}{}{limit}", from.condition(world, filter.as_ref()))
+                format!(
+                    "SELECT {distinct}{listed} FROM {source}{}{limit}",
+                    from.condition(world, filter.as_ref())
+                )
             }
             Body::Person { from, filter, keys, aggs, having } => {
                 let names = from.names(world);
@@ -331,11 +356,6 @@ pub(crate) enum Aside {
 }
 
 impl Cut {
-    pub(crate) fn width(&self) -> usize {
-        let more = self.aside.as_ref().is_some_and(|(aside, _)| matches!(aside, Aside::Window | Aside::Ratio));
-        self.keys.len() + self.aggs.len() + usize::from(more)
-    }
-
     fn sql(&self, world: &World, ctes: &mut Ctes) -> String {
         let names = self.from.names(world);
         let keys: Vec<String> = self.keys.iter().map(|it| it.sql(&names)).collect();
@@ -351,7 +371,8 @@ impl Cut {
                 Aside::Ratio => listed.push(format!("coalesce({agg}, NULL)")),
             }
         }
-        let listed: Vec<String> = listed.iter().enumerate().map(|(at, it)| format!("{it} AS c{at}")).collect();
+        let listed: Vec<String> =
+            listed.iter().enumerate().map(|(at, it)| format!("{it} AS c{at}")).collect();
         let source = self.from.from(world, ctes);
         let filter = self.from.condition(world, self.filter.as_ref());
         let places: Vec<String> = (1..=keys.len()).map(|at| at.to_string()).collect();
@@ -375,7 +396,12 @@ pub(crate) enum Query {
     Rows(Rows),
     Set(&'static str, Box<Query>, Box<Query>),
     /// Released values, looked at by an expression over `c0`.
-    Over { inner: Box<Query>, listed: String, rest: String, functions: Vec<&'static str> },
+    Over {
+        inner: Box<Query>,
+        listed: String,
+        rest: String,
+        functions: Vec<&'static str>,
+    },
     Beside(Box<Query>, Box<Query>),
     /// A released value as a literal of what is released.
     Above(Box<Query>, Box<Query>),

@@ -24,16 +24,6 @@ impl Kind {
             Self::Bool => "BOOLEAN",
         }
     }
-
-    pub(crate) fn model(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Int => "integer",
-            Self::Float => "float",
-            Self::Date => "date",
-            Self::Bool => "boolean",
-        }
-    }
 }
 
 /// The positions that an agreement can give a column.
@@ -195,7 +185,8 @@ impl World {
             };
             let keys = named(|column| column.may(Use::Join));
             if !keys.is_empty() {
-                let _ = writeln!(text, "join.keys = {keys:?}\njoin.unique = {:?}", named(|column| column.unique));
+                let _ =
+                    writeln!(text, "join.keys = {keys:?}\njoin.unique = {:?}", named(|column| column.unique));
                 for column in &table.columns {
                     if let Some(to) = column.refers {
                         let target = format!("{}.{}", self.tables[to.0].name, self.column(to).name);
