@@ -302,7 +302,12 @@ impl Agreements {
         proposed: Option<&AgreementHash>,
     ) -> Result<(), Error> {
         let Statement { organisation, key_id, act, .. } = statement;
-        let problem = match state.life.ring().standing(statement) {
+        // Of two keys that revoke each other neither counts any more, whichever was heard first.
+        let ring = match act {
+            Act::Revoke { .. } => state.life.ring().unrevoked(),
+            _ => state.life.ring(),
+        };
+        let problem = match ring.standing(statement) {
             Standing::Valid => None,
             Standing::Untrusted => Some("is not trusted here"),
             Standing::Revoked => Some("was revoked"),

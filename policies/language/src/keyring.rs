@@ -3,13 +3,14 @@
 //! An organisation's key can hand over to another one (rotation): the new key has the same roles and stands for the same person,
 //! and what the old one signed stays. Any key of an organisation can revoke any other one of it: then nothing that the revoked
 //! one ever signed permits anything, since a thief can write any time into a statement, and neither does a key that it handed
-//! over to, unless the configuration trusts that one by itself. What a revoked key has *stopped* stays stopped
-//! ([`Keyring::unrevoked`]): taking a key away opens nothing.
+//! over to, unless the configuration trusts that one by itself. What a revoked key has *stopped* stays stopped, and what has
+//! happened by it has happened ([`Keyring::unrevoked`]): taking a key away opens nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 use crate::id::{KeyId, OrganisationName, RoleName};
@@ -19,8 +20,8 @@ use crate::statement::{Act, Statement, TrustedKey};
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     /// Several keys may have one name: nothing keeps a configuration from that, and each of them counts.
-    keys: BTreeMap<(OrganisationName, KeyId), Vec<Key>>,
-    revoked: BTreeSet<(OrganisationName, KeyId)>,
+    keys: BTreeMap<Name, Vec<Key>>,
+    revoked: BTreeSet<Name>,
     /// The same keys as they were before anybody revoked one.
     before: Option<Box<Keyring>>,
     /// What is known of statements by now: checking a signature takes time.
@@ -37,7 +38,23 @@ pub struct Key {
     /// The public half of the key of the configuration from which it was handed over, itself as a rule: whoever hands over to
     /// a key of their own is still one person.
     pub person: Vec<u8>,
+    /// When the node heard that it was revoked, or the one that handed over to it; none where it was not, or nobody knows when.
+    pub until: Option<DateTime<Utc>>,
 }
+
+type Name = (OrganisationName, KeyId);
+
+/// What a revocation does to a ring.
+#[derive(Debug, Clone, Copy)]
+enum Revoking {
+    /// The key is not in it, nor what it handed over to.
+    TakesAway,
+    /// The key has an end.
+    Ends,
+}
+
+/// Which keys are revoked, and since when as far as that is known.
+type Revoked = BTreeMap<Name, Option<DateTime<Utc>>>;
 
 /// What one statement is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,19 +72,35 @@ pub enum Standing {
 impl Keyring {
     /// The keys of a configuration, as they stand after what was said of them.
     pub fn new(trusted: &[TrustedKey], statements: &[Statement]) -> Self {
-        let everything = Self::handed_over(trusted, statements, &BTreeSet::new());
-        let revocations = statements.iter().filter_map(|statement| match &statement.act {
-            Act::Revoke { revoked } if everything.signer(statement).is_ok() => {
-                Some((statement.organisation.clone(), revoked.clone()))
+        Self::heard(trusted, statements, &BTreeMap::new())
+    }
+
+    /// The same where it is known when the node has heard statements: who came first keeps a key, and a revocation ends it then.
+    pub fn heard(
+        trusted: &[TrustedKey],
+        statements: &[Statement],
+        heard: &BTreeMap<Statement, DateTime<Utc>>,
+    ) -> Self {
+        let mut given: Vec<&Statement> =
+            statements.iter().filter(|s| matches!(s.act, Act::HandOver { .. })).collect();
+        given.sort_by_key(|statement| (heard.get(statement), *statement));
+        let ever = Self::handed_over(trusted, &given, &Revoked::new(), Revoking::Ends);
+        let mut revoked = Revoked::new();
+        for statement in statements {
+            let Act::Revoke { revoked: key } = &statement.act else { continue };
+            if ever.signer(statement).is_ok() {
+                let at = heard.get(statement).copied();
+                let since = revoked.entry((statement.organisation.clone(), key.clone())).or_insert(at);
+                *since = [*since, at].into_iter().flatten().min();
             }
-            _ => None,
-        });
-        let revoked: BTreeSet<_> = revocations.collect();
-        let mut ring = Self { revoked: revoked.clone(), ..Self::handed_over(trusted, statements, &revoked) };
+        }
+        let mut ring = Self::handed_over(trusted, &given, &revoked, Revoking::TakesAway);
+        ring.revoked = revoked.keys().cloned().collect();
+        ring.one_person_each(&given);
         ring.know(statements);
-        let mut everything = everything;
-        everything.know(statements);
-        ring.before = Some(Box::new(everything));
+        let mut ever = Self::handed_over(trusted, &given, &revoked, Revoking::Ends);
+        ever.know(statements);
+        ring.before = Some(Box::new(ever));
         ring
     }
 
@@ -75,47 +108,46 @@ impl Keyring {
         self.known = statements.iter().map(|s| (s.clone(), self.check(s).cloned())).collect();
     }
 
-    fn handed_over(
-        trusted: &[TrustedKey],
-        statements: &[Statement],
-        revoked: &BTreeSet<(OrganisationName, KeyId)>,
-    ) -> Self {
+    fn handed_over(trusted: &[TrustedKey], given: &[&Statement], revoked: &Revoked, how: Revoking) -> Self {
         let mut ring = Self::default();
+        let gone = |name: &Name| matches!(how, Revoking::TakesAway) && revoked.contains_key(name);
+        let end = |name: &Name| revoked.get(name).copied().flatten();
         for key in trusted {
             let name = (key.organisation.clone(), key.key_id.clone());
-            if let Ok(public) = STANDARD.decode(&key.public_key) {
-                let roles = key.roles.clone();
-                ring.add(name, Key { person: public.clone(), public, roles }, revoked);
+            if let Ok(public) = STANDARD.decode(&key.public_key)
+                && !gone(&name)
+            {
+                let (roles, until) = (key.roles.clone(), end(&name));
+                ring.keys.entry(name).or_default().push(Key { person: public.clone(), public, roles, until });
             }
         }
         // What was handed over can be handed on: as often as there are statements at most. Nobody takes a name from another:
         // several keys of one name all count.
         loop {
-            let next = statements.iter().find_map(|statement| match &statement.act {
-                Act::HandOver { to, public_key } => {
-                    let name = (statement.organisation.clone(), to.clone());
-                    let from = ring.signer(statement).ok()?;
-                    let public = STANDARD.decode(public_key).ok()?;
-                    let is_known =
-                        ring.keys.get(&name).is_some_and(|keys| keys.iter().any(|key| key.public == public));
-                    let key = Key { public, roles: from.roles.clone(), person: from.person.clone() };
-                    (!is_known && !revoked.contains(&name)).then_some((name, key))
-                }
-                _ => None,
+            let next = given.iter().find_map(|statement| {
+                let (name, public) = taken_over(statement)?;
+                let from = ring.signer(statement).ok()?;
+                let is_known =
+                    ring.keys.get(&name).is_some_and(|keys| keys.iter().any(|key| key.public == public));
+                let until = [from.until, end(&name)].into_iter().flatten().min();
+                let key = Key { public, roles: from.roles.clone(), person: from.person.clone(), until };
+                (!is_known && !gone(&name)).then_some((name, key))
             });
             let Some((name, key)) = next else { return ring };
-            ring.add(name, key, revoked);
+            ring.keys.entry(name).or_default().push(key);
         }
     }
 
-    fn add(
-        &mut self,
-        name: (OrganisationName, KeyId),
-        key: Key,
-        revoked: &BTreeSet<(OrganisationName, KeyId)>,
-    ) {
-        if !revoked.contains(&name) {
-            self.keys.entry(name).or_default().push(key);
+    /// Whoever hands over to a key is one person with it, also where the configuration has that key as well.
+    fn one_person_each(&mut self, given: &[&Statement]) {
+        for statement in given {
+            let Some((name, public)) = taken_over(statement) else { continue };
+            let Ok(giver) = self.signer(statement).map(|key| key.person.clone()) else { continue };
+            let taker = self.keys.get(&name).and_then(|keys| keys.iter().find(|key| key.public == public));
+            let Some(taker) = taker.map(|key| key.person.clone()) else { continue };
+            self.keys.values_mut().flatten().filter(|key| key.person == taker).for_each(|key| {
+                key.person.clone_from(&giver);
+            });
         }
     }
 
@@ -142,6 +174,11 @@ impl Keyring {
             .ok_or(Standing::Broken)
     }
 
+    /// Whether a key that counted then had made a statement, by what was heard of it.
+    pub(crate) fn counted(&self, statement: &Statement, at: DateTime<Utc>) -> bool {
+        self.unrevoked().signer(statement).is_ok_and(|key| key.until.is_none_or(|until| at < until))
+    }
+
     /// The same keys as if none had been revoked: for what stops something, and for the order of what has happened.
     pub fn unrevoked(&self) -> &Self {
         self.before.as_deref().unwrap_or(self)
@@ -151,6 +188,12 @@ impl Keyring {
     pub fn standing(&self, statement: &Statement) -> Standing {
         self.signer(statement).err().unwrap_or(Standing::Valid)
     }
+}
+
+/// The key to which somebody hands over.
+fn taken_over(statement: &Statement) -> Option<(Name, Vec<u8>)> {
+    let Act::HandOver { to, public_key } = &statement.act else { return None };
+    Some(((statement.organisation.clone(), to.clone()), STANDARD.decode(public_key).ok()?))
 }
 
 impl From<&[TrustedKey]> for Keyring {

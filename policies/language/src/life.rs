@@ -14,9 +14,10 @@
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
 //!
-//! Nothing goes back by itself. A key that is revoked takes nothing out of what has happened: the version that it signed stays
-//! at the end of its line, and lacks signatures. An activation counts from when the node has heard it, whatever instant it names,
-//! so none is written into the past.
+//! Nothing goes back by itself, and nothing is written into the past: whether a step was taken at an instant depends on what the
+//! node had heard by then, by keys that counted then, and on nothing that it hears later. A key that is revoked takes no step
+//! back: the version that it signed stays at the end of its line, and lacks signatures, until the sign-off of the last version
+//! that is good without that key makes the way to it good.
 
 mod status;
 
@@ -39,7 +40,7 @@ pub use status::{AgreementStatus, SaidBy, VersionStatus};
 pub struct Life {
     versions: BTreeMap<AgreementHash, Version>,
     statements: Vec<Statement>,
-    /// When the node has heard activations; nothing for those that lay beside a placed file.
+    /// When the node has heard statements; nothing for those that an operator put there, which count from ever.
     heard: BTreeMap<Statement, DateTime<Utc>>,
     ring: Keyring,
     here: OrganisationName,
@@ -53,6 +54,8 @@ struct Version {
 
 /// The version that stands at the end of a line.
 struct Head<'a> {
+    /// The one at its beginning.
+    first: &'a Version,
     version: &'a Version,
     /// The versions that came before on the way here, the first one first.
     path: Vec<&'a Version>,
@@ -63,6 +66,25 @@ struct Head<'a> {
     bases: Vec<&'a Version>,
     /// Of versions that were left by a rollback, when.
     left: BTreeMap<AgreementHash, DateTime<Utc>>,
+    /// The steps from the first version to this one.
+    taken: Vec<Taken<'a>>,
+}
+
+/// A step that was taken.
+struct Taken<'a> {
+    to: &'a Version,
+    way: Way,
+}
+
+/// How a step is agreed.
+#[derive(Clone)]
+enum Way {
+    /// By the sign-off of the version.
+    Agreed,
+    /// By one controller, at its own node.
+    Alone,
+    /// By the sign-off of both versions, who said this.
+    Back(Act),
 }
 
 impl Default for Life {
@@ -89,7 +111,7 @@ impl Life {
         }
         statements.sort();
         statements.dedup();
-        let ring = Keyring::new(trusted, &statements);
+        let ring = Keyring::heard(trusted, &statements, &heard);
         Self { versions: held, statements, heard, ring, here }
     }
 
@@ -98,13 +120,15 @@ impl Life {
         self.lines(now)
             .into_iter()
             .map(|head| {
-                let suspensions = self.suspensions(&head).into_iter().cloned().collect();
-                let signed = self.signed(head.version).suspend(suspensions);
-                match head.bases.first() {
+                let (good, owed) = self.good(&head);
+                let suspensions = self.suspensions(&head, good).into_iter().cloned().collect();
+                let signed = self.signed(head.version);
+                let signed = match head.bases.first() {
                     // What all have signed permits no less.
                     Some(base) => signed.tightening(&self.signed(base), &self.here),
                     None => signed,
-                }
+                };
+                signed.owing(owed).suspend(suspensions)
             })
             .collect()
     }
@@ -136,24 +160,30 @@ impl Life {
     fn lines(&self, now: DateTime<Utc>) -> Vec<Head<'_>> {
         let (placed, held): (Vec<_>, Vec<_>) =
             self.versions.values().filter(|version| self.begins(version)).partition(|version| version.placed);
-        let begun = held.into_iter().filter(|version| {
-            !placed.iter().any(|line| line.agreement.id() == version.agreement.id())
-                && self.has_begun(version, now)
-        });
-        placed.iter().copied().chain(begun).map(|root| self.walk(root, now)).collect()
+        let placed_already =
+            |version: &Version| placed.iter().any(|line| line.agreement.id() == version.agreement.id());
+        let begun = held.into_iter().filter(|version| !placed_already(version));
+        let begun = begun.filter_map(|version| Some((version, Some(self.begun(version, now)?))));
+        let placed = placed.iter().map(|version| (*version, None));
+        placed.chain(begun).map(|(root, since)| self.walk(root, since, now)).collect()
     }
 
-    /// A first version that nobody has placed begins a line where it is signed off and active, and this site's own organisation
-    /// is one of its controllers: nobody else opens its data.
-    fn has_begun(&self, version: &Version, now: DateTime<Utc>) -> bool {
+    /// Since when a first version that nobody has placed begins a line: it is signed off and active, and this site's own
+    /// organisation is one of its controllers, so that nobody else opens its data.
+    fn begun(&self, version: &Version, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let agreement = &version.agreement;
         let controls = |organisation: &OrganisationName| agreement.controllers().any(|it| it == organisation);
-        agreement.supersedes().is_none()
-            && controls(&self.here)
-            && Signed::verify(Arc::clone(agreement), &self.statements, self.ring.unrevoked()).is_complete()
-            && self.activations(agreement).any(|(by, at)| {
-                controls(&by.organisation) && is_signatory(agreement, by, self.ring.unrevoked()) && at <= now
+        if agreement.supersedes().is_some() || !controls(&self.here) {
+            return None;
+        }
+        let spoken = self.spoken(agreement);
+        let begun = self.activations(agreement).filter_map(|(by, from)| {
+            self.first(from, &spoken, |at, spoken| {
+                let signed = Signed::verify(Arc::clone(agreement), spoken, self.ring.unrevoked());
+                (signed.is_complete() && self.activates(by, agreement, at)).then_some(at)
             })
+        });
+        begun.filter(|at| *at <= now).min()
     }
 
     /// Who wants a version active, and from when it can be.
@@ -164,6 +194,36 @@ impl Life {
                 self.ring.unrevoked().signer(statement).is_ok().then_some((statement, from))
             }
             _ => None,
+        })
+    }
+
+    /// Whether somebody who signs an agreement wanted something with a key that counted then.
+    fn activates(&self, by: &Statement, agreement: &Agreement, at: DateTime<Utc>) -> bool {
+        agreement.controllers().any(|controller| *controller == by.organisation)
+            && is_signatory(agreement, by, self.ring.unrevoked())
+            && self.ring.counted(by, at)
+    }
+
+    /// What was said of who wrote and who approves a version.
+    fn spoken(&self, agreement: &Agreement) -> Vec<&Statement> {
+        let wrote = Act::Write { agreement: agreement.hash().clone() };
+        let approved = Act::Approve { agreement: agreement.hash().clone() };
+        self.statements.iter().filter(|s| s.act == wrote || s.act == approved).collect()
+    }
+
+    /// The first instant from which on `found` finds something in what had been heard by then, by keys that counted then.
+    fn first<T>(
+        &self,
+        from: DateTime<Utc>,
+        said: &[&Statement],
+        found: impl Fn(DateTime<Utc>, &[Statement]) -> Option<T>,
+    ) -> Option<T> {
+        let later = said.iter().filter_map(|statement| self.heard.get(*statement).copied());
+        let instants: BTreeSet<DateTime<Utc>> = later.filter(|at| *at > from).chain([from]).collect();
+        instants.into_iter().find_map(|at| {
+            let by_then = |s: &&&Statement| self.heard.get(**s).is_none_or(|heard| *heard <= at);
+            let counted = said.iter().filter(by_then).filter(|s| self.ring.counted(s, at));
+            found(at, &counted.map(|s| (*s).clone()).collect::<Vec<_>>())
         })
     }
 
@@ -184,19 +244,52 @@ impl Life {
     }
 
     /// Follows a line from its first version to the one that stands now.
-    fn walk<'a>(&'a self, root: &'a Version, now: DateTime<Utc>) -> Head<'a> {
-        let mut head =
-            Head { version: root, path: vec![], since: None, bases: vec![], left: BTreeMap::new() };
+    fn walk<'a>(&'a self, root: &'a Version, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Head<'a> {
+        let mut head = Head {
+            first: root,
+            version: root,
+            path: vec![],
+            since,
+            bases: vec![],
+            left: BTreeMap::new(),
+            taken: vec![],
+        };
         // Each step needs a statement or a version of its own, at a later instant than the step before.
         for _ in 0..=self.statements.len() + self.versions.len() {
             let steps = self.forward(&head).into_iter().chain(self.back(&head));
-            let due = steps.filter(|step| step.at <= now && head.since.is_none_or(|since| step.at > since));
+            let due = steps.filter(|step| step.at <= now);
             let Some(step) = due.min_by_key(|step| (step.at, step.to.agreement.hash().clone())) else {
                 break;
             };
             head = head.step(step);
         }
         head
+    }
+
+    /// The last version on the way to a head to which every step is good by the keys that count now, and what is missing for
+    /// the head to be it.
+    fn good<'a>(&self, head: &Head<'a>) -> (&'a Version, Vec<Lack>) {
+        let (mut good, mut owed) = (head.first, Vec::new());
+        for Taken { to, way } in &head.taken {
+            let lacks = match way {
+                // It rests on what is good before it, with the signatures of one.
+                Way::Alone => continue,
+                Way::Agreed => {
+                    let signed = self.signed(to);
+                    let before = signed.lacks_for(&good.agreement);
+                    signed.lacks().iter().cloned().chain(before).collect::<Vec<_>>()
+                }
+                Way::Back(said) => [&to.agreement, &good.agreement]
+                    .into_iter()
+                    .flat_map(|agreement| self.lacking(agreement, said, &self.ring))
+                    .collect(),
+            };
+            if lacks.is_empty() {
+                good = to;
+            }
+            owed = lacks;
+        }
+        (good, owed)
     }
 
     fn forward<'a>(&'a self, head: &Head<'a>) -> Vec<Step<'a>> {
@@ -213,42 +306,43 @@ impl Life {
     /// The instants at which the line may go forward to a version.
     fn steps_to<'a>(&'a self, head: &Head<'a>, to: &'a Version) -> Vec<Step<'a>> {
         let current = &head.version.agreement;
-        let approvals: Vec<Statement> = match head.left.get(to.agreement.hash()) {
-            None => self.statements.clone(),
-            Some(left) => {
-                self.statements.iter().filter(|s| is_author(&s.act) || s.time > *left).cloned().collect()
+        let left = head.left.get(to.agreement.hash());
+        // After a rollback from it, what was approved before brings it back no more.
+        let again = |s: &Statement| {
+            is_author(&s.act) || left.is_none_or(|left| self.heard.get(s).unwrap_or(&s.time) > left)
+        };
+        let spoken: Vec<&Statement> =
+            self.spoken(&to.agreement).into_iter().filter(|statement| again(statement)).collect();
+        let way = |at: DateTime<Utc>, spoken: &[Statement], by: Option<&Statement>| {
+            let signed = Signed::verify(Arc::clone(&to.agreement), spoken, self.ring.unrevoked());
+            let wanted =
+                by.is_none_or(|by| [current, &to.agreement].into_iter().any(|it| self.activates(by, it, at)));
+            let agreed = signed.is_complete() && signed.satisfies(current);
+            let alone = || {
+                by.is_some_and(|by| by.organisation == self.here)
+                    && current.controllers().any(|controller| *controller == self.here)
+                    && to.agreement.supersedes() == Some(current.hash())
+                    && signed.is_signed_by(&self.here)
+                    && tightens(current, &to.agreement)
+                    && same_record(current, &to.agreement)
+            };
+            match (wanted, agreed) {
+                (true, true) => Some(Way::Agreed),
+                (true, false) => alone().then_some(Way::Alone),
+                (false, _) => None,
             }
         };
-        let signed = Signed::verify(Arc::clone(&to.agreement), &approvals, self.ring.unrevoked());
-        let agreed = signed.is_complete() && signed.satisfies(current);
-        let alone = !agreed
-            && current.controllers().any(|controller| *controller == self.here)
-            && to.agreement.supersedes() == Some(current.hash())
-            && signed.is_signed_by(&self.here)
-            && tightens(current, &to.agreement)
-            && same_record(current, &to.agreement);
-        if !agreed && !alone {
-            return Vec::new();
-        }
-        let may = |by: &Statement| {
-            let signs = |it: &Agreement| {
-                it.controllers().any(|controller| *controller == by.organisation)
-                    && is_signatory(it, by, self.ring.unrevoked())
-            };
-            (!alone || by.organisation == self.here) && (signs(current) || signs(&to.agreement))
-        };
-        let activated = self.activations(&to.agreement).filter(|(by, _)| may(by)).map(|(_, at)| at);
         let begins = to.agreement.in_force().start().and_time(NaiveTime::MIN).and_utc();
-        let placed = (to.placed && agreed && !head.left.contains_key(to.agreement.hash())).then_some(begins);
-        // Nothing stands before its first day, and a placed version may have a first day that is long gone.
-        let after = |at: DateTime<Utc>| {
-            head.since.map_or(at, |since| at.max(since + chrono::Duration::nanoseconds(1)))
-        };
-        let placed = placed.map(after);
+        let activated = self.activations(&to.agreement).map(|(by, at)| (Some(by), at.max(begins)));
+        // A placed version needs nobody's activation, and may have a first day that is long gone.
+        let placed = (to.placed && left.is_none()).then_some((None, begins));
         activated
-            .map(|at| at.max(begins))
             .chain(placed)
-            .map(|at| Step { to, at, alone, back: false })
+            .filter_map(|(by, from)| {
+                self.first(head.after(from), &spoken, |at, spoken| {
+                    way(at, spoken, by).map(|way| Step { to, at, way })
+                })
+            })
             .collect()
     }
 
@@ -256,30 +350,28 @@ impl Life {
         let current = &head.version.agreement;
         let mut found = Vec::new();
         for to in &head.path {
-            let instants: BTreeSet<DateTime<Utc>> = self
-                .statements
-                .iter()
-                .filter_map(|statement| match &statement.act {
-                    Act::Rollback { agreement, from, at }
-                        if agreement == to.agreement.hash() && from == current.hash() =>
-                    {
-                        Some(*at)
-                    }
-                    _ => None,
-                })
-                .collect();
-            for at in instants {
-                let said = Act::Rollback {
-                    agreement: to.agreement.hash().clone(),
-                    from: current.hash().clone(),
-                    at,
-                };
-                let agreed = [&to.agreement, current]
-                    .into_iter()
-                    .all(|agreement| self.lacking(agreement, &said, self.ring.unrevoked()).is_empty());
-                if agreed {
-                    found.push(Step { to, at, alone: false, back: true });
-                }
+            let of = |statement: &&Statement| {
+                matches!(&statement.act, Act::Rollback { agreement, from, .. }
+                    if agreement == to.agreement.hash() && from == current.hash())
+            };
+            // What was said of an earlier time at which the version stood is done, or given up.
+            let since = |s: &&Statement| {
+                self.heard.get(*s).is_none_or(|heard| head.since.is_none_or(|since| *heard > since))
+            };
+            let done = |act: &Act| {
+                head.taken.iter().any(|taken| matches!(&taken.way, Way::Back(said) if said == act))
+            };
+            let said: Vec<&Statement> = self.statements.iter().filter(of).filter(since).collect();
+            let acts: BTreeSet<&Act> = said.iter().map(|s| &s.act).filter(|act| !done(act)).collect();
+            for act in acts {
+                let Act::Rollback { at, .. } = act else { continue };
+                let alike: Vec<&Statement> = said.iter().filter(|s| s.act == *act).copied().collect();
+                found.extend(self.first(head.after(*at), &alike, |at, alike| {
+                    let agreed = [&to.agreement, current]
+                        .into_iter()
+                        .all(|agreement| still_lacking(agreement, alike, self.ring.unrevoked()).is_empty());
+                    agreed.then(|| Step { to, at, way: Way::Back(act.clone()) })
+                }));
             }
         }
         found
@@ -291,8 +383,8 @@ impl Life {
         still_lacking(agreement, &alike, ring)
     }
 
-    /// The suspensions that nobody has lifted.
-    fn suspensions<'a>(&'a self, head: &Head<'a>) -> Vec<&'a Statement> {
+    /// The suspensions that nobody has lifted: that takes the sign-off of the version that stands, and of the last `good` one.
+    fn suspensions<'a>(&'a self, head: &Head<'a>, good: &Version) -> Vec<&'a Statement> {
         let id = head.version.agreement.id();
         let line: Vec<&Version> = head.path.iter().copied().chain([head.version]).collect();
         let controls = |organisation: &OrganisationName| {
@@ -303,7 +395,10 @@ impl Life {
                 && controls(&statement.organisation)
                 && self.ring.unrevoked().signer(statement).is_ok()
         });
-        suspended.filter(|suspension| !self.lifted(id, suspension, &head.version.agreement)).collect()
+        let lifted = |suspension: &&Statement| {
+            [head.version, good].iter().all(|version| self.lifted(id, suspension, &version.agreement))
+        };
+        suspended.filter(|suspension| !lifted(suspension)).collect()
     }
 
     fn lifted(&self, id: &AgreementId, suspension: &Statement, agreement: &Agreement) -> bool {
@@ -324,14 +419,18 @@ impl Life {
 struct Step<'a> {
     to: &'a Version,
     at: DateTime<Utc>,
-    alone: bool,
-    back: bool,
+    way: Way,
 }
 
 impl<'a> Head<'a> {
+    /// The instant itself, or the first one after the last step.
+    fn after(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.since.map_or(at, |since| at.max(since + chrono::Duration::nanoseconds(1)))
+    }
+
     fn step(mut self, step: Step<'a>) -> Self {
         let left = self.version;
-        if step.back {
+        if matches!(step.way, Way::Back(_)) {
             let target =
                 self.path.iter().position(|version| version.agreement.hash() == step.to.agreement.hash());
             let since = self.path.iter().skip(target.map_or(0, |target| target + 1)).chain([&left]);
@@ -341,10 +440,11 @@ impl<'a> Head<'a> {
             self.path.retain(|version| version.agreement.hash() != step.to.agreement.hash());
         }
         self.path.push(left);
-        let bases = match step.alone {
-            true => self.bases.into_iter().chain([left]).collect(),
-            false => Vec::new(),
+        let bases = match step.way {
+            Way::Alone => self.bases.into_iter().chain([left]).collect(),
+            Way::Agreed | Way::Back(_) => Vec::new(),
         };
+        self.taken.push(Taken { to: step.to, way: step.way });
         Self { version: step.to, since: Some(step.at), bases, ..self }
     }
 }

@@ -147,7 +147,18 @@ impl Signed {
 
     /// Whether the approvals of this version are also those that another version's rule for sign-off asks of its parties.
     pub(crate) fn satisfies(&self, other: &Agreement) -> bool {
-        lacks(other, &self.approvals, Some(&self.authors)).is_empty()
+        self.lacks_for(other).is_empty()
+    }
+
+    /// What they lack for that.
+    pub(crate) fn lacks_for(&self, other: &Agreement) -> Vec<Lack> {
+        lacks(other, &self.approvals, Some(&self.authors))
+    }
+
+    /// The same where the way to it lacks something, too.
+    pub(crate) fn owing(self, owed: Vec<Lack>) -> Self {
+        let lacks: BTreeSet<Lack> = self.lacks.into_iter().chain(owed).collect();
+        Self { lacks: lacks.into_iter().collect(), ..self }
     }
 
     /// Whether one controller has done its part.

@@ -1,6 +1,7 @@
 //! Which version stands: signed off by whom, from when, and whether anybody has stopped it.
 
 mod attacks;
+mod heard;
 
 use std::sync::Arc;
 
