@@ -11,18 +11,23 @@
 //! Every request has one `asked` record and one `closed` record, whatever happens in between: an [`Open`] request that
 //! is dropped closes as `failed`, and one that a crash cut off closes as `crashed` when the log is opened again.
 //!
-//! - [`record`]: what a line says, and how it is chained and signed.
+//! - [`record`]: what a line says, and how it is chained and signed; [`previewed`]: what it says of previews.
+//! - [`seal`]: what a permitted question was, whole, for the site's key alone.
 //! - [`store`]: the file underneath, as a seam for injected faults.
 //! - [`log`]: appending, durably, and recovery after a crash.
 //! - [`verify`]: an independent reading that finds the first bad record.
 
 pub mod log;
+pub mod previewed;
 pub mod record;
+pub mod seal;
 pub mod store;
 pub mod verify;
 
-pub use log::{Log, LogError, Open};
+pub use log::{Log, LogError, Open, Unread};
+pub use previewed::{Previewed, Told};
 pub use record::{Asked, Body, Carried, Key, Outcome, Record, Said, Touched};
+pub use seal::{Facts, Sealed};
 pub use store::{FileStore, Store};
 pub use verify::{Bad, Summary, is_public_key, verify_file};
 

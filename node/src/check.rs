@@ -12,7 +12,7 @@ use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
 use tokio::time::Instant;
 
 use crate::audit::record::AskedBy;
-use crate::audit::{Asked, Key};
+use crate::audit::{Asked, Facts, Key};
 use crate::node::Node;
 use crate::pipeline::Question;
 use crate::serve::Session;
@@ -145,6 +145,27 @@ pub(crate) fn asked(
         sql: (!question.sql.is_empty())
             .then(|| shortened(without_literals(&question.sql), RECORDED_BYTES_MAX)),
         question: key.keyed_hash(&[question.sql.as_bytes(), &spelled(&question.parameters)]),
+    }
+}
+
+/// What a permitted question was, whole.
+pub(crate) fn facts(node: &Node, admitted: &Admitted, question: &Question) -> Facts {
+    let (agreement, caller) = (admitted.agreement(), admitted.caller());
+    Facts {
+        sql: question.sql.clone(),
+        parameters: question.parameters.clone(),
+        organisation: caller.organisation.clone(),
+        roles: caller.roles.clone(),
+        purposes: caller.purposes.clone(),
+        purpose: admitted.purpose().clone(),
+        agreement: agreement.id().clone(),
+        hash: agreement.hash().clone(),
+        minimum: agreement.minimum_contributors(),
+        rows_out_max: agreement.rows_out_max(),
+        catalogue: node.catalogue.clone(),
+        marks: question.marks,
+        caps: question.caps,
+        deadline_ms: question.deadline.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
     }
 }
 

@@ -16,8 +16,8 @@ use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::audit::{Carried, LogError, Outcome};
-use crate::check::{asked, broke_its_word, check, engine};
+use crate::audit::{Carried, Facts, LogError, Outcome};
+use crate::check::{Checked, Engine, asked, broke_its_word, check, engine, facts};
 use crate::execute::{execute, finish_above};
 use crate::node::Node;
 use crate::serve::Session;
@@ -74,7 +74,7 @@ impl Question {
 /// 5. disclose: what the agreement lets through is released;
 /// 6. finish: what lies above the cuts runs over released tables alone;
 /// 7. admit and decide once more, under the agreement as it stands by now: the stricter of both holds;
-/// 8. audit: the release is recorded, durably, with the hash of the very bytes;
+/// 8. audit: the release is recorded, durably, with the hash of the very bytes and the question whole, sealed for the site;
 /// 9. then the bytes.
 ///
 /// # Errors
@@ -90,17 +90,20 @@ pub async fn answer(node: &Node, session: &Session, question: Question) -> Resul
     };
     let asked = asked(node.log.key(), &request, session, &question, Some(&admitted));
     let mut open = on_disk(node, move |log| log.ask(asked)).await.map_err(|e| unrecorded(&e, &request))?;
-    let mut cuts = Vec::new();
+    let mut seen = Seen::default();
     let span = tracing::info_span!("request", id = %request);
-    let working = released(node, session, &admitted, &question, deadline, &mut cuts).instrument(span);
+    let working = released(node, session, &admitted, &question, deadline, &mut seen).instrument(span);
     let released = tokio::select! {
         released = working => released,
         // Whoever stops an agreement does not wait for what runs under it.
         stopped = stopped(node, session, &admitted) => Err(stopped.into()),
     };
-    open.touches(&cuts);
+    open.touches(&seen.cuts);
+    if let Some(facts) = seen.permitted {
+        open.keeps(facts);
+    }
     let sealed = released.and_then(|(table, permits)| {
-        still_permitted(node, session, &admitted, &cuts, &permits)?;
+        still_permitted(node, session, &admitted, &seen.cuts, &permits)?;
         seal(node, &admitted, &question, &table)
     });
     let (answer, outcome) = match sealed {
@@ -206,6 +209,15 @@ fn still_permitted(
     Ok(())
 }
 
+/// What there is to record of a question, as far as it came.
+#[derive(Default)]
+struct Seen {
+    /// What its cuts touch.
+    cuts: Vec<Footprint>,
+    /// What it was, whole, once every cut was permitted.
+    permitted: Option<Facts>,
+}
+
 /// Checks, executes, discloses and finishes.
 async fn released(
     node: &Node,
@@ -213,29 +225,43 @@ async fn released(
     admitted: &Admitted,
     question: &Question,
     deadline: Instant,
-    cuts: &mut Vec<Footprint>,
+    seen: &mut Seen,
 ) -> Result<(Released<Table>, Vec<Permit>), Error> {
     let mut engine = engine(node, &session.caller, question, deadline).await?;
-    let checked = check(node, &mut engine, admitted, question, cuts).await?;
-    let caps = node.config.limits.caps();
-    let mut released = Vec::with_capacity(checked.permits.len());
-    for (cut, permit) in checked.permits.iter().enumerate() {
-        let withheld = execute(&mut engine, checked.plan, cut, permit, &caps).await?;
-        released.push(disclose(withheld, permit).map_err(|bug| broke_its_word(&bug.to_string()))?);
-    }
-    let answer = match released.pop() {
-        Some(only) if checked.bare && released.is_empty() => only,
-        last => {
-            released.extend(last);
-            finish_above(&mut engine, checked.plan, &released, &caps).await?
-        }
-    };
+    let checked = check(node, &mut engine, admitted, question, &mut seen.cuts).await?;
+    seen.permitted = Some(facts(node, admitted, question));
+    let answer = computed(node, &mut engine, &checked, &checked.permits).await?;
     few_enough(&answer, &checked.permits, question.caps.as_ref())?;
     Ok((answer, checked.permits))
 }
 
+/// Executes, discloses and finishes a planned question under these permits, one a cut.
+///
+/// # Errors
+/// A fault: the engine died, was late, failed, or broke its word.
+pub(crate) async fn computed(
+    node: &Node,
+    engine: &mut Engine,
+    checked: &Checked,
+    permits: &[Permit],
+) -> Result<Released<Table>, Error> {
+    let caps = node.config.limits.caps();
+    let mut released = Vec::with_capacity(permits.len());
+    for (cut, permit) in permits.iter().enumerate() {
+        let withheld = execute(engine, checked.plan, cut, permit, &caps).await?;
+        released.push(disclose(withheld, permit).map_err(|bug| broke_its_word(&bug.to_string()))?);
+    }
+    match released.pop() {
+        Some(only) if checked.bare && released.is_empty() => Ok(only),
+        last => {
+            released.extend(last);
+            finish_above(engine, checked.plan, &released, &caps).await
+        }
+    }
+}
+
 /// The caps on rows are judged on released rows, so they tell nothing of the others.
-fn few_enough(
+pub(crate) fn few_enough(
     answer: &Released<Table>,
     permits: &[Permit],
     caps: Option<&AnswerCaps>,
@@ -326,7 +352,7 @@ pub(crate) async fn on_disk<T: Send + 'static>(
 }
 
 /// Without a record there is no answer. The cure is named where the log's own error tells it.
-fn unrecorded(error: &LogError, request: &RequestId) -> Error {
+pub(crate) fn unrecorded(error: &LogError, request: &RequestId) -> Error {
     tracing::error!(%error, %request, "audit log not written");
     let (retry, fix) = match error {
         LogError::Full(_) => {

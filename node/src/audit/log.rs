@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +11,9 @@ use liquid_node_api::Clock;
 use liquid_policy::Footprint;
 use liquid_policy::id::{RequestId, SiteName};
 
+use super::previewed::Previewed;
 use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, Said, TIME_CLASSES_MS, Touched, hash};
+use super::seal::{Facts, Sealed, Unopened};
 use super::store::Store;
 use super::verify::verify_each;
 use crate::replay::MEMORY_MS;
@@ -36,6 +39,20 @@ pub enum LogError {
     Bug(String),
 }
 
+/// Why the past cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// What the file system says.
+    #[error("the audit log cannot be read: {0}")]
+    Io(std::io::Error),
+    /// A record is not as the node wrote it.
+    #[error("the audit log is not whole")]
+    Broken,
+    /// There is more than is looked at.
+    #[error("the audit log holds more of that period than is looked at")]
+    TooLong,
+}
+
 /// Ends the process, since it is no longer known what is on the disk. Tests put something there that can be seen.
 pub type Fatal = Box<dyn Fn(&str) + Send + Sync>;
 
@@ -45,6 +62,7 @@ pub struct Log(Arc<Shared>);
 
 struct Shared {
     writer: Mutex<Writer>,
+    site: SiteName,
     key: Key,
     now: Clock,
     fatal: Fatal,
@@ -95,7 +113,7 @@ impl Log {
             Body::Asked(asked) => {
                 carried.extend(asked.envelope.clone().filter(|it| it.issued_ms >= since_ms))
             }
-            Body::Opened { .. } | Body::Said(_) | Body::Closed { .. } => {}
+            Body::Opened { .. } | Body::Said(_) | Body::Previewed(_) | Body::Closed { .. } => {}
         };
         let summary = verify_each(good, Some(&key.public()), head, &mut show).map_err(|bad| {
             format!("the audit log is not whole: {bad}; keep the file as evidence and restore it from a copy")
@@ -113,7 +131,8 @@ impl Log {
         };
         let public = key.public();
         let past = Past { begun: summary.begun.unwrap_or(opening), carried };
-        let log = Self(Arc::new(Shared { writer: Mutex::new(writer), key, now, fatal, past }));
+        let writer = Mutex::new(writer);
+        let log = Self(Arc::new(Shared { writer, site: site.clone(), key, now, fatal, past }));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let mut bodies = vec![Body::Opened { site, key: public, version, cut_off_bytes }];
         bodies.extend(crashed(summary.open));
@@ -139,7 +158,7 @@ impl Log {
         let request = asked.request.clone();
         let begun = Instant::now();
         self.append(vec![Body::Asked(Box::new(asked))])?;
-        Ok(Open { log: self.clone(), request: Some(request), begun, cuts: Vec::new() })
+        Ok(Open { log: self.clone(), request: Some(request), begun, cuts: Vec::new(), facts: None })
     }
 
     /// Records a request that ends at once without touching data, in one durable write.
@@ -154,8 +173,70 @@ impl Log {
     ) -> Result<(), LogError> {
         let request = asked.request.clone();
         let cuts = cuts.into_iter().map(Touched::Footprint).collect();
-        let closed = Body::Closed { request, cuts, within_ms: TIME_CLASSES_MS.first().copied(), outcome };
+        let within_ms = TIME_CLASSES_MS.first().copied();
+        let closed = Body::Closed { request, cuts, within_ms, sealed: None, outcome };
         self.append(vec![Body::Asked(Box::new(asked)), closed])
+    }
+
+    /// Records a preview, durably. Its report may leave only after this has come back.
+    ///
+    /// # Errors
+    /// The record could not be written: nothing may be told.
+    pub fn previewed(&self, previewed: Previewed) -> Result<(), LogError> {
+        self.append(vec![Body::Previewed(Box::new(previewed))])
+    }
+
+    /// Opens what was sealed for a request of this site.
+    ///
+    /// # Errors
+    /// Where it was sealed otherwise, or altered.
+    pub fn facts(&self, request: &RequestId, sealed: &Sealed) -> Result<Facts, Unopened> {
+        self.0.key.open(&self.0.site, request, sealed)
+    }
+
+    /// Shows the records since a time, each held against its signature and the one before it. Of a log that is longer than
+    /// `bytes_max` the end alone is read.
+    ///
+    /// # Errors
+    /// Why it cannot be read, or what `show` says.
+    pub fn since(
+        &self,
+        since: DateTime<Utc>,
+        bytes_max: u64,
+        show: &mut dyn FnMut(Record) -> Result<(), Unread>,
+    ) -> Result<(), Unread> {
+        let (reader, from, length) = {
+            let writer = self.0.lock();
+            let from = writer.length.saturating_sub(bytes_max);
+            (writer.store.reader(from).map_err(Unread::Io)?, from, writer.length)
+        };
+        let mut lines = BufReader::new(reader.take(length - from));
+        if from > 0 {
+            lines.read_until(b'\n', &mut Vec::new()).map_err(Unread::Io)?; // the rest of a line that began before
+        }
+        let public = self.0.key.public_bytes();
+        let (mut before, mut line) = (None::<String>, String::new());
+        loop {
+            line.clear();
+            if lines.read_line(&mut line).map_err(Unread::Io)? == 0 {
+                return Ok(());
+            }
+            let text = line.trim_end_matches('\n');
+            let record: Record = serde_json::from_str(text).map_err(|_| Unread::Broken)?;
+            match &before {
+                Some(before) if *before != record.previous => return Err(Unread::Broken),
+                // What lies further back could be of the period too.
+                None if from > 0 && record.time >= since => return Err(Unread::TooLong),
+                _ => before = Some(hash(text)),
+            }
+            if record.time < since {
+                continue;
+            }
+            if !record.is_signed_by(&public, text) {
+                return Err(Unread::Broken);
+            }
+            show(record)?;
+        }
     }
 
     /// Records what was said of the agreements.
@@ -239,6 +320,7 @@ fn crashed(open: BTreeSet<RequestId>) -> impl Iterator<Item = Body> {
         request,
         cuts: Vec::new(),
         within_ms: None,
+        sealed: None,
         outcome: Outcome::Crashed,
     })
 }
@@ -260,6 +342,7 @@ pub struct Open {
     request: Option<RequestId>,
     begun: Instant,
     cuts: Vec<Footprint>,
+    facts: Option<Facts>,
 }
 
 impl Open {
@@ -268,33 +351,50 @@ impl Open {
         self.cuts = cuts.to_vec();
     }
 
+    /// Notes what the question was, whole, once it is permitted: it is sealed into the record of an outcome that is no refusal.
+    pub fn keeps(&mut self, facts: Facts) {
+        self.facts = Some(facts);
+    }
+
     /// Records the outcome, durably. A release may leave only after this has come back.
     ///
     /// # Errors
     /// The outcome could not be written. It is not lost: the request is then recorded as failed, before anything else
     /// is, and so nothing may be released.
     pub fn close(mut self, outcome: Outcome) -> Result<(), LogError> {
-        let Some(request) = self.request.take() else { return Ok(()) };
-        let closed = self.closed(request.clone(), outcome.clone());
+        let Some(request) = self.request.clone() else { return Ok(()) };
+        let sealed = self.sealed(&request, &outcome)?; // else it is dropped, and so recorded as failed
+        self.request = None;
+        let closed = self.closed(request.clone(), sealed, outcome.clone());
         self.log.append(vec![closed]).inspect_err(|_| {
             let failed = Outcome::Failed { kind: "audit log".to_owned() };
             let owed = if matches!(outcome, Outcome::Released { .. }) { failed } else { outcome };
-            self.log.owe(self.closed(request, owed));
+            self.log.owe(self.closed(request, None, owed));
         })
     }
 
-    fn closed(&self, request: RequestId, outcome: Outcome) -> Body {
+    fn sealed(&self, request: &RequestId, outcome: &Outcome) -> Result<Option<Sealed>, LogError> {
+        let shared = &self.log.0;
+        match (&self.facts, outcome) {
+            (None, _) | (_, Outcome::Refused { .. }) => Ok(None),
+            (Some(facts), _) => {
+                shared.key.seal(&shared.site, request, facts).map(Some).map_err(LogError::Bug)
+            }
+        }
+    }
+
+    fn closed(&self, request: RequestId, sealed: Option<Sealed>, outcome: Outcome) -> Body {
         let elapsed = self.begun.elapsed().as_millis();
         let within_ms = TIME_CLASSES_MS.into_iter().find(|class| elapsed <= u128::from(*class));
         let cuts = self.cuts.iter().cloned().map(Touched::Footprint).collect();
-        Body::Closed { request, cuts, within_ms, outcome }
+        Body::Closed { request, cuts, within_ms, sealed, outcome }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         let Some(request) = self.request.take() else { return };
-        let closed = self.closed(request, Outcome::Failed { kind: "dropped".to_owned() });
+        let closed = self.closed(request, None, Outcome::Failed { kind: "dropped".to_owned() });
         if self.log.append(vec![closed.clone()]).is_err() {
             self.log.owe(closed);
         }

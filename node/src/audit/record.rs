@@ -16,6 +16,9 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
+use super::previewed::Previewed;
+use super::seal::{Facts, Sealed, Sealing, Unopened};
+
 /// The hash that the first record names as its forerunner's.
 pub(super) const BEGINNING: &str = "liquid/audit/1";
 
@@ -55,6 +58,8 @@ pub enum Body {
     },
     /// Somebody said something of the agreements, and it counts from here on.
     Said(Box<Said>),
+    /// Somebody of the site's own organisation held a draft against the questions of the past, or tried to.
+    Previewed(Box<Previewed>),
     /// A request came in.
     Asked(Box<Asked>),
     /// A request ended, with its one outcome.
@@ -65,6 +70,9 @@ pub enum Body {
         cuts: Vec<Touched>,
         /// The least of [`TIME_CLASSES_MS`] in which it ended; none where it took longer or was cut off by a crash.
         within_ms: Option<u64>,
+        /// Of a question that was permitted and not refused later: what it was, whole, for the site's key alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed: Option<Sealed>,
         /// How.
         outcome: Outcome,
     },
@@ -182,7 +190,10 @@ pub enum Outcome {
 }
 
 /// The site's key for its audit log.
-pub struct Key(Ed25519KeyPair);
+pub struct Key {
+    pair: Ed25519KeyPair,
+    sealing: Sealing,
+}
 
 impl Key {
     /// Reads a PKCS#8 key.
@@ -190,14 +201,36 @@ impl Key {
     /// # Errors
     /// A sentence for the operator where the bytes are no Ed25519 key.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, String> {
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
-            .map(Self)
-            .map_err(|_| "the audit key is no Ed25519 key in PKCS#8".to_owned())
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok();
+        pair.zip(Sealing::of_pkcs8(der))
+            .map(|(pair, sealing)| Self { pair, sealing })
+            .ok_or_else(|| "the audit key is no Ed25519 key in PKCS#8".to_owned())
+    }
+
+    /// Seals the facts of a permitted question for whoever holds this key.
+    ///
+    /// # Errors
+    /// What keeps it from that; nothing may be released then.
+    pub fn seal(&self, site: &SiteName, request: &RequestId, facts: &Facts) -> Result<Sealed, String> {
+        self.sealing.seal(site, request, facts).map_err(str::to_owned)
+    }
+
+    /// Opens what was sealed for this request at this site.
+    ///
+    /// # Errors
+    /// Where it was sealed with another key or for another request, or was altered.
+    pub fn open(&self, site: &SiteName, request: &RequestId, sealed: &Sealed) -> Result<Facts, Unopened> {
+        self.sealing.open(site, request, sealed)
     }
 
     /// The public key, base64.
     pub fn public(&self) -> String {
-        STANDARD.encode(self.0.public_key().as_ref())
+        STANDARD.encode(self.pair.public_key().as_ref())
+    }
+
+    /// The same, as its 32 bytes.
+    pub(super) fn public_bytes(&self) -> Vec<u8> {
+        self.pair.public_key().as_ref().to_vec()
     }
 
     /// A keyed hash of a question: the signature is deterministic and only this key makes it.
@@ -207,7 +240,7 @@ impl Key {
             bytes.extend((part.len() as u64).to_be_bytes());
             bytes.extend(*part);
         }
-        hex::encode(digest(&SHA256, self.0.sign(&bytes).as_ref()))
+        hex::encode(digest(&SHA256, self.pair.sign(&bytes).as_ref()))
     }
 }
 
@@ -226,7 +259,7 @@ pub struct Head {
 impl Head {
     /// Signs a head.
     pub(super) fn seal(number: u64, hash: &str, key: &Key) -> Self {
-        let signature = STANDARD.encode(key.0.sign(&Self::signed_bytes(number, hash)).as_ref());
+        let signature = STANDARD.encode(key.pair.sign(&Self::signed_bytes(number, hash)).as_ref());
         Self { number, hash: hash.to_owned(), signature }
     }
 
@@ -262,7 +295,7 @@ impl Record {
     ) -> Result<String, String> {
         let mut record = Self { number, time, previous: previous.to_owned(), body, signature: String::new() };
         let unsigned = spelled(&record)?;
-        record.signature = STANDARD.encode(key.0.sign(&signed_bytes(&unsigned)).as_ref());
+        record.signature = STANDARD.encode(key.pair.sign(&signed_bytes(&unsigned)).as_ref());
         spelled(&record)
     }
 

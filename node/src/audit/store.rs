@@ -40,6 +40,12 @@ pub trait Store: Send {
         Ok(()) // what has no name cannot be moved
     }
 
+    /// A reader of its own of what is there from a place on. It does not move where records are written.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn reader(&self, from: u64) -> io::Result<Box<dyn io::Read + Send>>;
+
     /// The head that was last noted, if any.
     ///
     /// # Errors
@@ -138,6 +144,12 @@ impl Store for FileStore {
             return Err(io::Error::other("somebody else wrote to it or cut it"));
         }
         Ok(())
+    }
+
+    fn reader(&self, from: u64) -> io::Result<Box<dyn io::Read + Send>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Box::new(file))
     }
 
     fn head(&mut self) -> io::Result<Option<Vec<u8>>> {

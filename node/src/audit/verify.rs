@@ -203,14 +203,14 @@ impl Reader<'_> {
 
     fn count(&mut self, body: Body) -> Result<(), String> {
         match body {
-            Body::Opened { .. } | Body::Said(_) => {}
+            Body::Opened { .. } | Body::Said(_) | Body::Previewed(_) => {}
             Body::Asked(asked) => {
                 if !self.seen.insert(asked.request.clone()) {
                     return Err(format!("request `{}` is asked twice", asked.request));
                 }
                 self.summary.open.insert(asked.request);
             }
-            Body::Closed { request, outcome, cuts: _, within_ms: _ } => {
+            Body::Closed { request, outcome, cuts: _, within_ms: _, sealed: _ } => {
                 if !self.summary.open.remove(&request) {
                     return Err(format!("request `{request}` has two outcomes, or was never asked"));
                 }

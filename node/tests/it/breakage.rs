@@ -161,6 +161,10 @@ impl Store for Faulty {
         self.file.sync()
     }
 
+    fn reader(&self, from: u64) -> io::Result<Box<dyn io::Read + Send>> {
+        self.file.reader(from)
+    }
+
     fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.file.head()
     }

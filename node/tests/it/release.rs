@@ -45,7 +45,7 @@ async fn a_release_is_recorded_with_the_hash_of_its_bytes() {
     let answer = ask(&node, "counted").await.unwrap();
     let hash = hex::encode(digest(&SHA256, &answer.ipc));
     let records = site.records();
-    let [Body::Opened { .. }, Body::Asked(asked), Body::Closed { request, cuts, within_ms, outcome }] =
+    let [Body::Opened { .. }, Body::Asked(asked), Body::Closed { request, cuts, within_ms, outcome, .. }] =
         records.as_slice()
     else {
         panic!("{records:?}")

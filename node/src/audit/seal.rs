@@ -1,0 +1,208 @@
+//! What a permitted question was, whole, sealed for the site alone: SQL with its literals, bound values, and what the
+//! decision was made from. Without the site's key a record shows what it showed before, and in which class of lengths the
+//! sealed text lies.
+//!
+//! Each request has a key of its own: HKDF-SHA256 over the seed of the audit key, with the site and the request's id. The
+//! text is sealed by ChaCha20-Poly1305 under a random nonce, with site and request as associated data, so that it opens in its own
+//! record and nowhere else. It is padded with spaces to the next power of two, 1 KiB at least.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use liquid_node_api::envelope::AnswerCaps;
+use liquid_node_api::parameter::Parameter;
+use liquid_policy::id::{
+    AgreementHash, AgreementId, OrganisationName, Purpose, RequestId, RoleName, SiteName,
+};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, Prk, Salt};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+/// What keys are derived with and texts are bound to.
+const LABEL: &[u8] = b"liquid/audit/seal/1";
+
+/// The shortest class of lengths.
+const CLASS_BYTES_MIN: usize = 1 << 10;
+
+/// Everything that a permit was given for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The query as it came.
+    pub sql: String,
+    /// Its bound values, with their types.
+    pub parameters: Vec<Parameter>,
+    /// The caller's organisation.
+    pub organisation: OrganisationName,
+    /// Their roles there.
+    pub roles: Vec<RoleName>,
+    /// The purposes that their token allowed.
+    pub purposes: Vec<Purpose>,
+    /// The purpose that was settled.
+    pub purpose: Purpose,
+    /// The agreement that decided.
+    pub agreement: AgreementId,
+    /// Its version.
+    pub hash: AgreementHash,
+    /// The least number of contributors that held, the site's floor included.
+    pub minimum: u32,
+    /// The rows that an answer could have.
+    pub rows_out_max: u64,
+    /// The version of the site's tables against which it was planned.
+    pub catalogue: String,
+    /// Whether mark columns were wanted.
+    pub marks: bool,
+    /// What the answer could have at most, where its sender said so.
+    pub caps: Option<AnswerCaps>,
+    /// How long the sender wanted to wait.
+    pub deadline_ms: Option<u64>,
+}
+
+/// A sealed text in base64: the nonce, then what ChaCha20-Poly1305 made of the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+/// A text that does not open: another key, another record, or it was altered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed question does not open")]
+pub struct Unopened;
+
+/// What the keys of all requests are derived from.
+#[derive(Clone)]
+pub(super) struct Sealing(Prk);
+
+impl Sealing {
+    /// From the seed of the audit key. Of an Ed25519 key in PKCS#8 it always lies at the same place.
+    pub(super) fn of_pkcs8(der: &[u8]) -> Option<Self> {
+        const SEED: std::ops::Range<usize> = 16..48;
+        let seed = der.get(SEED).filter(|_| der.get(12..16) == Some(&[0x04, 0x22, 0x04, 0x20]))?;
+        Some(Self(Salt::new(HKDF_SHA256, LABEL).extract(seed)))
+    }
+
+    /// Seals the facts of a request.
+    pub(super) fn seal(
+        &self,
+        site: &SiteName,
+        request: &RequestId,
+        facts: &Facts,
+    ) -> Result<Sealed, &'static str> {
+        let mut text = serde_json::to_vec(facts).map_err(|_| "the facts of a question have no form")?;
+        text.resize(text.len().max(CLASS_BYTES_MIN).next_power_of_two(), b' ');
+        let bound = bound(site, request);
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce).map_err(|_| "the system gives no randomness")?;
+        let key = self.key(&bound).ok_or("no key can be derived")?;
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&bound), &mut text)
+            .map_err(|_| "the facts of a question cannot be sealed")?;
+        Ok(Sealed(STANDARD.encode([nonce.as_slice(), &text].concat())))
+    }
+
+    /// Opens what was sealed for this request.
+    pub(super) fn open(
+        &self,
+        site: &SiteName,
+        request: &RequestId,
+        sealed: &Sealed,
+    ) -> Result<Facts, Unopened> {
+        let bytes = STANDARD.decode(&sealed.0).map_err(|_| Unopened)?;
+        let (nonce, text) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(Unopened)?;
+        let bound = bound(site, request);
+        let (key, mut text) = (self.key(&bound).ok_or(Unopened)?, text.to_vec());
+        let opened = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(&bound), &mut text);
+        serde_json::from_slice(opened.map_err(|_| Unopened)?).map_err(|_| Unopened)
+    }
+
+    fn key(&self, bound: &[u8]) -> Option<LessSafeKey> {
+        let info = [bound];
+        let derived = self.0.expand(&info, &CHACHA20_POLY1305).ok()?;
+        Some(LessSafeKey::new(UnboundKey::from(derived)))
+    }
+}
+
+impl fmt::Debug for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealing(…)")
+    }
+}
+
+impl Sealed {
+    /// How much room it takes.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What a text is bound to. The length keeps a site and a request from passing for another pair.
+fn bound(site: &SiteName, request: &RequestId) -> Vec<u8> {
+    let (site, request) = (site.as_str().as_bytes(), request.as_str().as_bytes());
+    [LABEL, &(site.len() as u64).to_be_bytes(), site, request].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sealing(seed: u8) -> Sealing {
+        let mut der = vec![
+            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+        ];
+        der.extend([seed; 32]);
+        Sealing::of_pkcs8(&der).unwrap()
+    }
+
+    fn facts(sql: &str, value: &str) -> Facts {
+        Facts {
+            sql: sql.to_owned(),
+            parameters: vec![Parameter::Utf8(Some(value.to_owned())), Parameter::Date32(None)],
+            organisation: "institute".into(),
+            roles: vec!["analyst".into()],
+            purposes: vec!["care".into()],
+            purpose: "care".into(),
+            agreement: "A-1".into(),
+            hash: "00".into(),
+            minimum: 10,
+            rows_out_max: 100,
+            catalogue: "v1".to_owned(),
+            marks: true,
+            caps: Some(AnswerCaps { rows: 1, bytes: 1 << 40 }),
+            deadline_ms: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_opens_with_its_key_for_its_request_alone(sql in "\\PC{0,200}", value in "\\PC{0,50}", at in any::<prop::sample::Index>(), bit in 0..8) {
+            let (site, request) = (SiteName::new("cleveland"), RequestId::new("r1"));
+            let facts = facts(&sql, &value);
+            let sealed = sealing(7).seal(&site, &request, &facts).unwrap();
+            prop_assert_eq!(sealing(7).open(&site, &request, &sealed), Ok(facts.clone()));
+            prop_assert_eq!(sealing(8).open(&site, &request, &sealed), Err(Unopened), "another key");
+            prop_assert_eq!(sealing(7).open(&site, &RequestId::new("r2"), &sealed), Err(Unopened), "moved");
+            prop_assert_eq!(sealing(7).open(&SiteName::new("clevelan"), &RequestId::new("dr1"), &sealed), Err(Unopened), "moved");
+            let mut bytes = STANDARD.decode(&sealed.0).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1_u8 << bit;
+            prop_assert_eq!(sealing(7).open(&site, &request, &Sealed(STANDARD.encode(&bytes))), Err(Unopened), "altered");
+            bytes[at] ^= 1_u8 << bit;
+            bytes.truncate(at);
+            prop_assert_eq!(sealing(7).open(&site, &request, &Sealed(STANDARD.encode(bytes))), Err(Unopened), "cut");
+            let again = sealing(7).seal(&site, &request, &facts).unwrap();
+            prop_assert_ne!(again, sealed, "no nonce is used twice");
+        }
+    }
+
+    #[test]
+    fn its_length_tells_its_class_alone() {
+        let length = |letters: usize| {
+            let facts = facts(&"x".repeat(letters), "");
+            sealing(7).seal(&SiteName::new("s"), &RequestId::new("r"), &facts).unwrap().bytes()
+        };
+        assert_eq!(length(0), length(500));
+        let classes: std::collections::BTreeSet<usize> = (0..64).map(|n| length(n * 1_000)).collect();
+        assert_eq!(classes.len(), 7, "1 KiB to 64 KiB");
+    }
+}
