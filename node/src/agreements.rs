@@ -238,6 +238,25 @@ impl Agreements {
         self.keep(&state, statements, Some(&hash), now)
     }
 
+    /// Reads a draft as this node would hold it, its operator's floor included.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it is no agreement that this node could keep.
+    pub fn draft(&self, text: &str) -> Result<Agreement, Error> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
+        }
+        let draft = self.folder.parse(text, "draft").map_err(|error| not_kept(Err(error), text))?;
+        self.config.floors.raise(draft).map_err(|problem| {
+            Error::invalid(format!("this site could not keep it: {problem}"), "mend it and preview it again")
+        })
+    }
+
+    /// Whether a statement is by somebody who approves a version for a party, with a key that counts here.
+    pub fn is_of_approver(&self, agreement: &Agreement, statement: &Statement) -> bool {
+        self.state().life.is_of_approver(agreement, statement)
+    }
+
     /// Takes in statements on versions that this node knows. Gives back those that were not known before.
     ///
     /// # Errors
@@ -302,6 +321,12 @@ impl Agreements {
         proposed: Option<&AgreementHash>,
     ) -> Result<(), Error> {
         let Statement { organisation, key_id, act, .. } = statement;
+        if matches!(act, Act::Preview { .. }) {
+            return Err(Error::invalid(
+                "a preview changes nothing, so it is not said",
+                "ask for it with `liquid policy preview`",
+            ));
+        }
         // Of two keys that revoke each other neither counts any more, whichever was heard first.
         let ring = match act {
             Act::Revoke { .. } => state.life.ring().unrevoked(),

@@ -12,7 +12,8 @@
 //! 8. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
 //! 9. [`audit`]: the record, on disk before the bytes leave.
 //! 10. [`governance`]: what the parties' people say to the node.
-//! 11. [`in_process`]: the same without a network, for tests.
+//! 11. [`mod@preview`]: what a draft would have meant for past questions, for the site's own people.
+//! 12. [`in_process`]: the same without a network, for tests.
 
 pub mod agreements;
 pub mod audit;
@@ -24,6 +25,7 @@ pub mod governance;
 pub mod in_process;
 pub mod node;
 pub mod pipeline;
+pub mod preview;
 pub mod replay;
 pub mod serve;
 

@@ -12,12 +12,14 @@ use liquid_node_api::token::Issuers;
 use liquid_policy::Refusal;
 use liquid_policy::admit::{Caller, Named, open_to};
 use liquid_policy::document::Entities;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::agreements::Agreements;
 use crate::audit::log::Fatal;
 use crate::audit::{FileStore, Key, Log, Store};
 use crate::config::Config;
+use crate::preview::Used;
 use crate::replay::Window;
 
 /// What a node does not make for itself, so that tests can put in their own.
@@ -41,6 +43,10 @@ pub struct Node {
     pub(crate) log: Log,
     /// Which envelopes were taken.
     pub(crate) window: Window,
+    /// One preview is made at a time.
+    pub(crate) previews: Mutex<()>,
+    /// The requests for previews that were taken.
+    pub(crate) used: Used,
     pub(crate) now: Clock,
     /// The tables, as the engine found them when it opened.
     pub(crate) model: Model,
@@ -77,7 +83,22 @@ impl Node {
         let engines = Pool::start(parts.engines, settings).await?;
         let (model, catalogue) = opened(&engines).await?;
         let name = format!("Liquid node {}", config.node.site);
-        Ok(Self { config, issuers, agreements, engines, log, window, now: parts.now, model, catalogue, name })
+        let (previews, used) = (Mutex::new(()), Used::default());
+        let now = parts.now;
+        Ok(Self {
+            config,
+            issuers,
+            agreements,
+            engines,
+            log,
+            window,
+            previews,
+            used,
+            now,
+            model,
+            catalogue,
+            name,
+        })
     }
 
     /// The configuration it runs with.

@@ -12,6 +12,7 @@ use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::envelope::{Verified, token_hash};
 use liquid_node_api::governance::{GOVERNANCE_ACTION, Heard, read};
+use liquid_node_api::preview::PREVIEW_ACTION;
 use liquid_node_api::sql::{
     Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement, request_id,
 };
@@ -28,6 +29,7 @@ use crate::config::{Config, Mode};
 use crate::envelope::ask;
 use crate::node::Node;
 use crate::pipeline::{Question, answer, describe, turn_away};
+use crate::preview::preview;
 
 /// A caller who proved who they are, and the way by which the question came.
 #[derive(Debug, Clone)]
@@ -181,6 +183,11 @@ impl Backend for Node {
                 let answer = crate::governance::hear(self, session, read(&body)?).await?;
                 serde_json::to_vec(&[Heard { site: answer.site.clone(), answer: Ok(answer) }])
             }
+            PREVIEW_ACTION => {
+                return preview(self, session, liquid_node_api::preview::read(&body)?)
+                    .await
+                    .map(|json| Some(json.into()));
+            }
             _ => return Ok(None),
         };
         json.map(|json| Some(json.into())).map_err(|e| broke_its_word(&e.to_string()))
@@ -190,6 +197,7 @@ impl Backend for Node {
         vec![
             (CATALOGUE_ACTION, "the tables and agreements that this caller may use, as JSON"),
             (GOVERNANCE_ACTION, "how agreements stand, and what their parties say of them, as JSON"),
+            (PREVIEW_ACTION, "a draft held against past questions, for the site's own people, as JSON"),
         ]
     }
 }

@@ -6,6 +6,7 @@ mod explain;
 pub(crate) mod key;
 mod lint;
 mod new;
+mod preview;
 mod propose;
 mod register;
 mod render;
@@ -49,6 +50,7 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
         Policy::Rollback(command) => act::rollback(&command).await,
         Policy::Verify(command) => verify::run(&command),
         Policy::Diff(command) => diff::run(&command),
+        Policy::Preview(command) => preview::run(&command).await,
         Policy::Explain(command) => explain::run(&command).await,
     }
 }

@@ -11,8 +11,12 @@ use arrow_flight::{Action, FlightDescriptor, FlightInfo, Ticket};
 use futures::TryStreamExt;
 use liquid_node_api::Error;
 use liquid_node_api::governance::{GOVERNANCE_ACTION, Governance, Heard};
-use liquid_node_api::tls::{self, Material, Proxy, Target};
+use liquid_node_api::preview::{PREVIEW_ACTION, Preview, PreviewRequest};
+use liquid_node_api::tls::{self, Identity, Material, Proxy, Target};
+use liquid_policy::id::SiteName;
 use prost::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -37,7 +41,7 @@ impl Client {
     /// # Errors
     /// [`Error::Invalid`] where the address or the file is none.
     pub fn new(url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
-        Self::through(None, url, authority, token)
+        Self::through(None, url, authority, token, None)
     }
 
     /// The same, through the proxy that HTTPS_PROXY and NO_PROXY name for this address.
@@ -45,15 +49,28 @@ impl Client {
     /// # Errors
     /// As for [`Client::new`], and where the proxy cannot be used.
     pub fn by_environment(url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
-        let proxy = Proxy::of_environment(url)
-            .map_err(|error| Error::invalid(error.to_string(), "then ask again"))?;
-        Self::through(proxy, url, authority, token)
+        Self::through(of_environment(url)?, url, authority, token, None)
     }
 
-    fn through(proxy: Option<Proxy>, url: &str, authority: &Path, token: &str) -> Result<Self, Error> {
+    /// The same to one site's node and to nobody else: the server must show that site's certificate before it is sent anything.
+    ///
+    /// # Errors
+    /// As for [`Client::by_environment`].
+    pub fn of_site(url: &str, authority: &Path, token: &str, site: &SiteName) -> Result<Self, Error> {
+        let identity = Some(Identity::Site(site.clone()));
+        Self::through(of_environment(url)?, url, authority, token, identity)
+    }
+
+    fn through(
+        proxy: Option<Proxy>,
+        url: &str,
+        authority: &Path,
+        token: &str,
+        identity: Option<Identity>,
+    ) -> Result<Self, Error> {
         let wrong = |error: tls::Error| Error::invalid(error.to_string(), "see `liquid query --help`");
         let config = Material::anonymous(authority).map_err(wrong)?;
-        let target = Target { url: url.to_owned(), proxy, ..Target::default() };
+        let target = Target { url: url.to_owned(), proxy, identity, ..Target::default() };
         let channel = tls::connect(&target, config).map_err(wrong)?;
         let flight = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let mut client = Self { url: url.to_owned(), flight, headers: MetadataMap::new() };
@@ -88,6 +105,18 @@ impl Client {
     /// # Errors
     /// As [`Self::ask`].
     pub async fn governance(&mut self, message: &Governance) -> Result<Vec<Heard>, Error> {
+        self.act(GOVERNANCE_ACTION, message).await
+    }
+
+    /// Has a node hold a draft against its past questions.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn preview(&mut self, request: &PreviewRequest) -> Result<Preview, Error> {
+        self.act(PREVIEW_ACTION, request).await
+    }
+
+    async fn act<T: DeserializeOwned>(&mut self, name: &str, message: &impl Serialize) -> Result<T, Error> {
         let strange = || {
             Error::fault(
                 "the other end gives no answer that is understood",
@@ -96,7 +125,7 @@ impl Client {
             )
         };
         let body = serde_json::to_vec(message).map_err(|_| strange())?;
-        let action = Action { r#type: GOVERNANCE_ACTION.to_owned(), body: body.into() };
+        let action = Action { r#type: name.to_owned(), body: body.into() };
         let request = self.request(action);
         let answer = self.flight.do_action(request).await.map_err(|status| self.error(status))?;
         let first = answer.into_inner().message().await.map_err(|status| self.error(status))?;
@@ -156,6 +185,11 @@ impl Client {
             Error::fault(format!("{} {trouble}", self.url), true, fix)
         })
     }
+}
+
+/// The proxy that HTTPS_PROXY and NO_PROXY name for an address.
+fn of_environment(url: &str) -> Result<Option<Proxy>, Error> {
+    Proxy::of_environment(url).map_err(|error| Error::invalid(error.to_string(), "then ask again"))
 }
 
 /// What is the matter with the connection, and what to do about it.

@@ -28,6 +28,9 @@ pub struct Connection {
 pub struct SiteConnection {
     /// Its name.
     pub name: String,
+    /// The organisation whose place it is.
+    #[serde(default)]
+    pub organisation: String,
     /// Its Flight SQL address, if it has a port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -188,6 +191,7 @@ mod tests {
             tokens,
             sites: vec![SiteConnection {
                 name: "x".into(),
+                organisation: "x".into(),
                 url: Some("y".into()),
                 agreements: vec!["z".into()],
             }],

@@ -210,6 +210,7 @@ impl Started {
         sites.extend(start_sites(run, &folder, blueprint, Some(address)).await?);
         let site = |plan: &SitePlan| SiteConnection {
             name: plan.site.to_string(),
+            organisation: plan.organisation.to_string(),
             url: listen(&sites, plan).map(url),
             agreements: folder.held_by(plan).map(|agreement| agreement.id().to_string()).collect(),
         };

@@ -12,7 +12,7 @@
 //! 5. [`sql`]: Flight SQL for clients, once for node and coordinator, over a [`sql::Backend`].
 //! 6. [`token`]: callers' tokens, validated by whoever is asked.
 //! 7. [`catalogue`]: the tables that a site shows to one caller.
-//! 8. [`governance`]: how the parties' people speak with nodes.
+//! 8. [`governance`]: how the parties' people speak with nodes; [`preview`]: what their own node tells them of a draft.
 //! 9. [`engine`]: the messages to a node's engine, over [`worker::Worker`], the seam to a planning process.
 //! 10. [`child`]: a worker in a child process of the same binary, killed when it is late.
 //! 11. [`wire`]: released tables become Arrow Flight messages, nothing else can; and the gate for what other processes send.
@@ -29,6 +29,7 @@ pub mod error;
 pub mod flight;
 pub mod governance;
 pub mod parameter;
+pub mod preview;
 pub mod report;
 pub mod request;
 pub mod sql;

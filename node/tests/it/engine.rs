@@ -102,13 +102,13 @@ fn ipc(batch: &RecordBatch) -> Bytes {
     writer.into_inner().unwrap().into()
 }
 
-/// Twenty women, three men.
-fn cells() -> RecordBatch {
+/// Twenty women, three men, counted as far as the minimum.
+fn cells(minimum: u32) -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("g0", Arc::new(StringArray::from(vec!["F", "M"]))),
         ("a0", Arc::new(Int64Array::from(vec![20, 3]))),
-        ("present", Arc::new(UInt32Array::from(vec![10, 3]))),
-        ("c0_0", Arc::new(UInt32Array::from(vec![10, 3]))),
+        ("present", Arc::new(UInt32Array::from(vec![20.min(minimum), 3]))),
+        ("c0_0", Arc::new(UInt32Array::from(vec![20.min(minimum), 3]))),
         ("l0", Arc::new(UInt32Array::from(vec![0, 0]))),
         ("s0", Arc::new(BooleanArray::from(vec![true, true]))),
     ];
@@ -132,7 +132,8 @@ impl Scripted {
         }
     }
 
-    async fn run(&self) -> Result<(Told, Vec<Bytes>), Error> {
+    async fn run(&self, minimum: u32) -> Result<(Told, Vec<Bytes>), Error> {
+        let cells = || cells(minimum);
         let layout = Layout { groups: 1, branches: vec![1], guarded: true, declared: true };
         let ran = |layout| Told::Ran { layout };
         Ok(match self.scene.as_str() {
@@ -195,9 +196,10 @@ impl Worker<Ask, Told> for Scripted {
                 Ok((self.plan(&sql), vec![]))
             }
             Ask::Run { obligations, .. } => {
-                assert_eq!(obligations.minimum, Some(10));
+                let minimum = obligations.minimum.unwrap();
+                assert!(minimum >= 10);
                 self.seen.ran.fetch_add(1, Ordering::SeqCst);
-                self.run().await
+                self.run(minimum).await
             }
             Ask::Finish { .. } => {
                 self.seen.finished.fetch_add(1, Ordering::SeqCst);

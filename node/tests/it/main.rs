@@ -19,6 +19,7 @@ mod envelopes;
 mod life;
 mod outbound;
 mod port;
+mod preview;
 mod release;
 mod site;
 mod values;

@@ -7,6 +7,7 @@ mod joins;
 mod one_base;
 
 use crate::admit::{Admitted, Caller};
+use crate::diff::tightens;
 use crate::document::{Aggregate as Grant, Agreement, Column, Table, Use};
 use crate::footprint::{Aggregate, Argument, DateUse, Footprint, Function, Looked, Term, place_in_cut};
 use crate::grain::Grain;
@@ -79,6 +80,34 @@ pub fn decide(admitted: &Admitted, footprint: &Footprint) -> Result<Permit, Refu
         footprint: footprint.clone(),
         obligations,
         rows_out_max: agreement.rows_out_max(),
+    })
+}
+
+/// Permits one cut under a draft that only tightens the agreement by which its caller is admitted: to count what the draft would
+/// withhold, before anybody has signed it. Nobody learns more under such a permit than under the one of [`decide`].
+///
+/// # Errors
+/// The refusal of the agreement that stands, or of the draft; [`Code::Version`] where the draft does anything but tighten.
+pub fn decide_tighter(
+    admitted: &Admitted,
+    draft: &Agreement,
+    footprint: &Footprint,
+) -> Result<Permit, Refusal> {
+    let standing = decide(admitted, footprint)?;
+    let obligations = judge(draft, footprint)?;
+    if !tightens(admitted.agreement(), draft) || obligations.minimum < standing.obligations.minimum {
+        return Err(Refusal::new(
+            Code::Version,
+            "agreement.supersedes",
+            "the draft does more than to tighten the version that stands",
+            "have it signed off first",
+        ));
+    }
+    Ok(Permit {
+        hash: draft.hash().clone(),
+        obligations,
+        rows_out_max: draft.rows_out_max().min(standing.rows_out_max),
+        ..standing
     })
 }
 

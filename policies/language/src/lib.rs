@@ -80,7 +80,7 @@ pub mod table;
 pub mod verdict;
 
 pub use admit::{Admitted, Caller, Named, admit};
-pub use decide::{Obligations, Permit, decide};
+pub use decide::{Obligations, Permit, decide, decide_tighter};
 pub use diff::{Diff, Direction, diff};
 pub use document::Agreement;
 pub use footprint::Footprint;

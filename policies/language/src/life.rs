@@ -153,6 +153,12 @@ impl Life {
         &self.statements
     }
 
+    /// Whether a statement is by somebody who approves this agreement for a party, with a key that counts.
+    pub fn is_of_approver(&self, agreement: &Agreement, statement: &Statement) -> bool {
+        agreement.parties.contains_key(&statement.organisation)
+            && is_signatory(agreement, statement, &self.ring)
+    }
+
     fn signed(&self, version: &Version) -> Signed {
         Signed::verify(Arc::clone(&version.agreement), &self.statements, &self.ring)
     }

@@ -1,5 +1,6 @@
 //! What people of the parties say about agreements, each sentence signed with a key: that they wrote a version, approve it,
-//! want it active at an instant, suspend the agreement, resume it, go back to an earlier version, or give up a key.
+//! want it active at an instant, suspend the agreement, resume it, go back to an earlier version, or give up a key. And that
+//! they want a draft held against a site's past questions, which is asked and not kept.
 //!
 //! A statement is an Ed25519 signature over `liquid/statement/1\n` and the statement's canonical form (RFC 8785) without its
 //! signature: what is said, by whom, in which role, with which key and when. A version is meant by the SHA-256 of *its*
@@ -16,7 +17,7 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, StatementHash};
+use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, SiteName, StatementHash};
 
 /// What a statement is signed over, before its canonical form.
 const DOMAIN: &[u8] = b"liquid/statement/1\n";
@@ -75,6 +76,17 @@ pub enum Act {
         /// The new Ed25519 public key, in base64.
         public_key: String,
     },
+    /// "Hold this draft against the questions of your last days." It changes nothing, and is good for minutes.
+    Preview {
+        /// The draft.
+        draft: AgreementHash,
+        /// At which site.
+        site: SiteName,
+        /// How many days.
+        days: u32,
+        /// Tells one request from another: each is taken once.
+        nonce: String,
+    },
 }
 
 impl Act {
@@ -85,7 +97,11 @@ impl Act {
             | Self::Approve { agreement }
             | Self::Activate { agreement, .. }
             | Self::Rollback { agreement, .. } => Some(agreement),
-            Self::Suspend { .. } | Self::Resume { .. } | Self::Revoke { .. } | Self::HandOver { .. } => None,
+            Self::Suspend { .. }
+            | Self::Resume { .. }
+            | Self::Revoke { .. }
+            | Self::HandOver { .. }
+            | Self::Preview { .. } => None,
         }
     }
 
@@ -108,6 +124,7 @@ impl Act {
             Self::Rollback { .. } => "roll back",
             Self::Revoke { .. } => "revoke",
             Self::HandOver { .. } => "hand over",
+            Self::Preview { .. } => "preview",
         }
     }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
+use liquid_node_api::preview::DAYS_MAX;
 
-use super::offline::{Diff, Explain};
+use super::offline::{Diff, Explain, Said};
 use super::words::{Lint, New, Register, Render};
 
 #[derive(Debug, Subcommand)]
@@ -38,6 +39,8 @@ pub(crate) enum Policy {
     Verify(Verify),
     /// Say what one version changes against another, and which way: tightens, loosens, neither
     Diff(Diff),
+    /// Hold a draft against the questions that your own site was asked: which it would refuse or permit, what it would withhold
+    Preview(Preview),
     /// Say whether a question may be asked, from the agreement and the tables' columns alone
     Explain(Explain),
 }
@@ -150,6 +153,26 @@ pub(crate) struct About {
     /// agreements
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// The draft; it needs neither signatures nor a proposal
+    #[arg(value_name = "DRAFT")]
+    pub(crate) draft: PathBuf,
+    /// How many days to look back
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
+    pub(crate) days: u32,
+    /// Your site's name, as its certificate has it; your organisation's name without it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<String>,
+    /// For people, or for scripts
+    #[arg(long, value_enum, default_value_t = Said::Text)]
+    pub(crate) format: Said,
+    #[command(flatten)]
+    pub(crate) who: Who,
     #[command(flatten)]
     pub(crate) reach: Reach,
 }

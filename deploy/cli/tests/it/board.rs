@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixture::{Demo, Ended};
 
-const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
+pub(crate) const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
 [agreement]
 id = "WARDS-1"
 title = "Visits by ward"
@@ -49,13 +49,14 @@ fn data(site: &str) -> String {
     text
 }
 
-struct Board {
-    demo: Demo,
+/// Two sites and their people.
+pub(crate) struct Board {
+    pub(crate) demo: Demo,
     folder: tempfile::TempDir,
 }
 
 impl Board {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for site in ["north", "south"] {
             let own = folder.path().join("sites").join(site);
@@ -67,21 +68,21 @@ impl Board {
         Self { demo, folder }
     }
 
-    fn key(&self, who: &str) -> String {
+    pub(crate) fn key(&self, who: &str) -> String {
         self.demo.folder().join(format!("keys/{who}.key")).display().to_string()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A command with somebody's key.
-    fn by(&self, who: &str, arguments: &[&str]) -> Ended {
+    pub(crate) fn by(&self, who: &str, arguments: &[&str]) -> Ended {
         self.demo.run(&[arguments, &["--key", &self.key(who)]].concat())
     }
 
     #[track_caller]
-    fn done(&self, who: &str, arguments: &[&str]) -> Ended {
+    pub(crate) fn done(&self, who: &str, arguments: &[&str]) -> Ended {
         let ended = self.by(who, arguments);
         assert_eq!(ended.code, 0, "{arguments:?} by {who}: {}{}", ended.out, ended.err);
         ended
@@ -92,7 +93,7 @@ impl Board {
     }
 
     /// The exit code of a question, and how many of ward A it tells.
-    fn asked(&self) -> (i32, String) {
+    pub(crate) fn asked(&self) -> (i32, String) {
         let ended = self.demo.query(&[
             "--format",
             "csv",
@@ -102,7 +103,7 @@ impl Board {
     }
 
     /// What `liquid policy status` shows of the version in force, to build the next one upon.
-    fn hash(&self) -> String {
+    pub(crate) fn hash(&self) -> String {
         let status = self.status();
         let line = status.lines().find(|line| line.contains("in force")).unwrap();
         line.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap().to_owned()
@@ -128,7 +129,7 @@ impl Board {
         file
     }
 
-    fn sign(&self, file: &Path) {
+    pub(crate) fn sign(&self, file: &Path) {
         for who in ["north.caldicott-guardian", "north.siro", "south.caldicott-guardian", "south.siro"] {
             self.done(who, &["policy", "sign", "--send", file.to_str().unwrap()]);
         }

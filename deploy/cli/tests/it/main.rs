@@ -44,6 +44,8 @@ mod own;
 #[cfg(test)]
 mod policy_words;
 #[cfg(test)]
+mod preview;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod s3;
