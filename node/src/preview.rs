@@ -54,11 +54,8 @@ const CLASSES: [Duration; 4] =
 /// # Errors
 /// The refusal, what is wrong with the draft, or a fault. Each is recorded.
 pub async fn preview(node: &Node, session: &Session, request: PreviewRequest) -> Result<Vec<u8>, Error> {
-    let Ok(_alone) = node.previews.try_lock() else {
-        return Err(Error::fault("another preview is being made", true, "ask again when it is done"));
-    };
     let begun = Instant::now();
-    let told = told(node, session, &request, begun + WITHIN).await;
+    let told = told(node, session, &request, begun).await;
     let record = |agreement, standing, told| Previewed {
         by: AskedBy {
             organisation: session.caller.organisation.clone(),
@@ -75,9 +72,6 @@ pub async fn preview(node: &Node, session: &Session, request: PreviewRequest) ->
         Ok(preview) => {
             let bytes = serde_json::to_vec(&preview).map_err(|e| broke_its_word(&e.to_string()))?;
             let told = report(&preview, &bytes);
-            if matches!(preview.cells, Cells::ByQuestion { .. }) {
-                wait(begun).await;
-            }
             (Ok(bytes), record(Some(preview.agreement), Some(preview.standing.hash), told))
         }
         Err(error) => {
@@ -93,16 +87,19 @@ async fn told(
     node: &Node,
     session: &Session,
     request: &PreviewRequest,
-    deadline: Instant,
+    begun: Instant,
 ) -> Result<Preview, Error> {
-    let now = node.time();
+    let (now, deadline) = (node.time(), begun + WITHIN);
     let days = who::own(node, session, &request.asked, now)?;
     let draft = Arc::new(read(node, request).await?);
     let standing = standing(node, &draft, now)?;
     who::approves(node, &request.asked, standing.agreement())?;
     of_this_node(node, &draft, standing.agreement())?;
+    let Ok(_alone) = node.previews.try_lock() else {
+        return Err(Error::fault("another preview is being made", true, "ask again when it is done"));
+    };
     let since = now.checked_sub_days(Days::new(days.into())).unwrap_or(DateTime::<Utc>::MIN_UTC);
-    let past = past::read(node, draft.id(), since).await?;
+    let past = Arc::new(past::read(node, draft.id(), since, deadline).await?);
     if past.asked == 0 {
         return Err(Error::invalid(
             format!("nobody has asked anything under agreement `{}` in the last {days} days", draft.id()),
@@ -113,9 +110,16 @@ async fn told(
     let direction = compare(old.file(), new.file(), Some(old.hash())).verdict();
     let today = now.date_naive();
     let judged_on = today.max(*new.in_force().start());
-    let verdicts = Verdicts::of(&past, (old, today), (new, judged_on));
+    let verdicts = {
+        let (past, old, new) = (Arc::clone(&past), Arc::clone(old), Arc::clone(new));
+        apart(move || Verdicts::of(&past, (&old, today), (&new, judged_on))).await?
+    };
     let cells = match direction {
-        Direction::Tightens => cells::count(node, session, &verdicts, (old, new), deadline).await,
+        Direction::Tightens => {
+            let counted = cells::count(node, session, verdicts.both(&past), (old, new), deadline).await;
+            wait(begun).await;
+            counted
+        }
         Direction::Same => Cells::Same,
         Direction::Loosens | Direction::Neither => {
             Cells::Totals { answers: past.answers, withheld: past.withheld }
@@ -133,8 +137,8 @@ async fn told(
         judged_on,
         rounded_to: None,
         questions: verdicts.questions,
-        newly_refused: verdicts.newly_refused(),
-        newly_permitted: verdicts.newly_permitted(),
+        newly_refused: verdicts.newly_refused,
+        newly_permitted: verdicts.newly_permitted,
         cells,
     };
     Ok(match direction {
@@ -148,10 +152,17 @@ async fn told(
 /// Reading waits for processor and disk, and must be of the draft that was signed for.
 async fn read(node: &Node, request: &PreviewRequest) -> Result<Agreement, Error> {
     let (agreements, text) = (Arc::clone(&node.agreements), request.text.clone());
-    let read = tokio::task::spawn_blocking(move || agreements.draft(&text)).await;
-    let draft = read.map_err(|e| broke_its_word(&e.to_string()))??;
+    let draft = apart(move || agreements.draft(&text)).await??;
     who::signed_for(&request.asked, &draft)?;
     Ok(draft)
+}
+
+/// What takes long does not happen on the network's threads.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a preview broke off");
+        Error::fault("the site could not make the preview", false, "tell the site's operator")
+    })
 }
 
 /// The version that stands.

@@ -107,6 +107,8 @@ pub enum Cells {
     ByQuestion {
         /// What came of each.
         answers: Vec<AnswerCells>,
+        /// Different questions of which the answer has more rows than the draft lets out.
+        too_long: u64,
         /// Different questions that were not run: too many, too long, or not permitted to their callers any more.
         not_run: u64,
         /// Different questions of which the draft changes more than how many people must stand behind a cell.

@@ -13,7 +13,6 @@ use liquid_policy::{Agreement, Obligations, Permit, decide_tighter};
 use tokio::time::Instant;
 
 use super::past::Question;
-use super::verdicts::Verdicts;
 use crate::check::{check, engine};
 use crate::node::Node;
 use crate::pipeline::{self, computed, few_enough};
@@ -27,19 +26,20 @@ enum Ran {
     Counted(Box<AnswerCells>),
     /// The draft changes more than the minimum.
     Other,
+    /// The answer has more rows than the draft lets out.
+    TooLong,
 }
 
 /// Runs the most frequent questions first.
 pub(super) async fn count(
     node: &Node,
     session: &Session,
-    verdicts: &Verdicts<'_>,
+    mut questions: Vec<&Question>,
     versions: (&Agreement, &Agreement),
     deadline: Instant,
 ) -> Cells {
-    let mut questions = verdicts.both.clone();
     questions.sort_by_key(|question| std::cmp::Reverse(question.times));
-    let (mut answers, mut not_run, mut not_counted) = (Vec::new(), 0, 0);
+    let (mut answers, mut not_run, mut not_counted, mut too_long) = (Vec::new(), 0, 0, 0);
     for question in questions {
         if answers.len() >= RUN_MAX || Instant::now() >= deadline {
             not_run += 1;
@@ -48,13 +48,14 @@ pub(super) async fn count(
         match run(node, session, question, versions, deadline).await {
             Ok(Ran::Counted(cells)) => answers.push(*cells),
             Ok(Ran::Other) => not_counted += 1,
+            Ok(Ran::TooLong) => too_long += 1,
             Err(error) => {
                 tracing::debug!(%error, "a past question was not run for a preview");
                 not_run += 1;
             }
         }
     }
-    Cells::ByQuestion { answers, not_run, not_counted }
+    Cells::ByQuestion { answers, too_long, not_run, not_counted }
 }
 
 async fn run(
@@ -89,7 +90,9 @@ async fn run(
     let standing = computed(node, &mut engine, &checked, &checked.permits).await?;
     few_enough(&standing, &checked.permits, None)?;
     let draft = computed(node, &mut engine, &checked, &tighter).await?;
-    few_enough(&draft, &tighter, None)?;
+    if few_enough(&draft, &tighter, None).is_err() {
+        return Ok(Ran::TooLong);
+    }
     let (standing, draft) = (shown(&standing), shown(&draft));
     Ok(Ran::Counted(Box::new(AnswerCells {
         question: question.shape.clone(),

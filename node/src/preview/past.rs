@@ -8,9 +8,10 @@ use liquid_node_api::Error;
 use liquid_policy::Footprint;
 use liquid_policy::admit::Caller;
 use liquid_policy::id::{AgreementId, OrganisationName, Purpose, RequestId, RoleName};
+use tokio::time::Instant;
 
+use super::apart;
 use crate::audit::{Asked, Body, Outcome, Record, Sealed, Touched, Unread};
-use crate::check::broke_its_word;
 use crate::node::Node;
 
 /// Questions that are looked at.
@@ -66,14 +67,22 @@ struct Reading {
 ///
 /// # Errors
 /// Where the period holds more than can be looked at, or the log cannot be read.
-pub(super) async fn read(node: &Node, agreement: &AgreementId, since: DateTime<Utc>) -> Result<Past, Error> {
+pub(super) async fn read(
+    node: &Node,
+    agreement: &AgreementId,
+    since: DateTime<Utc>,
+    deadline: Instant,
+) -> Result<Past, Error> {
     let (log, agreement) = (node.log.clone(), agreement.clone());
-    let read = tokio::task::spawn_blocking(move || {
+    let read = apart(move || {
         let mut reading = Reading::default();
-        log.since(since, LOG_BYTES_MAX, &mut |record| reading.take(record, &agreement))?;
+        log.since(since, LOG_BYTES_MAX, &mut |record| match Instant::now() < deadline {
+            true => reading.take(record, &agreement),
+            false => Err(Unread::TooLong),
+        })?;
         Ok(reading.past)
     });
-    read.await.map_err(|e| broke_its_word(&e.to_string()))?.map_err(|unread: Unread| match unread {
+    read.await?.map_err(|unread: Unread| match unread {
         Unread::TooLong => Error::invalid(
             "more was asked in that period than a preview looks at",
             "name fewer days with `--days`",

@@ -16,64 +16,56 @@ const EXAMPLES_MAX: usize = 3;
 const REASONS_MAX: usize = 100;
 
 /// How the questions fare.
-pub(super) struct Verdicts<'a> {
+pub(super) struct Verdicts {
     /// The numbers.
     pub(super) questions: Questions,
-    refused: BTreeMap<Why, (u64, Vec<&'a str>)>,
-    permitted: BTreeMap<Why, (u64, Vec<&'a str>)>,
-    /// Those that both permit.
-    pub(super) both: Vec<&'a Question>,
+    /// What would newly be refused, the most frequent first.
+    pub(super) newly_refused: Vec<Reason>,
+    /// What would newly be permitted, by what refuses it today.
+    pub(super) newly_permitted: Vec<Reason>,
+    /// The places of those that both permit.
+    both: Vec<usize>,
 }
 
-/// Code, clause and message.
-type Why = (Code, String, String);
+/// Questions to which the same is said: how many, and some of their shapes.
+type Found<'a> = BTreeMap<(Code, String, String), (u64, Vec<&'a str>)>;
 
-impl<'a> Verdicts<'a> {
+impl Verdicts {
     /// Decides all of them, each version on a day of its own.
-    pub(super) fn of(past: &'a Past, old: (&Agreement, NaiveDate), new: (&Agreement, NaiveDate)) -> Self {
-        let mut verdicts = Self {
-            questions: Questions {
-                asked: past.asked,
-                callers: past.callers.len() as u64,
-                ..Questions::default()
-            },
-            refused: BTreeMap::new(),
-            permitted: BTreeMap::new(),
-            both: Vec::new(),
-        };
-        for question in &past.questions {
-            let counted = &mut verdicts.questions;
-            if question.cuts.is_empty() {
-                counted.unknown += question.times;
-                continue;
-            }
-            match (decided(question, old), decided(question, new)) {
-                (Ok(()), Ok(())) => {
-                    counted.still_permitted += question.times;
-                    verdicts.both.push(question);
+    pub(super) fn of(past: &Past, old: (&Agreement, NaiveDate), new: (&Agreement, NaiveDate)) -> Self {
+        let (asked, callers) = (past.asked, past.callers.len() as u64);
+        let mut counted = Questions { asked, callers, ..Questions::default() };
+        let (mut refused, mut permitted, mut both) = (Found::new(), Found::new(), Vec::new());
+        for (at, question) in past.questions.iter().enumerate() {
+            let number = match (question.cuts.is_empty(), decided(question, old), decided(question, new)) {
+                (true, _, _) => &mut counted.unknown,
+                (false, Ok(()), Ok(())) => {
+                    both.push(at);
+                    &mut counted.still_permitted
                 }
-                (Ok(()), Err(refusal)) => {
-                    counted.newly_refused += question.times;
-                    note(&mut verdicts.refused, refusal, question);
+                (false, Ok(()), Err(refusal)) => {
+                    note(&mut refused, refusal, question);
+                    &mut counted.newly_refused
                 }
-                (Err(refusal), Ok(())) => {
-                    counted.newly_permitted += question.times;
-                    note(&mut verdicts.permitted, refusal, question);
+                (false, Err(refusal), Ok(())) => {
+                    note(&mut permitted, refusal, question);
+                    &mut counted.newly_permitted
                 }
-                (Err(_), Err(_)) => counted.still_refused += question.times,
-            }
+                (false, Err(_), Err(_)) => &mut counted.still_refused,
+            };
+            *number += question.times;
         }
-        verdicts
+        Self {
+            questions: counted,
+            newly_refused: reasons(&refused),
+            newly_permitted: reasons(&permitted),
+            both,
+        }
     }
 
-    /// What would newly be refused, the most frequent first.
-    pub(super) fn newly_refused(&self) -> Vec<Reason> {
-        reasons(&self.refused)
-    }
-
-    /// What would newly be permitted, by what refuses it today.
-    pub(super) fn newly_permitted(&self) -> Vec<Reason> {
-        reasons(&self.permitted)
+    /// Those that both permit.
+    pub(super) fn both<'a>(&self, past: &'a Past) -> Vec<&'a Question> {
+        self.both.iter().filter_map(|at| past.questions.get(*at)).collect()
     }
 }
 
@@ -85,7 +77,7 @@ fn decided(question: &Question, (agreement, day): (&Agreement, NaiveDate)) -> Re
     question.cuts.iter().try_for_each(|cut| judge(agreement, cut).map(|_| ()))
 }
 
-fn note<'a>(found: &mut BTreeMap<Why, (u64, Vec<&'a str>)>, refusal: Refusal, question: &'a Question) {
+fn note<'a>(found: &mut Found<'a>, refusal: Refusal, question: &'a Question) {
     let (times, examples) = found.entry((refusal.code, refusal.clause, refusal.message)).or_default();
     *times += question.times;
     let shape = question.shape.as_str();
@@ -94,7 +86,7 @@ fn note<'a>(found: &mut BTreeMap<Why, (u64, Vec<&'a str>)>, refusal: Refusal, qu
     }
 }
 
-fn reasons(found: &BTreeMap<Why, (u64, Vec<&str>)>) -> Vec<Reason> {
+fn reasons(found: &Found<'_>) -> Vec<Reason> {
     let mut all: Vec<Reason> = found
         .iter()
         .map(|((code, clause, message), (questions, examples))| Reason {

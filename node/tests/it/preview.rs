@@ -138,8 +138,8 @@ async fn a_tighter_draft_is_told_cell_by_cell_and_a_looser_one_in_round_totals()
     // Twenty women and three men.
     for (minimum, withheld) in [(11, 1), (20, 1), (21, 2)] {
         let preview = asked(&node, board(), request(&tighter(minimum), 30)).await.unwrap();
-        let Cells::ByQuestion { answers, not_run, not_counted } = preview.cells else { panic!() };
-        assert_eq!((answers.len(), not_run, not_counted), (2, 0, 0));
+        let Cells::ByQuestion { answers, too_long, not_run, not_counted } = preview.cells else { panic!() };
+        assert_eq!((answers.len(), too_long, not_run, not_counted), (2, 0, 0, 0));
         let counted = &answers[0];
         assert_eq!((counted.question.as_str(), counted.asked), ("counted", 3));
         assert_eq!(counted.standing, Shown { rows: 2, withheld: 1 });
@@ -148,6 +148,9 @@ async fn a_tighter_draft_is_told_cell_by_cell_and_a_looser_one_in_round_totals()
         assert_eq!(preview.rounded_to, None);
     }
     assert_eq!(site.seen.ran(), ran + 3 * 2 * 2, "each question under both versions");
+    let shorter = draft(&[("rows_out_max = 2", "rows_out_max = 1")]);
+    let preview = asked(&node, board(), request(&shorter, 30)).await.unwrap();
+    assert!(matches!(preview.cells, Cells::ByQuestion { too_long: 2, .. }), "{preview:?}");
     let before = site.seen.ran();
     for edits in [
         vec![("minimum_contributors = 10", "minimum_contributors = 3")],

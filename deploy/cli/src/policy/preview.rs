@@ -41,6 +41,10 @@ fn lines(preview: &Preview, days: u32, paint: Paint) -> Vec<String> {
         Direction::Neither => "tightens in one place and loosens in another, or cannot be told, against",
         Direction::Same => "says the same to machines as",
     };
+    let when = match preview.judged_on == preview.until.date_naive() {
+        true => "today".to_owned(),
+        false => format!("on its first day, {}", preview.judged_on),
+    };
     let mut lines = vec![
         format!(
             "{} at {site}: draft {} ({}) {goes} version {} ({}), which stands",
@@ -50,7 +54,7 @@ fn lines(preview: &Preview, days: u32, paint: Paint) -> Vec<String> {
             standing.version,
             short(&standing.hash)
         ),
-        format!("as if the draft stood on {}, for the questions of the last {days} days", preview.judged_on),
+        format!("as if the draft stood {when}, for the questions of the last {days} days"),
     ];
     if let Some(to) = preview.rounded_to {
         lines.push(format!(
@@ -128,7 +132,7 @@ fn cells(cells: &Cells, rounded_to: Option<u32>, paint: Paint) -> Vec<String> {
             ),
             "how many of them the draft would show is not told: it would tell of single people".to_owned(),
         ],
-        Cells::ByQuestion { answers, not_run, not_counted } => {
+        Cells::ByQuestion { answers, too_long, not_run, not_counted } => {
             let mut lines = vec![paint.bold("what the draft would withhold, on today's data")];
             lines.extend(answers.iter().flat_map(|it| answer(it, paint)));
             let more: u64 = answers.iter().map(|it| it.newly_withheld).sum();
@@ -139,6 +143,12 @@ fn cells(cells: &Cells, rounded_to: Option<u32>, paint: Paint) -> Vec<String> {
                     "  together {} more in {}",
                     counted(more, None, "cell", "cells"),
                     counted(answers.len() as u64, None, "answer", "answers")
+                ));
+            }
+            if *too_long > 0 {
+                lines.push(format!(
+                    "  {} refused then: more rows in the answer than the draft lets out",
+                    counted(*too_long, None, "question", "questions")
                 ));
             }
             if *not_counted > 0 {
@@ -197,7 +207,8 @@ fn number(n: u64, rounded_to: Option<u32>) -> String {
 
 /// What callers wrote, fit for a terminal and one line.
 fn clean(text: &str) -> String {
-    let plain = |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { ' ' } else { c };
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain = |c: char| if c.is_control() || turns(c) { ' ' } else { c };
     let text: String = text.chars().map(plain).collect();
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
