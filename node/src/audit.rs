@@ -27,7 +27,7 @@ pub mod verify;
 pub use log::{Log, LogError, Open, Unread};
 pub use previewed::{Previewed, Told};
 pub use record::{Asked, Body, Carried, Key, Outcome, Record, Said, Touched};
-pub use seal::{Facts, Sealed};
+pub use seal::{Facts, Salt32, SaltName, Sealed};
 pub use store::{FileStore, Store};
 pub use verify::{Bad, Summary, is_public_key, verify_file};
 

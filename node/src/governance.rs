@@ -22,6 +22,9 @@ use crate::serve::Session;
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_millis(300);
 
+/// Every so many looks, what is kept for long enough is destroyed.
+const LOOKS_PER_FORGETTING: u32 = 200;
+
 /// Takes in what somebody says, and answers how things stand for their organisation then.
 ///
 /// # Errors
@@ -61,12 +64,30 @@ async fn apart(
 
 /// Keeps up with the folder, as long as the node serves.
 pub async fn watch(node: &Node) -> Infallible {
+    let mut looks = 0_u32;
     loop {
+        if looks.is_multiple_of(LOOKS_PER_FORGETTING) {
+            forget(node).await;
+        }
+        looks = looks.wrapping_add(1);
         tokio::time::sleep(EVERY).await;
         match node.agreements.refresh() {
             Ok(new) => record(node, new, None).await,
             // What was known stays in force; the next look may find the folder again.
             Err(problem) => tracing::error!(problem, "agreements not read"),
+        }
+    }
+}
+
+/// Destroys what is sealed in the log for longer than the agreement that stands keeps it (`retention.logs_days`).
+pub async fn forget(node: &Node) {
+    for signed in node.agreements.heads(node.time()) {
+        let agreement = signed.agreement();
+        let retention = agreement.file().agreement.retention.as_ref();
+        let Some(days) = retention.and_then(|retention| retention.logs_days) else { continue };
+        let id = agreement.id().clone();
+        if let Err(error) = on_disk(node, move |log| log.forget(&id, days)).await {
+            tracing::error!(%error, agreement = %agreement.id(), "sealed questions not destroyed");
         }
     }
 }

@@ -359,7 +359,7 @@ pub(crate) fn unrecorded(error: &LogError, request: &RequestId) -> Error {
             (true, "ask the site's operator to free space on the log's volume, then ask again")
         }
         LogError::Gone(_) => (true, "ask the site's operator to put the audit log back, then ask again"),
-        LogError::Undurable | LogError::Bug(_) => {
+        LogError::Undurable | LogError::Unforgotten(_) | LogError::Bug(_) => {
             (false, "send the reference to the site's operator: the node's log says why")
         }
     };

@@ -6,14 +6,14 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use liquid_node_api::Clock;
 use liquid_policy::Footprint;
-use liquid_policy::id::{RequestId, SiteName};
+use liquid_policy::id::{AgreementId, RequestId, SiteName};
 
 use super::previewed::Previewed;
 use super::record::{Asked, Body, Carried, Head, Key, Outcome, Record, Said, TIME_CLASSES_MS, Touched, hash};
-use super::seal::{Facts, Sealed, Unopened};
+use super::seal::{Facts, SaltName, Sealed, Unopened};
 use super::store::Store;
 use super::verify::verify_each;
 use crate::replay::MEMORY_MS;
@@ -34,6 +34,11 @@ pub enum LogError {
         "an earlier write to the audit log could not be made durable; check the disk, then restart the node"
     )]
     Undurable,
+    /// What an agreement keeps no longer is still there.
+    #[error(
+        "what an agreement keeps no longer cannot be destroyed: {0}; make the folder `.salts` beside the log writable"
+    )]
+    Unforgotten(std::io::Error),
     /// A record has no JSON form.
     #[error("an audit record cannot be spelled: {0}")]
     Bug(String),
@@ -113,7 +118,11 @@ impl Log {
             Body::Asked(asked) => {
                 carried.extend(asked.envelope.clone().filter(|it| it.issued_ms >= since_ms))
             }
-            Body::Opened { .. } | Body::Said(_) | Body::Previewed(_) | Body::Closed { .. } => {}
+            Body::Opened { .. }
+            | Body::Said(_)
+            | Body::Previewed(_)
+            | Body::Forgotten { .. }
+            | Body::Closed { .. } => {}
         };
         let summary = verify_each(good, Some(&key.public()), head, &mut show).map_err(|bad| {
             format!("the audit log is not whole: {bad}; keep the file as evidence and restore it from a copy")
@@ -191,7 +200,37 @@ impl Log {
     /// # Errors
     /// Where it was sealed otherwise, or altered.
     pub fn facts(&self, request: &RequestId, sealed: &Sealed) -> Result<Facts, Unopened> {
-        self.0.key.open(&self.0.site, request, sealed)
+        let salt = self.0.lock().store.known_salt(sealed.salt()).ok().flatten().ok_or(Unopened)?;
+        self.0.key.open(&self.0.site, request, sealed, &salt)
+    }
+
+    /// Destroys what was sealed under an agreement more than so many days ago, for good: the records stay, and open no more.
+    ///
+    /// # Errors
+    /// What keeps it from that, for the operator. Whatever is destroyed is recorded, now or before anything else is.
+    pub fn forget(&self, agreement: &AgreementId, days: u32) -> Result<(), LogError> {
+        let today = (self.0.now)().date_naive();
+        let Some(first) = today.checked_sub_days(Days::new(days.into())) else { return Ok(()) };
+        let kept = SaltName::new(agreement, first);
+        let mut forgot = Ok(false);
+        {
+            let mut writer = self.0.lock();
+            let salts = writer.store.salts().map_err(LogError::Unforgotten)?;
+            for old in salts.iter().filter(|salt| salt.is_before(&kept)) {
+                match writer.store.forget(old) {
+                    Ok(()) => forgot = forgot.map(|_| true),
+                    Err(error) => forgot = Err(error),
+                }
+            }
+        }
+        match forgot {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let body = Body::Forgotten { agreement: agreement.clone(), before: first };
+                self.append(vec![body.clone()]).inspect_err(|_| self.owe(body))
+            }
+            Err(error) => Err(LogError::Unforgotten(error)),
+        }
     }
 
     /// Shows the records since a time, each held against its signature and the one before it. Of a log that is longer than
@@ -378,7 +417,10 @@ impl Open {
         match (&self.facts, outcome) {
             (None, _) | (_, Outcome::Refused { .. }) => Ok(None),
             (Some(facts), _) => {
-                shared.key.seal(&shared.site, request, facts).map(Some).map_err(LogError::Bug)
+                let name = SaltName::new(&facts.agreement, (shared.now)().date_naive());
+                let salt = shared.lock().store.salt(&name).map_err(LogError::Full)?;
+                let sealed = shared.key.seal(&shared.site, request, facts, (name, &salt));
+                sealed.map(Some).map_err(LogError::Bug)
             }
         }
     }

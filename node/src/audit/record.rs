@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use liquid_node_api::envelope::Nonce;
 use liquid_node_api::tls::Identity;
 use liquid_policy::id::{
@@ -17,7 +17,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::previewed::Previewed;
-use super::seal::{Facts, Sealed, Sealing, Unopened};
+use super::seal::{Facts, Salt32, SaltName, Sealed, Sealing, Unopened};
 
 /// The hash that the first record names as its forerunner's.
 pub(super) const BEGINNING: &str = "liquid/audit/1";
@@ -60,6 +60,13 @@ pub enum Body {
     Said(Box<Said>),
     /// Somebody of the site's own organisation held a draft against the questions of the past, or tried to.
     Previewed(Box<Previewed>),
+    /// What was sealed under an agreement before a day was destroyed, as the agreement says.
+    Forgotten {
+        /// Which agreement.
+        agreement: AgreementId,
+        /// The first day of which it is still there.
+        before: NaiveDate,
+    },
     /// A request came in.
     Asked(Box<Asked>),
     /// A request ended, with its one outcome.
@@ -211,16 +218,28 @@ impl Key {
     ///
     /// # Errors
     /// What keeps it from that; nothing may be released then.
-    pub fn seal(&self, site: &SiteName, request: &RequestId, facts: &Facts) -> Result<Sealed, String> {
-        self.sealing.seal(site, request, facts).map_err(str::to_owned)
+    pub fn seal(
+        &self,
+        site: &SiteName,
+        request: &RequestId,
+        facts: &Facts,
+        salt: (SaltName, &Salt32),
+    ) -> Result<Sealed, String> {
+        self.sealing.seal(site, request, facts, salt).map_err(str::to_owned)
     }
 
     /// Opens what was sealed for this request at this site.
     ///
     /// # Errors
-    /// Where it was sealed with another key or for another request, or was altered.
-    pub fn open(&self, site: &SiteName, request: &RequestId, sealed: &Sealed) -> Result<Facts, Unopened> {
-        self.sealing.open(site, request, sealed)
+    /// Where it was sealed with another key or salt, or for another request, or was altered.
+    pub fn open(
+        &self,
+        site: &SiteName,
+        request: &RequestId,
+        sealed: &Sealed,
+        salt: &Salt32,
+    ) -> Result<Facts, Unopened> {
+        self.sealing.open(site, request, sealed, salt)
     }
 
     /// The public key, base64.

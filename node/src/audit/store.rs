@@ -1,9 +1,13 @@
 //! The file under the log, as a seam: tests put a store there that is full, slow, broken or torn.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::seal::{Salt32, SaltName};
 
 /// Where lines go. All sizes in bytes.
 pub trait Store: Send {
@@ -46,6 +50,30 @@ pub trait Store: Send {
     /// What the file system says.
     fn reader(&self, from: u64) -> io::Result<Box<dyn io::Read + Send>>;
 
+    /// The salt of this name, made where there is none: on disk before anything is sealed with it.
+    ///
+    /// # Errors
+    /// What the file system says: a full disk, above all.
+    fn salt(&mut self, name: &SaltName) -> io::Result<Salt32>;
+
+    /// The salt of this name, if it is still there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn known_salt(&self, name: &SaltName) -> io::Result<Option<Salt32>>;
+
+    /// The names of all salts.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn salts(&self) -> io::Result<Vec<SaltName>>;
+
+    /// Destroys a salt.
+    ///
+    /// # Errors
+    /// What the file system says; it may still be there then.
+    fn forget(&mut self, name: &SaltName) -> io::Result<()>;
+
     /// The head that was last noted, if any.
     ///
     /// # Errors
@@ -66,6 +94,13 @@ pub fn head_path(log: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Where the salts of a log lie: in a folder beside it, with `.salts` after its name.
+pub fn salts_path(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(".salts");
+    PathBuf::from(name)
+}
+
 /// A file's bytes, or none where there is no such file.
 pub(super) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
@@ -81,10 +116,14 @@ pub struct FileStore {
     file: File,
     path: PathBuf,
     head: PathBuf,
+    salts: PathBuf,
 }
 
 /// Read and write for the owner.
 const OWNER_ALONE: u32 = 0o600;
+
+/// Of a folder.
+const OWNER_ENTERS: u32 = 0o700;
 
 impl FileStore {
     /// Opens the file, or makes it.
@@ -110,7 +149,7 @@ impl FileStore {
                 .and_then(|folder| folder.sync_all())
                 .map_err(|e| format!("cannot sync the folder of the audit log `{shown}`: {e}"))?;
         }
-        Ok(Self { file, path: path.to_owned(), head: head_path(path) })
+        Ok(Self { file, path: path.to_owned(), head: head_path(path), salts: salts_path(path) })
     }
 }
 
@@ -150,6 +189,56 @@ impl Store for FileStore {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(from))?;
         Ok(Box::new(file))
+    }
+
+    fn salt(&mut self, name: &SaltName) -> io::Result<Salt32> {
+        if let Some(salt) = self.known_salt(name)? {
+            return Ok(salt);
+        }
+        let mut salt = [0; 32];
+        SystemRandom::new()
+            .fill(&mut salt)
+            .map_err(|_| io::Error::other("the system gives no randomness"))?;
+        if !self.salts.is_dir() {
+            DirBuilder::new().mode(OWNER_ENTERS).create(&self.salts)?;
+            File::open(self.salts.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+                .sync_all()?;
+        }
+        // Under another name first: half a salt is none.
+        let (file, draft) = (self.salts.join(String::from(name.clone())), self.salts.join("new"));
+        let mut options = OpenOptions::new();
+        let mut new = options.write(true).create(true).truncate(true).mode(OWNER_ALONE).open(&draft)?;
+        new.write_all(&salt)?;
+        new.sync_all()?;
+        std::fs::rename(&draft, &file)?;
+        File::open(&self.salts)?.sync_all()?;
+        Ok(salt)
+    }
+
+    fn known_salt(&self, name: &SaltName) -> io::Result<Option<Salt32>> {
+        let bytes = read_if_there(&self.salts.join(String::from(name.clone())))?;
+        bytes
+            .map(|bytes| bytes.try_into().map_err(|_| io::Error::other("a salt beside the log is not whole")))
+            .transpose()
+    }
+
+    fn salts(&self) -> io::Result<Vec<SaltName>> {
+        let entries = match std::fs::read_dir(&self.salts) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.try_into().ok());
+        Ok(names.collect())
+    }
+
+    fn forget(&mut self, name: &SaltName) -> io::Result<()> {
+        let path = self.salts.join(String::from(name.clone()));
+        let mut file = OpenOptions::new().write(true).open(&path)?;
+        file.write_all(&[0; 32])?;
+        file.sync_all()?;
+        std::fs::remove_file(&path)?;
+        File::open(&self.salts)?.sync_all()
     }
 
     fn head(&mut self) -> io::Result<Option<Vec<u8>>> {

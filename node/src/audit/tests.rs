@@ -25,6 +25,7 @@ struct State {
     sync_fails: bool,
     syncs: usize,
     head: Option<Vec<u8>>,
+    salts: std::collections::BTreeMap<SaltName, Salt32>,
 }
 
 impl Disk {
@@ -73,6 +74,24 @@ impl Store for Disk {
         let mut bytes = io::Cursor::new(self.bytes());
         bytes.set_position(from);
         Ok(Box::new(bytes))
+    }
+
+    fn salt(&mut self, name: &SaltName) -> io::Result<Salt32> {
+        let salts = &mut self.0.lock().unwrap().salts;
+        let next = [u8::try_from(salts.len()).unwrap(); 32];
+        Ok(*salts.entry(name.clone()).or_insert(next))
+    }
+
+    fn known_salt(&self, name: &SaltName) -> io::Result<Option<Salt32>> {
+        Ok(self.0.lock().unwrap().salts.get(name).copied())
+    }
+
+    fn salts(&self) -> io::Result<Vec<SaltName>> {
+        Ok(self.0.lock().unwrap().salts.keys().cloned().collect())
+    }
+
+    fn forget(&mut self, name: &SaltName) -> io::Result<()> {
+        self.0.lock().unwrap().salts.remove(name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -406,6 +425,60 @@ fn a_permitted_question_is_kept_whole_and_sealed() {
         assert_ne!(changed, text);
         assert_eq!(verify_to(changed.as_bytes(), Some(&key().public()), disk.noted()).unwrap_err().record, 3);
     }
+}
+
+/// What an agreement keeps no longer opens no more, to the day; the chain is whole, and other agreements keep theirs.
+#[test]
+fn what_is_older_than_an_agreement_keeps_is_destroyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let clock = Arc::new(Mutex::new(DateTime::<Utc>::UNIX_EPOCH));
+    let now: Clock = {
+        let clock = clock.clone();
+        Arc::new(move || *clock.lock().unwrap())
+    };
+    let open = || {
+        let store = Box::new(FileStore::open(&path).unwrap());
+        Log::open(store, SiteName::new("cleveland"), key(), now.clone(), Box::new(|_| ())).unwrap()
+    };
+    let log = open();
+    let mut sealed = Vec::new();
+    for day in 0..4 {
+        *clock.lock().unwrap() = DateTime::<Utc>::UNIX_EPOCH + chrono::TimeDelta::hours(24 * day + 23);
+        for (n, agreement) in [(0, "A-1"), (1, "A-2")] {
+            let mut request = log.ask(asked(usize::try_from(10 * day).unwrap() + n)).unwrap();
+            request.keeps(Facts { agreement: agreement.into(), ..facts("SELECT 1") });
+            request.close(released()).unwrap();
+        }
+    }
+    for line in std::fs::read_to_string(&path).unwrap().lines() {
+        if let Body::Closed { request, sealed: Some(it), .. } =
+            serde_json::from_str::<Record>(line).unwrap().body
+        {
+            sealed.push((request, it));
+        }
+    }
+    let opens =
+        |log: &Log| sealed.iter().map(|(request, it)| log.facts(request, it).is_ok()).collect::<Vec<_>>();
+    assert_eq!(opens(&log), [true; 8]);
+    log.forget(&"A-1".into(), 3).unwrap();
+    assert_eq!(opens(&log), [true; 8], "it is the fourth day: nothing is older than three");
+    log.forget(&"A-1".into(), 1).unwrap();
+    let (gone, kept) = ([false, true], [true, true]);
+    assert_eq!(opens(&log), [gone, gone, kept, kept].concat());
+    drop(log);
+    let log = open();
+    assert_eq!(opens(&log), [gone, gone, kept, kept].concat(), "for good");
+    log.forget(&"A-1".into(), 1).unwrap();
+    drop(log);
+    verify_file(&path, Some(&key().public())).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text.matches("\"what\":\"forgotten\",\"agreement\":\"A-1\",\"before\":\"1970-01-03\"").count(),
+        1
+    );
+    let left = std::fs::read_dir(super::store::salts_path(&path)).unwrap().count();
+    assert_eq!(left, 6);
 }
 
 #[test]

@@ -203,7 +203,7 @@ impl Reader<'_> {
 
     fn count(&mut self, body: Body) -> Result<(), String> {
         match body {
-            Body::Opened { .. } | Body::Said(_) | Body::Previewed(_) => {}
+            Body::Opened { .. } | Body::Said(_) | Body::Previewed(_) | Body::Forgotten { .. } => {}
             Body::Asked(asked) => {
                 if !self.seen.insert(asked.request.clone()) {
                     return Err(format!("request `{}` is asked twice", asked.request));

@@ -112,7 +112,11 @@ impl Reading {
                 }
                 self.add(*asked, cuts, sealed.map(|sealed| (request, sealed)));
             }
-            Body::Opened { .. } | Body::Said(_) | Body::Previewed(_) | Body::Asked(_) => {}
+            Body::Opened { .. }
+            | Body::Said(_)
+            | Body::Previewed(_)
+            | Body::Forgotten { .. }
+            | Body::Asked(_) => {}
         }
         match self.past.asked > QUESTIONS_MAX || self.bytes > KEPT_BYTES_MAX {
             true => Err(Unread::TooLong),

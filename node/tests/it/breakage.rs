@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use liquid_node::audit::{FileStore, Outcome, Store};
+use liquid_node::audit::{FileStore, Outcome, Salt32, SaltName, Store};
 use liquid_node_api::Error;
 use liquid_node_api::request::SiteRequest;
 
@@ -163,6 +163,22 @@ impl Store for Faulty {
 
     fn reader(&self, from: u64) -> io::Result<Box<dyn io::Read + Send>> {
         self.file.reader(from)
+    }
+
+    fn salt(&mut self, name: &SaltName) -> io::Result<Salt32> {
+        self.file.salt(name)
+    }
+
+    fn known_salt(&self, name: &SaltName) -> io::Result<Option<Salt32>> {
+        self.file.known_salt(name)
+    }
+
+    fn salts(&self) -> io::Result<Vec<SaltName>> {
+        self.file.salts()
+    }
+
+    fn forget(&mut self, name: &SaltName) -> io::Result<()> {
+        self.file.forget(name)
     }
 
     fn head(&mut self) -> io::Result<Option<Vec<u8>>> {

@@ -284,6 +284,41 @@ async fn a_signature_is_for_one_draft_one_site_some_minutes_and_one_time() {
     assert!(kept.to_string().contains("changes nothing"), "{kept}");
 }
 
+/// Asks later than [`noon`], with a token that is good by then.
+async fn asked_later(site: &Site, node: &Arc<Node>, text: &str, days: u32) -> Result<Preview, Error> {
+    let at = site.clock.lock().unwrap().to_owned();
+    let draft = parse(text, "draft").unwrap().hash().clone();
+    let signer =
+        Signer { organisation: "cleveland".into(), role: "siro".into(), key_id: "k1".into(), time: at };
+    let act = Act::Preview { draft, site: "cleveland".into(), days, nonce: nonce() };
+    let statement = SigningKey::from_seed(&[CONTROLLER_SEED; 32]).unwrap().say(act, signer);
+    let board = changed(|claims| {
+        claims["org"] = "cleveland".into();
+        claims["exp"] = (at.timestamp() + 600).into();
+    });
+    asked(node, board, PreviewRequest { text: text.to_owned(), asked: statement }).await
+}
+
+#[tokio::test]
+async fn what_an_agreement_keeps_no_longer_is_destroyed_and_cannot_be_run() {
+    let mut site = Site::new();
+    let kept = AGREEMENT.replace("[[party]]", "retention = { logs_days = 2 }\n[[party]]");
+    site.agree("one", &kept, CONTROLLER_SEED);
+    let node = site.open().await;
+    past(&node).await;
+    let draft = kept.replace("1.0.0", "2.0.0").replace("= 10", "= 12");
+    for (days, run) in [(0, 2), (2, 2), (3, 0)] {
+        *site.clock.lock().unwrap() = noon() + TimeDelta::days(days);
+        liquid_node::governance::forget(&node).await;
+        let preview = asked_later(&site, &node, &draft, 30).await.unwrap();
+        assert_eq!((preview.questions.asked, preview.questions.still_permitted), (6, 4), "the lines stay");
+        let Cells::ByQuestion { answers, not_run, .. } = preview.cells else { panic!() };
+        assert_eq!((answers.len(), not_run), (run, 2 - run as u64), "after {days} days");
+    }
+    let forgotten = |body: &Body| matches!(body, Body::Forgotten { .. });
+    assert_eq!(site.records().iter().filter(|body| forgotten(body)).count(), 1);
+}
+
 #[tokio::test]
 async fn nothing_asked_is_said_and_old_questions_are_not_counted() {
     let mut site = Site::new();
@@ -293,22 +328,7 @@ async fn nothing_asked_is_said_and_old_questions_are_not_counted() {
     past(&node).await;
     *site.clock.lock().unwrap() += TimeDelta::days(3);
     ask(&node, "counted").await.unwrap_err(); // the token has run out
-    let at = site.clock.lock().unwrap().to_owned();
-    let later = |days| {
-        let draft = parse(&tighter(12), "draft").unwrap().hash().clone();
-        let signer =
-            Signer { organisation: "cleveland".into(), role: "siro".into(), key_id: "k1".into(), time: at };
-        let act = Act::Preview { draft, site: "cleveland".into(), days, nonce: nonce() };
-        let asked = SigningKey::from_seed(&[CONTROLLER_SEED; 32]).unwrap().say(act, signer);
-        PreviewRequest { text: tighter(12), asked }
-    };
-    let board = || {
-        changed(|claims| {
-            claims["org"] = "cleveland".into();
-            claims["exp"] = (at.timestamp() + 600).into();
-        })
-    };
-    let none = asked(&node, board(), later(2)).await.unwrap_err();
+    let none = asked_later(&site, &node, &tighter(12), 2).await.unwrap_err();
     assert!(none.to_string().contains("last 2 days") && none.to_string().contains("--days"), "{none}");
-    assert_eq!(asked(&node, board(), later(4)).await.unwrap().questions.asked, 6);
+    assert_eq!(asked_later(&site, &node, &tighter(12), 4).await.unwrap().questions.asked, 6);
 }

@@ -166,7 +166,7 @@ pub struct Retention {
     /// Days for which recipients may keep results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results_days: Option<u32>,
-    /// Days for which sites keep logs.
+    /// Days for which sites keep the exact words of questions, sealed; then they are destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs_days: Option<u32>,
 }

@@ -136,7 +136,7 @@ pub const KEYS: &[Key] = &[
     enforced("agreement.expires"),
     enforced("agreement.review"),
     promised("agreement.retention.results_days"),
-    later("agreement.retention.logs_days"),
+    enforced("agreement.retention.logs_days"),
     promised("agreement.onward"),
     enforced("party.organisation"),
     enforced("party.role"),

@@ -72,11 +72,12 @@ pub(super) fn care(file: &File) -> Vec<Block> {
             retention.and_then(|retention| retention.logs_days.as_ref()),
             |days| {
                 format!(
-                    "Sites keep their records of questions and answers for {}.",
+                    "Sites keep the exact words of each question for {}, sealed, and then destroy them. That it was asked stays \
+                     on record.",
                     count(*days, "day", "days")
                 )
             },
-            "No time is set for which sites keep their records of questions and answers.",
+            "No time is set after which sites destroy the exact words of questions, which they keep sealed.",
         ),
         Clause::or_open(
             "agreement.onward",
