@@ -2,6 +2,8 @@
 //! with the one code that stands there, before anything is computed, and what is harmless is answered. The list for readers,
 //! `policies/attacks.md`, is published from it (`LIQUID_PUBLISH=1`).
 
+mod port;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -198,32 +200,45 @@ async fn what_is_on_the_list_is_refused_with_its_code_and_what_is_harmless_is_an
             wrong.push(format!("harmless: `{sql}`: {came}"));
         }
     }
+    let (sent, astray) = port::send(&federation).await;
+    wrong.extend(astray);
     client.set("liquid.purpose", "fraud").unwrap();
     assert_eq!(outcome(&mut client, BENIGN[0]).await, "PURPOSE");
     client.set("liquid.purpose", "statistics").unwrap();
     client.set("liquid.agreement", "EXPIRED").unwrap();
     assert_eq!(outcome(&mut client, BENIGN[0]).await, "NOT_IN_FORCE");
     federation.stop().await;
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), asked.values().sum::<usize>(), wrong.join("\n"));
-    let total: usize = asked.values().sum();
+    let total = asked.values().sum::<usize>() + sent.values().sum::<usize>();
+    assert!(wrong.is_empty(), "{} of {total}:\n{}", wrong.len(), wrong.join("\n"));
     println!(
         "{total} of {total} attacks stopped, {} of {} harmless questions answered",
         BENIGN.len(),
         BENIGN.len()
     );
-    publish(&asked);
+    publish(&asked, &sent);
 }
 
 /// Writes the list for readers, or holds it against what was asked.
-fn publish(asked: &BTreeMap<(i64, String), usize>) {
+fn publish(asked: &BTreeMap<(i64, String), usize>, sent: &BTreeMap<(i64, String, String), usize>) {
     let mut text = "# What is tried against a node\n\nEach line is asked of a node through its port, in the spellings that the last column counts: other letters, \
         comments, quotes, aliases,\nsubqueries, CTEs. Each is refused with its code before anything is computed; *invalid* is a question that is none of the language.\n\
-        `deploy/cli/tests/it/attacks/attacks.toml` has the questions, and the test over it writes this page. What cannot be told before data\nis looked at \
+        `deploy/cli/tests/it/attacks/attacks.toml` has the questions, `deploy/cli/tests/it/attacks/port.rs` what is sent in the place of one (*unimplemented*:\n\
+        Flight's own word), and the test over both writes this page. What cannot be told before data\nis looked at \
         (small cells, differences between questions) is not on it.\n\n| # | what it wants | code | asked |\n|---|---|---|---|\n".to_owned();
+    let mut lines: Vec<(i64, String, String, usize)> = Vec::new();
     for attack in attacks() {
         let count = asked.get(&(attack.number, attack.code.clone())).copied().unwrap_or_default();
-        let code = if attack.code == "invalid" { "invalid".to_owned() } else { format!("`{}`", attack.code) };
-        let _ = writeln!(text, "| {} | {} | {code} | {count} |", attack.number, attack.wants);
+        lines.push((attack.number, attack.wants, attack.code, count));
+    }
+    for (number, wants, code) in port::ROWS {
+        let count = sent.get(&(number, wants.to_owned(), code.to_owned())).copied().unwrap_or_default();
+        lines.push((number, wants.to_owned(), code.to_owned(), count));
+    }
+    lines.sort_by_key(|line| line.0);
+    for (number, wants, code, count) in lines {
+        let is_code = code.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+        let code = if is_code { format!("`{code}`") } else { code };
+        let _ = writeln!(text, "| {number} | {wants} | {code} | {count} |");
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/attacks.md");
     if std::env::var_os("LIQUID_PUBLISH").is_some() {

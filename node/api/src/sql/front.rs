@@ -11,7 +11,7 @@ use arrow_flight::{
 };
 use futures::{Stream, StreamExt};
 use prost::Message;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::service::Service;
 use super::{Backend, catalogue};
@@ -37,9 +37,21 @@ impl<B: Backend> Front<B> {
 
 fn command(bytes: &[u8]) -> Result<Command, Status> {
     let command = Any::decode(bytes).ok().and_then(|any| Command::try_from(any).ok());
-    command.ok_or_else(|| {
-        Error::invalid("the request is no Flight SQL command", "use a Flight SQL client").into()
-    })
+    command.ok_or_else(|| no_command().into())
+}
+
+pub(super) fn no_command() -> Error {
+    Error::invalid("the request is no Flight SQL command", "use a Flight SQL client")
+}
+
+/// What arrow-flight cannot read of a message it says in words of its own; a client gets an error with a type.
+fn typed(status: Status) -> Status {
+    match status.code() {
+        Code::InvalidArgument | Code::Internal if Error::from_status(&status).is_none() => {
+            no_command().into()
+        }
+        _ => status,
+    }
 }
 
 #[tonic::async_trait]
@@ -95,11 +107,11 @@ impl<B: Backend> FlightService for Front<B> {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        self.0.do_put(request).await
+        self.0.do_put(request).await.map_err(typed)
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        self.0.do_action(request).await
+        self.0.do_action(request).await.map_err(typed)
     }
 
     async fn list_actions(

@@ -3,13 +3,14 @@
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::flight_service_server::FlightService;
-use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
+use arrow_flight::sql::server::{DoPutError, FlightSqlService, PeekableFlightDataStream};
 use arrow_flight::sql::{
     ActionBeginTransactionRequest, ActionBeginTransactionResult, ActionCancelQueryRequest,
     ActionCancelQueryResult, ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-    ActionCreatePreparedStatementResult, Any, CommandPreparedStatementQuery, CommandPreparedStatementUpdate,
-    CommandStatementQuery, CommandStatementUpdate, DoPutPreparedStatementResult, SqlInfo,
-    TicketStatementQuery,
+    ActionCreatePreparedStatementResult, ActionCreatePreparedSubstraitPlanRequest, Any, Command,
+    CommandPreparedStatementQuery, CommandPreparedStatementUpdate, CommandStatementIngest,
+    CommandStatementQuery, CommandStatementSubstraitPlan, CommandStatementUpdate,
+    DoPutPreparedStatementResult, SqlInfo, TicketStatementQuery,
 };
 use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor,
@@ -23,7 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{Service, send, unencodable};
 use crate::error::Error;
 use crate::parameter::PARAMETERS_MAX;
-use crate::sql::front::{Boxed, DoGetStream};
+use crate::sql::front::{Boxed, DoGetStream, no_command};
 use crate::sql::options::SessionOptions;
 use crate::sql::seal::{Ticket, Use};
 use crate::sql::{Backend, Statement, catalogue, clip, session, text, ticket};
@@ -69,6 +70,70 @@ impl<B: Backend> FlightSqlService for Service<B> {
         }
         let statement = Statement { id: ticket::request_id(), sql, parameters: Vec::new() };
         Ok(Response::new(self.flight(statement, request).await?))
+    }
+
+    async fn get_flight_info_fallback(
+        &self,
+        _: Command,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.call(&request, None).await?;
+        Err(no_command().into())
+    }
+
+    async fn do_put_fallback(
+        &self,
+        request: Request<PeekableFlightDataStream>,
+        _: Any,
+    ) -> Result<Response<<Self as FlightService>::DoPutStream>, Status> {
+        self.call(&request, None).await?;
+        Err(no_command().into())
+    }
+
+    async fn do_put_error_callback(
+        &self,
+        _: Request<PeekableFlightDataStream>,
+        _: DoPutError,
+    ) -> Result<Response<<Self as FlightService>::DoPutStream>, Status> {
+        Err(no_command().into())
+    }
+
+    /// A plan is not taken, whatever made it: a question is text, so that people can read what was asked, and the node plans it.
+    async fn get_flight_info_substrait_plan(
+        &self,
+        _: CommandStatementSubstraitPlan,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.call(&request, None).await?;
+        Err(text_alone().into())
+    }
+
+    async fn do_action_create_prepared_substrait_plan(
+        &self,
+        _: ActionCreatePreparedSubstraitPlanRequest,
+        request: Request<Action>,
+    ) -> Result<ActionCreatePreparedStatementResult, Status> {
+        self.call(&request, None).await?;
+        Err(text_alone().into())
+    }
+
+    async fn do_put_substrait_plan(
+        &self,
+        _: CommandStatementSubstraitPlan,
+        request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        self.call(&request, None).await?;
+        Err(text_alone().into())
+    }
+
+    /// Nor are rows.
+    async fn do_put_statement_ingest(
+        &self,
+        _: CommandStatementIngest,
+        request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        self.call(&request, None).await?;
+        Err(read_only().into())
     }
 
     async fn get_flight_info_prepared_statement(
@@ -295,6 +360,17 @@ impl<B: Backend> FlightSqlService for Service<B> {
     }
 
     async fn register_sql_info(&self, _: i32, _: &SqlInfo) {}
+}
+
+fn text_alone() -> Error {
+    Error::Refused {
+        refusal: liquid_policy::Refusal::new(
+            liquid_policy::Code::Statement,
+            "liquid.text_alone",
+            "plans are not taken, in no format; a question is SQL text, and each node plans it",
+            "ask with the text of a SELECT",
+        ),
+    }
 }
 
 fn read_only() -> Error {
