@@ -46,7 +46,7 @@ impl Generator<'_> {
                 Query::Over { inner, listed, rest, functions }
             }
             84..=88 => {
-                let Query::Cut(left) = cut(self) else { unreachable!() };
+                let left = Box::new(self.cut());
                 let mut right = left.clone();
                 right.from = self.renamed(&right.from);
                 let op = self.dice.pick(&["UNION ALL", "UNION", "INTERSECT", "EXCEPT"]);
@@ -54,7 +54,7 @@ impl Generator<'_> {
                 Query::Set(op, Box::new(Query::Cut(left)), Box::new(Query::Cut(right)))
             }
             89..=91 => {
-                let Query::Cut(left) = cut(self) else { unreachable!() };
+                let left = Box::new(self.cut());
                 let mut right = left.clone();
                 right.from = self.renamed(&right.from);
                 right.filter = self.maybe_filter(&right.from, 60);

@@ -114,7 +114,8 @@ impl Expr {
             Self::Call(name, args) => format!("{name}({})", list(args)),
             Self::Cast(word, inner, to) => format!("{word}({} AS {to})", inner.sql(names)),
             Self::Subquery(inner, text) => format!("({} {text})", inner.sql(names)),
-            Self::Person(_) => unreachable!("names were looked up"),
+            // It has no names.
+            Self::Person(agg) => agg.sql(names),
         }
     }
 }
