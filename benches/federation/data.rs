@@ -71,6 +71,7 @@ pub(crate) fn blueprint(sites: &[SiteRows]) -> Blueprint {
         organisation: OrganisationName::new(site.name),
         model: include_str!("model.toml").to_owned(),
         agreements: vec![include_str!("agreement.toml").to_owned()],
+        beside: vec![],
         sources: vec![Source {
             name: "rows".to_owned(),
             file: "rows.parquet".to_owned(),

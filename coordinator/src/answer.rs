@@ -5,6 +5,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
+use liquid_node_api::call;
 use liquid_node_api::channel::Token;
 use liquid_node_api::child::{Failure, Pool};
 use liquid_node_api::report::Completeness;
@@ -183,9 +184,19 @@ impl Coordinator {
         deadline: Instant,
     ) -> Result<Planned, Error> {
         self.check_min_sites(session)?;
+        let call = call::read(&statement.sql, &statement.parameters)?;
+        let (sql, parameters) = match &call {
+            // Where no site says anything, a name that nobody knows is not the caller's mistake.
+            Some(call) => match view.template(call, &session.options) {
+                Ok(template) => (template.text, Vec::new()),
+                Err(error) => return Err(explain(view, error)),
+            },
+            None => (statement.sql.clone(), statement.parameters.clone()),
+        };
         let question = Question {
-            sql: statement.sql.clone(),
-            parameters: statement.parameters.clone(),
+            sql,
+            parameters,
+            call,
             tables: view.tables.iter().map(|table| table.federated(&session.options)).collect(),
         };
         let told = self

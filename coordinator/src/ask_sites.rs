@@ -74,6 +74,7 @@ impl Coordinator {
                 id: RequestId::new(format!("{id}-{number}")),
                 sql: text.sql.clone(),
                 parameters: text.parameters.clone(),
+                call: planned.question.call.clone(),
                 purpose: session.options.purpose.clone(),
                 agreement: session.options.agreement.clone(),
                 pinned: holdings

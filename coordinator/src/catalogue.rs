@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use liquid_node_api::NodeChannel;
-use liquid_node_api::catalogue::{Catalogue, Kind, ModelTable, PublishedAgreement};
+use liquid_node_api::catalogue::{Catalogue, Kind, ModelTable, PublishedAgreement, PublishedTemplate};
 use liquid_node_api::channel::Token;
 use liquid_node_api::governance::{Governance, Heard};
 use liquid_node_api::sql::SessionOptions;
@@ -205,7 +205,9 @@ fn entries(catalogue: &Catalogue) -> usize {
     let table =
         |table: &ModelTable| 1 + table.columns.iter().map(|column| 1 + column.codes.len()).sum::<usize>();
     let agreement = |it: &PublishedAgreement| {
-        1 + it.purposes.len() + it.tables.len() + it.disjoint.len() + it.replicated.len()
+        let template = |it: &PublishedTemplate| 1 + it.parameters.len() + it.columns.len();
+        let lists = [it.purposes.len(), it.tables.len(), it.disjoint.len(), it.replicated.len()];
+        1 + lists.into_iter().sum::<usize>() + it.templates.iter().map(template).sum::<usize>()
     };
     catalogue.tables.iter().map(table).sum::<usize>()
         + catalogue.agreements.iter().map(agreement).sum::<usize>()
@@ -307,7 +309,7 @@ impl View {
 }
 
 /// The agreements under which these options can ask.
-fn applying<'a>(
+pub(crate) fn applying<'a>(
     agreements: &'a [PublishedAgreement],
     options: &'a SessionOptions,
 ) -> impl Iterator<Item = &'a PublishedAgreement> {

@@ -1,14 +1,13 @@
 //! From sites' answers to one result. In the planner's process: the bytes come from peers.
 //!
 //! 1. [`decode`]: an answer becomes a batch, or its site is named as one whose answer cannot be used.
-//! 2. [`merge`]: partial results ([`columns`]) become [`cells`], as the plan's [`recipe`] says.
+//! 2. [`merge`]: partial results ([`columns`]) become [`cells`], as the plan's recipe says.
 //! 3. `liquid_engine::finish`: what lies above the cuts runs over released tables alone.
 
 mod cells;
 mod columns;
 mod decode;
 mod merge;
-pub(crate) mod recipe;
 
 use std::collections::BTreeMap;
 
@@ -24,8 +23,8 @@ use liquid_policy::id::SiteName;
 
 use self::decode::decode;
 use self::merge::{MergeError, merge};
-use self::recipe::Share;
 use crate::plan::federate::{FederatedCut, FederatedPlan, QUERIES};
+use liquid_engine::federated::recipe::Share;
 
 /// A result, before it goes to the front.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 //! 2. `serve`: the Flight SQL port for analysts.
 //! 3. `catalogue`: the tables that the sites publish to this caller.
 //! 4. `answer`: the pipeline of one question, a numbered list.
+//!    `templates`: the approved queries that they publish.
 //! 5. [`planner`]: the process beside the front that plans, and decodes what sites send.
 //! 6. `plan`: passes from a question to one query per cut and site.
 //! 7. `ask_sites`, `dispatch`: who is asked what; all at once, under one deadline.
@@ -26,6 +27,7 @@ mod plan;
 pub mod planner;
 mod queries;
 mod serve;
+mod templates;
 
 pub use answer::{Coordinator, Session};
 pub use catalogue::Member;

@@ -7,16 +7,17 @@ use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
 use liquid_node_api::governance::{GOVERNANCE_ACTION, read};
 use liquid_node_api::sql::{
-    Answer, Backend, Described, PublishedTable, REMARKS, SessionOptions, Statement, request_id,
+    Answer, Backend, Described, PublishedTable, REMARKS, SessionOptions, Statement, TEMPLATES_ACTION,
+    request_id,
 };
 use liquid_node_api::tls::PeerCertificate;
 use liquid_node_api::wire::Combined;
 use liquid_policy::id::AgreementHash;
 
 use crate::answer::{Coordinator, Session};
-use crate::plan::SITE;
 use crate::plan::tables::has_virtual_site;
 use crate::queries::{self, Owner};
+use liquid_engine::federated::SITE;
 
 #[async_trait]
 impl Backend for Coordinator {
@@ -55,7 +56,9 @@ impl Backend for Coordinator {
             let more = if virtual_site { vec![site()] } else { Vec::new() };
             PublishedTable::of_model("public", &table.table, more)
         });
-        Ok(tables.chain([queries_table()]).collect())
+        let templates = view.templates(&session.options);
+        let templates = templates.iter().map(PublishedTable::of_template);
+        Ok(tables.chain(templates).chain([queries_table()]).collect())
     }
 
     async fn describe(&self, session: &Session, statement: &Statement) -> Result<Described, Error> {
@@ -73,11 +76,17 @@ impl Backend for Coordinator {
     }
 
     async fn action(&self, session: &Session, name: &str, body: Bytes) -> Result<Option<Bytes>, Error> {
-        if name != GOVERNANCE_ACTION {
-            return Ok(None);
-        }
-        let heard = self.federation.governance(&session.token, &read(&body)?).await;
-        let json = serde_json::to_vec(&heard).map_err(|error| {
+        let json = match name {
+            GOVERNANCE_ACTION => {
+                serde_json::to_vec(&self.federation.governance(&session.token, &read(&body)?).await)
+            }
+            TEMPLATES_ACTION => {
+                let view = self.federation.view(&session.token, self.deadline(&session.options)).await;
+                serde_json::to_vec(&view.templates(&session.options))
+            }
+            _ => return Ok(None),
+        };
+        let json = json.map_err(|error| {
             tracing::error!(%error, "answers of sites have no JSON form");
             Error::fault("what the sites answered cannot be passed on", false, "ask the sites directly")
         });
@@ -85,7 +94,10 @@ impl Backend for Coordinator {
     }
 
     fn actions(&self) -> Vec<(&'static str, &'static str)> {
-        vec![(GOVERNANCE_ACTION, "carries what parties say of agreements to every site, as JSON")]
+        vec![
+            (GOVERNANCE_ACTION, "carries what parties say of agreements to every site, as JSON"),
+            (TEMPLATES_ACTION, "the approved queries that this caller may call, as JSON"),
+        ]
     }
 
     async fn turn_away(&self, session: &Session, error: Error) -> Error {

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use liquid_node_api::Error;
+use liquid_node_api::call::{Call, read};
 use liquid_node_api::child::{Failure, Lease};
-use liquid_node_api::engine::{Ask, Told};
+use liquid_node_api::engine::{Ask, CutOf, Told};
 use liquid_node_api::parameter::{PARAMETERS_MAX, Parameter};
 use liquid_node_api::sql::text::{shortened, without_literals};
 use liquid_policy::admit::{Admitted, Caller};
@@ -43,11 +44,16 @@ pub async fn engine(
     deadline: Instant,
 ) -> Result<Engine, Error> {
     let most = node.config.limits.sql_bytes;
-    let values: usize = question.parameters.iter().map(bytes).sum();
+    let called = question.cut_of.iter().flat_map(Call::values);
+    let (many, values) = question
+        .parameters
+        .iter()
+        .chain(called)
+        .fold((0, 0), |(many, all), value| (many + 1, all + bytes(value)));
     if question.sql.len() > most {
         return Err(too_long("the SQL is", most).into());
     }
-    if question.parameters.len() > PARAMETERS_MAX || values > most {
+    if many > PARAMETERS_MAX || values > most {
         return Err(too_long(&format!("the bound values are more than {PARAMETERS_MAX} or"), most).into());
     }
     let queue = format!("{}\n{}", caller.organisation, caller.subject);
@@ -71,20 +77,57 @@ pub async fn check(
     question: &Question,
     cuts: &mut Vec<Footprint>,
 ) -> Result<Checked, Error> {
-    let agreement = admitted.agreement();
-    let tables: Vec<TableName> = agreement.tables().keys().cloned().collect();
-    let ask = Ask::Plan {
-        sql: question.sql.clone(),
-        parameters: question.parameters.clone(),
-        tables,
-        catalogue: node.catalogue.clone(),
-    };
+    let (admitted, ask) = asks(node, admitted, question)?;
     let Told::Planned { plan, cuts: planned, bare, schema } = ask_engine(engine, ask, vec![]).await?.0 else {
         return Err(broke_its_word("another answer to `Plan`"));
     };
     *cuts = planned;
-    let permits = cuts.iter().map(|cut| decide(admitted, cut)).collect::<Result<Vec<_>, Refusal>>()?;
+    let permits = cuts.iter().map(|cut| decide(&admitted, cut)).collect::<Result<Vec<_>, Refusal>>()?;
     Ok(Checked { plan, permits, bare, schema })
+}
+
+/// What the engine is to plan: the question itself, an approved query with its values, or a cut of one.
+fn asks(node: &Node, admitted: &Admitted, question: &Question) -> Result<(Admitted, Ask), Error> {
+    let (admitted, call) = approved(admitted, question)?;
+    let tables: Vec<TableName> = admitted.agreement().tables().keys().cloned().collect();
+    let catalogue = node.catalogue.clone();
+    let (sql, parameters) = (question.sql.clone(), question.parameters.clone());
+    let ask = match (admitted.template(), call) {
+        (Some(template), Some(call)) => Ask::Call {
+            text: template.text().to_owned(),
+            cut: question.cut_of.is_some().then(|| CutOf {
+                sql,
+                parameters,
+                site: node.config.node.site.clone(),
+                tables: node.shared(admitted.agreement()),
+            }),
+            call,
+            tables,
+            catalogue,
+        },
+        _ => Ask::Plan { sql, parameters, tables, catalogue },
+    };
+    Ok((admitted, ask))
+}
+
+/// Whether a question may be asked as it stands: it calls an approved query, or says that it is a cut of one, which the engine
+/// finds out; or any question may be asked.
+///
+/// # Errors
+/// The refusal, or that there is no such approved query.
+pub(crate) fn approved(admitted: &Admitted, question: &Question) -> Result<(Admitted, Option<Call>), Error> {
+    let call = match &question.cut_of {
+        Some(call) => Some(call.clone()),
+        None => read(&question.sql, &question.parameters)?,
+    };
+    let admitted = match &call {
+        Some(call) => admitted
+            .calling(call.name.as_str())
+            .map_err(|unknown| Error::invalid(unknown.to_string(), unknown.fix()))?,
+        None => admitted.clone(),
+    };
+    admitted.approved()?;
+    Ok((admitted, call))
 }
 
 /// Asks the engine; its own failures become errors here, and their detail goes to the operator's log alone.

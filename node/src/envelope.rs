@@ -113,6 +113,7 @@ fn question(verified: &Verified) -> Question {
         id: request.id,
         sql: request.sql,
         parameters: request.parameters,
+        cut_of: request.call,
         purpose: request.purpose,
         agreement: request.agreement,
         pinned: request.pinned,

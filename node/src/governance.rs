@@ -62,8 +62,22 @@ async fn apart(
     })
 }
 
-/// Keeps up with the folder, as long as the node serves.
+/// Keeps up with the folder, as long as the node serves. Whoever stops something does not wait for an engine.
 pub async fn watch(node: &Node) -> Infallible {
+    tokio::select! {
+        never = keep_up(node) => never,
+        never = look_at_templates(node) => never,
+    }
+}
+
+async fn look_at_templates(node: &Node) -> Infallible {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        node.look_at_templates().await;
+    }
+}
+
+async fn keep_up(node: &Node) -> Infallible {
     let mut looks = 0_u32;
     loop {
         if looks.is_multiple_of(LOOKS_PER_FORGETTING) {

@@ -14,6 +14,8 @@
 //! 10. [`governance`]: what the parties' people say to the node.
 //! 11. [`mod@preview`]: what a draft would have meant for past questions, for the site's own people.
 //! 12. [`in_process`]: the same without a network, for tests.
+//!     `templates`: what approved queries take and give, for those who may call them.
+//! 11. [`in_process`]: the same without a network, for tests.
 
 pub mod agreements;
 pub mod audit;
@@ -28,6 +30,7 @@ pub mod pipeline;
 pub mod preview;
 pub mod replay;
 pub mod serve;
+mod templates;
 
 pub use config::Config;
 pub use in_process::InProcess;

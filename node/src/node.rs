@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use liquid_node_api::Clock;
 use liquid_node_api::catalogue::{Catalogue, Model, ModelTable, PublishedAgreement};
 use liquid_node_api::child::{Pool, PoolSettings, Start};
-use liquid_node_api::engine::{Ask, Told};
+use liquid_node_api::engine::{Ask, SharedTable, Told};
 use liquid_node_api::token::Issuers;
-use liquid_policy::Refusal;
 use liquid_policy::admit::{Caller, Named, open_to};
-use liquid_policy::document::Entities;
+use liquid_policy::document::{Entities, Table};
+use liquid_policy::{Agreement, Refusal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ use crate::audit::{FileStore, Key, Log, Store};
 use crate::config::Config;
 use crate::preview::Used;
 use crate::replay::Window;
+use crate::templates::Templates;
 
 /// What a node does not make for itself, so that tests can put in their own.
 pub struct Parts {
@@ -39,6 +40,8 @@ pub struct Node {
     pub(crate) config: Config,
     pub(crate) issuers: Issuers,
     pub(crate) agreements: Arc<Agreements>,
+    /// What is known of approved queries.
+    pub(crate) templates: Templates,
     pub(crate) engines: Pool<Ask, Told>,
     pub(crate) log: Log,
     /// Which envelopes were taken.
@@ -84,21 +87,23 @@ impl Node {
         let (model, catalogue) = opened(&engines).await?;
         let name = format!("Liquid node {}", config.node.site);
         let (previews, used) = (Mutex::new(()), Used::default());
-        let now = parts.now;
-        Ok(Self {
+        let node = Self {
             config,
             issuers,
             agreements,
+            templates: Templates::default(),
             engines,
             log,
             window,
             previews,
             used,
-            now,
+            now: parts.now,
             model,
             catalogue,
             name,
-        })
+        };
+        node.look_at_templates().await;
+        Ok(node)
     }
 
     /// The configuration it runs with.
@@ -134,9 +139,7 @@ impl Node {
                 } else if ruled.entities() == Entities::Disjoint {
                     disjoint.push(table.name.clone());
                 }
-                let visible: Vec<_> = ruled.visible_columns().collect();
-                let columns = table.columns.iter().filter(|column| visible.contains(&&column.name));
-                let shown = ModelTable { columns: columns.cloned().collect(), ..table.clone() };
+                let shown = shown(table, ruled);
                 match tables.iter_mut().find(|known| known.name == shown.name) {
                     Some(known) => known.columns.extend(
                         shown.columns.into_iter().filter(|c| !known.columns.contains(c)).collect::<Vec<_>>(),
@@ -151,9 +154,20 @@ impl Node {
                 tables: names,
                 replicated,
                 disjoint,
+                templates: self.templates.published(agreement, caller),
+                templates_only: agreement.templates_only(),
             });
         }
         Catalogue { site: self.config.node.site.clone(), agreements, tables }
+    }
+
+    /// The tables of an agreement as a federation shows them.
+    pub(crate) fn shared(&self, agreement: &Agreement) -> Vec<SharedTable> {
+        let here = |ruled: &Table| self.model.tables.iter().find(|table| table.name == *ruled.name());
+        let shared = |ruled: &Table| {
+            Some(SharedTable { table: shown(here(ruled)?, ruled), is_whole: ruled.entity().is_none() })
+        };
+        agreement.tables().values().filter_map(shared).collect()
     }
 
     /// The same for a coordinator, which tells callers why there is nothing: an agreement that names them and has run
@@ -169,6 +183,13 @@ impl Node {
         }
         Ok(catalogue)
     }
+}
+
+/// A table with the columns that an agreement shows of it.
+fn shown(table: &ModelTable, ruled: &Table) -> ModelTable {
+    let visible: Vec<_> = ruled.visible_columns().collect();
+    let columns = table.columns.iter().filter(|column| visible.contains(&&column.name));
+    ModelTable { columns: columns.cloned().collect(), ..table.clone() }
 }
 
 /// What the engines found in the site's data.

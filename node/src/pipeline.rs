@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use liquid_disclosure::{Released, Table, disclose};
 use liquid_node_api::Error;
+use liquid_node_api::call::Call;
 use liquid_node_api::envelope::AnswerCaps;
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::report::SiteReport;
@@ -11,13 +12,13 @@ use liquid_node_api::sql::{Answer, request_id};
 use liquid_node_api::wire::{Encoded, IntoWire as _};
 use liquid_policy::admit::{Admitted, Named};
 use liquid_policy::id::{AgreementHash, AgreementId, Purpose, RequestId};
-use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
+use liquid_policy::{Code, Footprint, Permit, Refusal, Template, decide};
 use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::audit::{Carried, Facts, LogError, Outcome};
-use crate::check::{Checked, Engine, asked, broke_its_word, check, engine, facts};
+use crate::check::{Checked, Engine, approved, asked, broke_its_word, check, engine, facts};
 use crate::execute::{execute, finish_above};
 use crate::node::Node;
 use crate::serve::Session;
@@ -31,6 +32,8 @@ pub struct Question {
     pub sql: String,
     /// Its bound values.
     pub parameters: Vec<Parameter>,
+    /// The call of an approved query of which its sender says that it is a cut.
+    pub cut_of: Option<Call>,
     /// The purpose, where one was named.
     pub purpose: Option<Purpose>,
     /// The agreement, where one was named.
@@ -54,6 +57,7 @@ impl Question {
             id: id.clone(),
             sql: String::new(),
             parameters: Vec::new(),
+            cut_of: None,
             purpose: None,
             agreement: None,
             pinned: None,
@@ -103,7 +107,7 @@ pub async fn answer(node: &Node, session: &Session, question: Question) -> Resul
         open.keeps(facts);
     }
     let sealed = released.and_then(|(table, permits)| {
-        still_permitted(node, session, &admitted, &seen.cuts, &permits)?;
+        still_permitted(node, session, &admitted, &question, &seen.cuts, &permits)?;
         seal(node, &admitted, &question, &table)
     });
     let (answer, outcome) = match sealed {
@@ -185,25 +189,27 @@ fn still_permitted(
     node: &Node,
     session: &Session,
     before: &Admitted,
+    question: &Question,
     cuts: &[Footprint],
     permits: &[Permit],
-) -> Result<(), Refusal> {
+) -> Result<(), Error> {
     let now = admitted_again(node, session, before)?;
     if now.agreement().hash() == before.agreement().hash() {
         return Ok(());
     }
+    let moved_on = || {
+        let message =
+            format!("agreement `{}` has a new version since the question was asked", now.agreement().id());
+        Refusal::new(Code::Version, "agreement.version", message, "ask again")
+    };
+    let (before, now) = (approved(before, question)?.0, approved(&now, question)?.0);
+    if before.template().map(Template::text) != now.template().map(Template::text) {
+        return Err(moved_on().into());
+    }
     for (cut, permit) in cuts.iter().zip(permits) {
         let again = decide(&now, cut)?;
         if again.obligations() != permit.obligations() || again.rows_out_max() < permit.rows_out_max() {
-            return Err(Refusal::new(
-                Code::Version,
-                "agreement.version",
-                format!(
-                    "agreement `{}` has a new version since the question was asked",
-                    now.agreement().id()
-                ),
-                "ask again",
-            ));
+            return Err(moved_on().into());
         }
     }
     Ok(())

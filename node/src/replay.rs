@@ -146,6 +146,7 @@ mod tests {
             id: "r".into(),
             sql: String::new(),
             parameters: vec![],
+            call: None,
             purpose: None,
             agreement: None,
             pinned: None,

@@ -14,7 +14,8 @@ use liquid_node_api::envelope::{Verified, token_hash};
 use liquid_node_api::governance::{GOVERNANCE_ACTION, Heard, read};
 use liquid_node_api::preview::PREVIEW_ACTION;
 use liquid_node_api::sql::{
-    Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement, request_id,
+    Answer, Backend, CATALOGUE_ACTION, Described, PublishedTable, SessionOptions, Statement,
+    TEMPLATES_ACTION, request_id,
 };
 use liquid_node_api::tls::outbound::keep;
 use liquid_node_api::tls::{self, Certificates, PeerCertificate};
@@ -114,6 +115,7 @@ fn question(session: &Session, statement: &Statement, pinned: Option<AgreementHa
         id: statement.id.clone(),
         sql: statement.sql.clone(),
         parameters: statement.parameters.clone(),
+        cut_of: None,
         purpose: options.purpose.clone(),
         agreement: options.agreement.clone(),
         pinned,
@@ -148,7 +150,9 @@ impl Backend for Node {
 
     async fn catalogue(&self, session: &Session) -> Result<Vec<PublishedTable>, Error> {
         let catalogue = Self::catalogue(self, &session.caller);
-        Ok(catalogue.tables.iter().map(|table| PublishedTable::of_model("public", table, vec![])).collect())
+        let tables = catalogue.tables.iter().map(|table| PublishedTable::of_model("public", table, vec![]));
+        let templates = catalogue.templates().map(|open| PublishedTable::of_template(&open));
+        Ok(tables.chain(templates).collect())
     }
 
     async fn describe(&self, session: &Session, statement: &Statement) -> Result<Described, Error> {
@@ -179,6 +183,10 @@ impl Backend for Node {
     async fn action(&self, session: &Session, name: &str, body: Bytes) -> Result<Option<Bytes>, Error> {
         let json = match name {
             CATALOGUE_ACTION => serde_json::to_vec(&self.published(&session.caller)?),
+            TEMPLATES_ACTION => {
+                let catalogue = Self::catalogue(self, &session.caller);
+                serde_json::to_vec(&catalogue.templates().collect::<Vec<_>>())
+            }
             GOVERNANCE_ACTION => {
                 let answer = crate::governance::hear(self, session, read(&body)?).await?;
                 serde_json::to_vec(&[Heard { site: answer.site.clone(), answer: Ok(answer) }])
@@ -196,6 +204,7 @@ impl Backend for Node {
     fn actions(&self) -> Vec<(&'static str, &'static str)> {
         vec![
             (CATALOGUE_ACTION, "the tables and agreements that this caller may use, as JSON"),
+            (TEMPLATES_ACTION, "the approved queries that this caller may call, as JSON"),
             (GOVERNANCE_ACTION, "how agreements stand, and what their parties say of them, as JSON"),
             (PREVIEW_ACTION, "a draft held against past questions, for the site's own people, as JSON"),
         ]

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, UInt8Array};
 
 use super::columns::{Partial, Values, WITHHELD};
 use super::merge::MergeError;
-use super::recipe::{Cell, PartialKind, Recipe};
+use liquid_engine::federated::recipe::{Cell, PartialKind, Recipe};
 
 /// A partial result over all sites so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,49 +64,46 @@ impl Accumulated {
     }
 }
 
-impl Cell {
-    /// The cell of every group, and its mark; NULL where it is withheld.
-    pub(super) fn columns(
-        self,
-        recipe: &Recipe,
-        groups: &[&[Accumulated]],
-    ) -> Result<(ArrayRef, ArrayRef), MergeError> {
-        let of = |number: usize| {
-            groups
-                .iter()
-                .map(|group| group.get(number).copied())
-                .collect::<Option<Vec<_>>>()
-                .ok_or_else(|| MergeError::Bug("a cell without its partial result".to_owned()))
-        };
-        let (value, marks): (ArrayRef, Vec<u8>) = match self {
-            Self::Count(count) => {
-                let counts = of(count)?;
-                let values = shown(&counts, |count| count.integer().map(|count| Some(count.unwrap_or(0))))?;
-                (Arc::new(Int64Array::from(values)), marks(&counts))
-            }
-            Self::Sum(sum) if recipe.partials.get(sum) == Some(&PartialKind::FloatSum) => {
-                let sums = of(sum)?;
-                (Arc::new(Float64Array::from(shown(&sums, |sum| Ok(sum.float()))?)), marks(&sums))
-            }
-            Self::Sum(sum) => {
-                let sums = of(sum)?;
-                (Arc::new(Int64Array::from(shown(&sums, Accumulated::integer)?)), marks(&sums))
-            }
-            Self::Avg { sum, count } => {
-                let (sums, counts) = (of(sum)?, of(count)?);
-                let both: Vec<u8> =
-                    marks(&sums).into_iter().zip(marks(&counts)).map(|(sum, count)| sum.max(count)).collect();
-                let values = sums.iter().zip(&counts).zip(&both).map(|((sum, count), mark)| {
-                    let (Some(sum), Some(count)) = (sum.float(), count.integer()?) else { return Ok(None) };
-                    Ok((*mark != WITHHELD && count > 0).then(|| sum / count as f64))
-                });
-                (Arc::new(Float64Array::from(values.collect::<Result<Vec<_>, MergeError>>()?)), both)
-            }
-        };
-        Ok((value, Arc::new(UInt8Array::from(marks))))
-    }
+/// The cell of every group, and its mark; NULL where it is withheld.
+pub(super) fn columns(
+    cell: Cell,
+    recipe: &Recipe,
+    groups: &[&[Accumulated]],
+) -> Result<(ArrayRef, ArrayRef), MergeError> {
+    let of = |number: usize| {
+        groups
+            .iter()
+            .map(|group| group.get(number).copied())
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| MergeError::Bug("a cell without its partial result".to_owned()))
+    };
+    let (value, marks): (ArrayRef, Vec<u8>) = match cell {
+        Cell::Count(count) => {
+            let counts = of(count)?;
+            let values = shown(&counts, |count| count.integer().map(|count| Some(count.unwrap_or(0))))?;
+            (Arc::new(Int64Array::from(values)), marks(&counts))
+        }
+        Cell::Sum(sum) if recipe.partials.get(sum) == Some(&PartialKind::FloatSum) => {
+            let sums = of(sum)?;
+            (Arc::new(Float64Array::from(shown(&sums, |sum| Ok(sum.float()))?)), marks(&sums))
+        }
+        Cell::Sum(sum) => {
+            let sums = of(sum)?;
+            (Arc::new(Int64Array::from(shown(&sums, Accumulated::integer)?)), marks(&sums))
+        }
+        Cell::Avg { sum, count } => {
+            let (sums, counts) = (of(sum)?, of(count)?);
+            let both: Vec<u8> =
+                marks(&sums).into_iter().zip(marks(&counts)).map(|(sum, count)| sum.max(count)).collect();
+            let values = sums.iter().zip(&counts).zip(&both).map(|((sum, count), mark)| {
+                let (Some(sum), Some(count)) = (sum.float(), count.integer()?) else { return Ok(None) };
+                Ok((*mark != WITHHELD && count > 0).then(|| sum / count as f64))
+            });
+            (Arc::new(Float64Array::from(values.collect::<Result<Vec<_>, MergeError>>()?)), both)
+        }
+    };
+    Ok((value, Arc::new(UInt8Array::from(marks))))
 }
-
 fn shown<T>(
     cells: &[Accumulated],
     value: impl Fn(Accumulated) -> Result<Option<T>, MergeError>,

@@ -8,7 +8,7 @@ use arrow::datatypes::{Float64Type, Int64Type, UInt8Type};
 use arrow::error::ArrowError;
 use liquid_disclosure::Mark;
 
-use super::recipe::PartialKind;
+use liquid_engine::federated::recipe::PartialKind;
 
 /// The mark of a withheld cell.
 pub(super) const WITHHELD: u8 = Mark::Withheld as u8;

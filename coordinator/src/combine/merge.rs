@@ -10,11 +10,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt8Array};
 use arrow::error::ArrowError;
 use arrow::row::{OwnedRow, RowConverter, SortField};
+use liquid_engine::federated::recipe::{KeySource, PartialKind, Recipe, Share};
 use liquid_policy::id::SiteName;
 
-use super::cells::Accumulated;
+use super::cells::{self, Accumulated};
 use super::columns::{Columns, Problem, one_zero};
-use super::recipe::{KeySource, PartialKind, Recipe, Share};
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl Groups {
         let groups: Vec<&[Accumulated]> =
             order.iter().filter_map(|(_, group)| self.cells.get(*group)).map(Vec::as_slice).collect();
         for cell in &recipe.cells {
-            let (value, mark) = cell.columns(recipe, &groups)?;
+            let (value, mark) = cells::columns(*cell, recipe, &groups)?;
             values.push(value);
             marks.push(mark);
         }
@@ -176,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::combine::recipe::Cell;
+    use liquid_engine::federated::recipe::Cell;
 
     /// `SELECT k, count(*), sum(i), sum(f), avg(f) … GROUP BY k`
     fn recipe(keys: Vec<DataType>) -> Recipe {

@@ -1,26 +1,25 @@
 //! From a question to one query per cut and site: plan, cut, decompose, bind, print, and prove that the text reads back.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use liquid_engine::call;
+use liquid_engine::federated::bind_site::{Bound, bind_site};
+use liquid_engine::federated::decompose::{Decomposed, decompose};
+use liquid_engine::federated::recipe::{KeySource, Recipe, Share};
+use liquid_engine::federated::{self, site_table};
 use liquid_engine::parameters::to_scalar;
 use liquid_footprint::print::Printed;
 use liquid_footprint::site_query::base_schema;
 use liquid_footprint::{Catalogue, Cut, Opaque, PlanError, SiteQuery, TableKind, cut, plan, roundtrip};
-use liquid_node_api::catalogue::ModelTable;
 use liquid_node_api::wire;
 use liquid_policy::footprint::Function;
 use liquid_policy::id::SiteName;
 use liquid_policy::{Code, Refusal};
 
-use super::SITE;
-use super::bind_site::{Bound, bind_site};
-use super::decompose::{Decomposed, decompose};
 use super::tables::{Tables, has_virtual_site};
-use crate::combine::recipe::{KeySource, Recipe, Share};
 use crate::planner::messages::Question;
 use crate::queries;
 
@@ -55,8 +54,15 @@ pub(crate) struct AskedSite {
 
 /// Plans a question.
 pub(crate) fn federate(question: &Question) -> Result<FederatedPlan, PlanError> {
-    let parameters: Vec<_> = question.parameters.iter().map(to_scalar).collect();
-    let request = cut(plan(&question.sql, &parameters, &federated_catalogue(question))?)?;
+    let catalogue = federated_catalogue(question);
+    let planned = match &question.call {
+        Some(called) => call::plan(&question.sql, called, &catalogue)?,
+        None => {
+            let parameters: Vec<_> = question.parameters.iter().map(to_scalar).collect();
+            plan(&question.sql, &parameters, &catalogue)?
+        }
+    };
+    let request = cut(planned)?;
     let cuts = request.cuts.iter().map(|cut| federate_cut(question, cut)).collect::<Result<_, _>>()?;
     Ok(FederatedPlan {
         cuts,
@@ -151,23 +157,8 @@ fn check_distinct(
 fn federated_catalogue(question: &Question) -> Catalogue {
     let public = Opaque::new(QUERIES, TableKind::Public, queries::schema());
     let names: Vec<_> = queries::COLUMNS.into_iter().map(|(name, _, _)| name).collect();
-    question.tables.iter().fold(Catalogue::new().with(public.showing(names)), |catalogue, table| {
-        let mut columns: Vec<_> = table.table.fields().collect();
-        if has_virtual_site(table) {
-            columns.push(Field::new(SITE, DataType::Utf8, false));
-        }
-        catalogue.with(opaque(&table.table, columns))
-    })
-}
-
-/// The same table as a site has it.
-fn site_table(table: &ModelTable) -> Opaque {
-    opaque(table, table.fields().collect())
-}
-
-fn opaque(table: &ModelTable, columns: Vec<Field>) -> Opaque {
-    let names: Vec<_> = columns.iter().map(|field| field.name().clone()).collect();
-    Opaque::new(table.name.as_str(), TableKind::Protected, Arc::new(Schema::new(columns))).showing(names)
+    let tables = question.tables.iter().map(|table| (&table.table, has_virtual_site(table)));
+    federated::catalogue(tables).with(public.showing(names))
 }
 
 fn reads_public_table(upper: &LogicalPlan) -> Result<bool, PlanError> {
@@ -188,7 +179,7 @@ pub(crate) const QUERIES: &str = "system.queries";
 
 #[cfg(test)]
 mod tests {
-    use liquid_node_api::catalogue::{Kind, ModelColumn};
+    use liquid_node_api::catalogue::{Kind, ModelColumn, ModelTable};
 
     use super::*;
     use crate::planner::messages::{FederatedTable, Holds, TableSite};
@@ -206,7 +197,7 @@ mod tests {
         let table = ModelTable { name: "cardiac".into(), description: String::new(), columns };
         let sites = ["a", "b"].map(|site| TableSite { site: site.into(), holds: Some(Holds::Disjoint) });
         let tables = vec![FederatedTable { table, sites: sites.into() }];
-        Question { sql: sql.to_owned(), parameters: Vec::new(), tables }
+        Question { sql: sql.to_owned(), parameters: Vec::new(), call: None, tables }
     }
 
     /// What each site is asked for the one cut of a question.

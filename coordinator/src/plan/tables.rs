@@ -6,12 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use liquid_engine::federated;
 use liquid_footprint::{PlanError, SiteQuery};
-use liquid_policy::footprint::column_in_cut;
 use liquid_policy::id::{SiteName, TableName};
 use liquid_policy::{Code, Refusal};
 
-use super::SITE;
 use crate::planner::messages::{FederatedTable, Holds, Question};
 
 /// The tables of one cut, in its order.
@@ -30,8 +29,8 @@ impl<'a> Tables<'a> {
 
     /// The virtual columns `site`, as the cut calls them.
     pub(crate) fn site_columns(&self) -> BTreeSet<String> {
-        let with_one = self.tables.iter().enumerate().filter(|(_, table)| has_virtual_site(table));
-        with_one.map(|(at, _)| column_in_cut(self.tables.len(), at, SITE).to_string()).collect()
+        let with_site: Vec<bool> = self.tables.iter().map(|table| has_virtual_site(table)).collect();
+        federated::site_columns(&with_site)
     }
 
     /// The sites that should hold every one of the tables, in the order of the configuration. At any other a join finds
@@ -130,5 +129,5 @@ fn is_whole(table: &FederatedTable) -> bool {
 
 /// A federated table has a column `site`, unless it has one of that name itself or lies whole at every site.
 pub(crate) fn has_virtual_site(table: &FederatedTable) -> bool {
-    !is_whole(table) && table.table.columns.iter().all(|column| column.name.as_str() != SITE)
+    federated::has_virtual_site(&table.table, is_whole(table))
 }

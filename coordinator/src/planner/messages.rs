@@ -1,6 +1,7 @@
 //! The messages between a coordinator's front process and its planner, over [`liquid_node_api::worker::Worker`].
 
 use liquid_node_api::Error;
+use liquid_node_api::call::Call;
 use liquid_node_api::catalogue::ModelTable;
 use liquid_node_api::engine::Caps;
 use liquid_node_api::parameter::Parameter;
@@ -34,6 +35,8 @@ pub struct Question {
     pub sql: String,
     /// Values for its placeholders.
     pub parameters: Vec<Parameter>,
+    /// The query is an approved one, called with these values.
+    pub call: Option<Call>,
     /// The tables that the caller may name.
     pub tables: Vec<FederatedTable>,
 }
@@ -160,6 +163,7 @@ mod tests {
         let question = Question {
             sql: "SELECT 1".into(),
             parameters: parameters.clone(),
+            call: None,
             tables: vec![FederatedTable { table, sites }],
         };
         check(Ask::Plan(question.clone()));

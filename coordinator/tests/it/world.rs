@@ -187,6 +187,8 @@ impl FakeSite {
             tables: vec!["cardiac".into()],
             replicated: Vec::new(),
             disjoint: vec!["cardiac".into()],
+            templates: vec![],
+            templates_only: false,
         };
         let catalogue = Catalogue { site: name.into(), agreements: vec![agreement], tables: vec![cardiac()] };
         Arc::new(Self {

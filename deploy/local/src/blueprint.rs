@@ -33,6 +33,8 @@ pub struct SitePlan {
     pub model: String,
     /// The agreements that it holds, each as a file's text. All controllers sign each of them.
     pub agreements: Vec<String>,
+    /// The files beside them: lists of values, approved queries.
+    pub beside: Vec<Beside>,
     /// Its own tables.
     pub sources: Vec<Source>,
     /// The views that make shared tables of them.
@@ -41,6 +43,15 @@ pub struct SitePlan {
     pub tables: Option<Vec<TableName>>,
     /// Who dials.
     pub connect: Connect,
+}
+
+/// A file that lies beside an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Its name.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
 }
 
 /// Who dials between a site and the coordinator.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use liquid_policy::document::Agreement;
 use liquid_policy::id::{OrganisationName, SiteName};
-use liquid_policy::parse::parse;
+use liquid_policy::parse::parse_beside;
 use liquid_policy::signature::SignatureFile;
 
 use crate::Error;
@@ -74,9 +74,16 @@ impl Folder {
     /// Where an agreement is none, or something cannot be written.
     pub fn begin(root: &Path, blueprint: &Blueprint) -> Result<Self, Error> {
         let mut agreements: Vec<(String, Agreement)> = Vec::new();
-        for text in blueprint.sites.iter().flat_map(|site| &site.agreements) {
+        for (site, text) in
+            blueprint.sites.iter().flat_map(|it| it.agreements.iter().map(move |text| (it, text)))
+        {
             if agreements.iter().all(|(known, _)| known != text) {
-                let agreement = parse(text, "agreement.toml").map_err(|error| {
+                let agreement = parse_beside(text, "agreement.toml", &|name, _| {
+                    let file = site.beside.iter().find(|file| file.name == name);
+                    file.map(|file| file.text.clone().into_bytes())
+                        .ok_or_else(|| "it is not there".to_owned())
+                });
+                let agreement = agreement.map_err(|error| {
                     let problems: Vec<String> = error.problems().map(ToString::to_string).collect();
                     Error::Agreement(problems.join("; "))
                 })?;
@@ -192,6 +199,9 @@ impl Folder {
             if let Content::Bytes(bytes) = source.content {
                 write(&folder.join("data").join(&source.file), bytes)?;
             }
+        }
+        for file in &plan.beside {
+            write(&folder.join("agreements").join(&file.name), file.text.as_bytes())?;
         }
         for (text, agreement) in self.agreements.iter().filter(|(text, _)| plan.agreements.contains(text)) {
             self.agreement(&folder.join("agreements"), agreement, text)?;

@@ -85,6 +85,7 @@ impl Hospital {
             organisation: OrganisationName::new(self.organisation),
             model: MODEL.to_owned(),
             agreements: vec![AGREEMENT.to_owned()],
+            beside: vec![],
             sources: vec![Source {
                 name: self.table.to_owned(),
                 file: self.file.to_owned(),

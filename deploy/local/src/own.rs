@@ -97,6 +97,7 @@ fn plan(draft: &Draft, shared: &model::Shared, drafts: &[Draft]) -> SitePlan {
         organisation: draft.organisation.clone(),
         model: shared.model_of(draft),
         agreements: vec![draft.text.clone()],
+        beside: draft.beside.clone(),
         sources: draft.sources(),
         views: shared.views_of(draft),
         tables: (!everywhere).then_some(here),

@@ -16,6 +16,7 @@ pub fn blueprint() -> Blueprint {
             organisation: OrganisationName::new("own"),
             model: include_str!("../data/starter/model.toml").to_owned(),
             agreements: vec![include_str!("../data/starter/agreement.toml").to_owned()],
+            beside: vec![],
             sources: vec![Source {
                 name: "raw_visits".to_owned(),
                 file: "visits.csv".to_owned(),

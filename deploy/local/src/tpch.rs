@@ -58,6 +58,7 @@ pub fn blueprint(folder: &Path, sites: usize) -> Blueprint {
         organisation: OrganisationName::new(organisation(at)),
         model: MODEL.to_owned(),
         agreements: vec![OPEN.to_owned(), CUSTOMERS.to_owned()],
+        beside: vec![],
         sources: SPLIT.into_iter().chain(WHOLE).map(|table| source(at, table)).collect(),
         views: SPLIT
             .into_iter()

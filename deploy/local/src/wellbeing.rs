@@ -137,6 +137,7 @@ pub fn blueprint(folder: &Path, month: Month) -> Blueprint {
             organisation: OrganisationName::new(holder.name()),
             model: model.to_owned(),
             agreements: vec![AGREEMENT.to_owned()],
+            beside: vec![],
             sources: own.iter().map(source).collect(),
             views: views.to_owned(),
             tables: Some(shared.iter().copied().map(TableName::new).collect()),

@@ -1,7 +1,7 @@
 //! The tables that a site shows to one caller: names, types and meaning; never a row, a count or a statistic.
 
 use arrow::datatypes::{DataType, Field};
-use liquid_policy::id::{AgreementHash, AgreementId, ColumnName, Purpose, SiteName, TableName};
+use liquid_policy::id::{AgreementHash, AgreementId, ColumnName, Purpose, SiteName, TableName, TemplateName};
 use serde::{Deserialize, Serialize};
 
 /// The shared schema of a federation, as `model.toml` writes it and as sites publish it.
@@ -119,4 +119,74 @@ pub struct PublishedAgreement {
     pub replicated: Vec<TableName>,
     /// Of those, the tables in which no entity is at two sites, so that distinct counts add up.
     pub disjoint: Vec<TableName>,
+    /// The approved queries that this caller may call.
+    #[serde(default)]
+    pub templates: Vec<PublishedTemplate>,
+    /// Nothing else may be asked.
+    #[serde(default)]
+    pub templates_only: bool,
+}
+
+/// An approved query, as a caller who may call it sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedTemplate {
+    /// Its name.
+    pub name: TemplateName,
+    /// The SHA-256 of its text.
+    pub sha256: String,
+    /// What it says of itself.
+    pub description: String,
+    /// The query.
+    pub text: String,
+    /// Its parameters, in the order in which they may be given.
+    pub parameters: Vec<TemplateParameter>,
+    /// Its columns.
+    pub columns: Vec<TemplateColumn>,
+}
+
+/// An approved query with where it can be called, as clients list it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTemplate {
+    /// The agreement that approves it.
+    pub agreement: AgreementId,
+    /// The purposes that this caller may name.
+    pub purposes: Vec<Purpose>,
+    /// The sites that hold it.
+    pub sites: Vec<SiteName>,
+    /// The query.
+    pub template: PublishedTemplate,
+}
+
+impl Catalogue {
+    /// The approved queries that this caller may call here.
+    pub fn templates(&self) -> impl Iterator<Item = OpenTemplate> + '_ {
+        self.agreements.iter().flat_map(|agreement| {
+            agreement.templates.iter().map(|template| OpenTemplate {
+                agreement: agreement.id.clone(),
+                purposes: agreement.purposes.clone(),
+                sites: vec![self.site.clone()],
+                template: template.clone(),
+            })
+        })
+    }
+}
+
+/// A parameter of an approved query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateParameter {
+    /// Its name, without the `$`.
+    pub name: String,
+    /// The type of its values.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+}
+
+/// A column of an approved query's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Kind,
 }

@@ -5,11 +5,12 @@
 
 use liquid_disclosure::Layout;
 use liquid_policy::footprint::Footprint;
-use liquid_policy::id::TableName;
+use liquid_policy::id::{SiteName, TableName};
 use liquid_policy::table::Obligations;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Model;
+use crate::call::Call;
+use crate::catalogue::{Model, ModelTable, TemplateColumn, TemplateParameter};
 use crate::error::Error;
 use crate::parameter::Parameter;
 
@@ -27,6 +28,27 @@ pub enum Ask {
         tables: Vec<TableName>,
         /// The version of the catalogue that the front decided on; an engine with another refuses.
         catalogue: String,
+    },
+    /// Plan an approved query with the values of a call, or a cut that a coordinator says is one of it; touches no data. The answer
+    /// is [`Told::Planned`].
+    Call {
+        /// The query, as the agreement has it.
+        text: String,
+        /// The call.
+        call: Call,
+        /// The tables that this caller may name.
+        tables: Vec<TableName>,
+        /// As for `Plan`.
+        catalogue: String,
+        /// The cut to plan in the query's place, if it is one of it.
+        cut: Option<CutOf>,
+    },
+    /// What an approved query takes and gives; touches no data. The answer is [`Told::Template`].
+    Template {
+        /// The query.
+        text: String,
+        /// The tables, as the agreement shows them.
+        tables: Vec<SharedTable>,
     },
     /// Run one cut of a planned query, with what the permit demands. The answer is [`Told::Ran`], with Arrow IPC.
     Run {
@@ -49,6 +71,28 @@ pub enum Ask {
     },
     /// What tables there are. The answer is [`Told::Opened`].
     Open,
+}
+
+/// What a coordinator sends of an approved query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutOf {
+    /// The query that it sends.
+    pub sql: String,
+    /// Its bound values.
+    pub parameters: Vec<Parameter>,
+    /// This site.
+    pub site: SiteName,
+    /// The tables, as a federation shows them.
+    pub tables: Vec<SharedTable>,
+}
+
+/// A table as a federation shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedTable {
+    /// Name and columns.
+    pub table: ModelTable,
+    /// It lies whole at every site.
+    pub is_whole: bool,
 }
 
 /// Caps on one piece of an engine's work.
@@ -81,6 +125,17 @@ pub enum Told {
         bare: bool,
         /// The result's schema as an Arrow IPC schema message.
         schema: Vec<u8>,
+    },
+    /// What an approved query takes and gives.
+    Template {
+        /// Its parameters, in the order in which they may be given.
+        parameters: Vec<TemplateParameter>,
+        /// Its columns.
+        columns: Vec<TemplateColumn>,
+        /// What its cuts touch, with values of the right types that say nothing.
+        cuts: Vec<Footprint>,
+        /// It can be asked of this site alone: it does not read the column `site`.
+        alone: bool,
     },
     /// A cut's result; the rows lie in the attachment.
     Ran {

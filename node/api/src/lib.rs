@@ -5,7 +5,7 @@
 //! A request meets the rest in this order:
 //!
 //! 2. [`request`]: one question to one site, with everything the site checks; [`parameter`] for its bound values;
-//!    [`envelope`] for the coordinator's signature.
+//!    [`call`] for approved queries; [`envelope`] for the coordinator's signature.
 //! 3. [`channel`]: [`NodeChannel`], which hides who dialled whom and whether there is a network at all; [`flight`] is the
 //!    networked one.
 //! 4. [`tls`]: TLS 1.3 with certificates of both sides, the accept loop, the client's connector.
@@ -19,6 +19,7 @@
 //! 12. [`report`]: what travels beside an answer: completeness and clauses.
 //! 13. [`error`]: refusal, fault and bad input, in [`status`] typed over gRPC.
 
+pub mod call;
 pub mod catalogue;
 pub mod channel;
 pub mod child;

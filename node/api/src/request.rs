@@ -5,6 +5,7 @@ use std::time::Duration;
 use liquid_policy::id::{AgreementHash, AgreementId, Purpose, RequestId};
 use serde::{Deserialize, Serialize};
 
+use crate::call::Call;
 use crate::parameter::Parameter;
 
 /// The version of the dialect that coordinators print and sites read.
@@ -22,6 +23,9 @@ pub struct SiteRequest {
     pub sql: String,
     /// Values for `$1`, `$2`, …
     pub parameters: Vec<Parameter>,
+    /// The call of an approved query of which this is a cut, where it is one: the site makes the cuts itself and compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
     /// The purpose; none where the caller has only one.
     pub purpose: Option<Purpose>,
     /// The agreement; none where only one applies.

@@ -28,7 +28,7 @@ use futures::Stream;
 use liquid_policy::id::{AgreementHash, RequestId};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{ModelColumn, ModelTable};
+use crate::catalogue::{ModelColumn, ModelTable, OpenTemplate, PublishedTemplate};
 use crate::channel::Token;
 use crate::envelope::Verified;
 use crate::error::Error;
@@ -146,6 +146,9 @@ pub async fn serve<B: Backend>(
 /// The action that gives a site's [`crate::catalogue::Catalogue`] as JSON.
 pub const CATALOGUE_ACTION: &str = "liquid.catalogue";
 
+/// The action that gives the approved queries that a caller may call, [`crate::catalogue::OpenTemplate`] each, as JSON.
+pub const TEMPLATES_ACTION: &str = "liquid.templates";
+
 /// A statement, as it stands in a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -202,6 +205,25 @@ impl PublishedTable {
             schema_name: schema_name.to_owned(),
             name: table.name.to_string(),
             table_type: "TABLE".to_owned(),
+            schema: Arc::new(schema),
+        }
+    }
+}
+
+impl PublishedTable {
+    /// An approved query beside the tables, with its answer's columns. What it takes stands in its remarks.
+    pub fn of_template(open: &OpenTemplate) -> Self {
+        let PublishedTemplate { name, description, parameters, columns, .. } = &open.template;
+        let takes: Vec<_> =
+            parameters.iter().map(|it| format!("{} {}", it.name, it.kind.sql_name())).collect();
+        let remarks = format!("{description} Called as EXECUTE \"{name}\"({})", takes.join(", "));
+        let columns = columns.iter().map(|it| Field::new(&it.name, it.kind.arrow_type(), true));
+        let schema = Schema::new(columns.collect::<Vec<Field>>())
+            .with_metadata([(REMARKS.to_owned(), remarks.trim_start().to_owned())].into());
+        Self {
+            schema_name: crate::call::SCHEMA.to_owned(),
+            name: name.to_string(),
+            table_type: "TEMPLATE".to_owned(),
             schema: Arc::new(schema),
         }
     }

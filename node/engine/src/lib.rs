@@ -18,7 +18,8 @@
 //! 10. `names`, `hidden`, `apart`, `run`: one cut over the rows, with its hidden columns; `apart` counts whom a join leaves out.
 //! 11. [`finish`]: the rest of a query over released tables alone.
 //! 12. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
-//! 13. [`offline`]: what a question would be told, from the agreement and a schema alone.
+//! 13. [`federated`]: a question over several sites, as one of them is asked it; [`call`]: approved queries with their values.
+//! 14. [`offline`]: what a question would be told, from the agreement and a schema alone.
 
 mod apart;
 mod base;
@@ -47,7 +48,9 @@ mod tables;
 mod three_valued;
 mod views;
 
+pub mod call;
 pub mod discover;
+pub mod federated;
 pub mod finish;
 pub mod local;
 pub mod offline;

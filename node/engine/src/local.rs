@@ -13,7 +13,9 @@ use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use liquid_footprint::site_query::base_column;
 use liquid_footprint::{Catalogue, Opaque, PlanError, Request, TableKind, cut, footprint, plan};
 use liquid_node_api::Error;
-use liquid_node_api::engine::{Ask, Caps, Told};
+use liquid_node_api::call::Call;
+use liquid_node_api::catalogue::TemplateColumn;
+use liquid_node_api::engine::{Ask, Caps, CutOf, SharedTable, Told};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
 use liquid_policy::Footprint;
@@ -24,13 +26,14 @@ use liquid_policy::table::Obligations;
 use crate::base::Base;
 use crate::config::EngineConfig;
 use crate::error::{Cause, Failure, OpenError};
+use crate::federated::{self, cuts_at, has_virtual_site, site_table};
 use crate::finish::finish_here;
 use crate::opened::{self, OPENING, Opened};
 use crate::parameters::to_scalar;
 use crate::runtime::Threads;
 use crate::session::{collect, session_over};
 use crate::sources::{Pinned, Stores};
-use crate::{checks, ipc, run, sources};
+use crate::{call, checks, ipc, run, sources};
 
 /// An engine over one site's data. It keeps one plan, the last.
 #[derive(Debug)]
@@ -141,6 +144,20 @@ impl LocalEngine {
             Ask::Plan { sql, parameters, tables, catalogue } => {
                 Ok((self.plan(sql, parameters, tables, &catalogue).await?, Vec::new()))
             }
+            Ask::Call { text, call, tables, catalogue, cut } => {
+                let opened = self.opened(&catalogue).await?;
+                let found = self
+                    .threads
+                    .run(async move { called(&text, &call, cut, &visible(&opened, &tables)) })
+                    .await
+                    .map_err(Failure::engine)?;
+                Ok((self.keep(found.map_err(Failure::plan)?), Vec::new()))
+            }
+            Ask::Template { text, tables } => {
+                let work = async move { described(&text, &tables) };
+                let found = self.threads.run(work).await.map_err(Failure::engine)?;
+                Ok((found.map_err(Failure::plan)?, Vec::new()))
+            }
             Ask::Run { plan, cut, obligations, caps } => self.run(plan, cut, obligations, &caps).await,
             Ask::Finish { plan, caps } => self.finish(plan, attached, &caps).await,
         }
@@ -153,12 +170,7 @@ impl LocalEngine {
         tables: Vec<TableName>,
         catalogue: &str,
     ) -> Result<Told, Failure> {
-        self.plan = None;
-        self.refresh().await?;
-        if catalogue != self.opened.catalogue {
-            return Err(Failure::changed("the front decided on another version of the catalogue"));
-        }
-        let opened = Arc::clone(&self.opened);
+        let opened = self.opened(catalogue).await?;
         let found = self
             .threads
             .run(async move {
@@ -167,12 +179,26 @@ impl LocalEngine {
             })
             .await
             .map_err(Failure::engine)?;
-        let (request, cuts) = found.map_err(Failure::plan)?;
+        Ok(self.keep(found.map_err(Failure::plan)?))
+    }
+
+    /// The data to plan over, which is of the version that the front decided on.
+    async fn opened(&mut self, catalogue: &str) -> Result<Arc<Opened>, Failure> {
+        self.plan = None;
+        self.refresh().await?;
+        if catalogue != self.opened.catalogue {
+            return Err(Failure::changed("the front decided on another version of the catalogue"));
+        }
+        Ok(Arc::clone(&self.opened))
+    }
+
+    /// Keeps a plan, to be run.
+    fn keep(&mut self, (request, cuts): (Request, Vec<Footprint>)) -> Told {
         self.plans += 1;
         let (bare, schema) = (request.bare(), ipc::write_schema(&request.output()));
         let opened = Arc::clone(&self.opened);
         self.plan = Some(Planned { number: self.plans, request: Arc::new(request), opened });
-        Ok(Told::Planned { plan: self.plans, cuts, bare, schema })
+        Told::Planned { plan: self.plans, cuts, bare, schema }
     }
 
     async fn run(
@@ -263,15 +289,69 @@ impl Worker<Ask, Told> for LocalEngine {
     }
 }
 
+/// Plans an approved query with its values; or a cut of it, after it was found to be one.
+fn called(
+    text: &str,
+    call: &Call,
+    cut_of: Option<CutOf>,
+    tables: &Catalogue,
+) -> Result<(Request, Vec<Footprint>), PlanError> {
+    let Some(CutOf { sql, parameters, site, tables: shared }) = cut_of else {
+        return shown(cut(call::plan(text, call, tables)?)?);
+    };
+    let own = call::plan(text, call, &shared_catalogue(&shared))?;
+    let with_site = |name: &TableName| {
+        let table = shared.iter().find(|it| it.table.name == *name);
+        table.is_some_and(|it| has_virtual_site(&it.table, it.is_whole))
+    };
+    let cuts = cuts_at(&site, own, with_site)?;
+    let parameters: Vec<_> = parameters.iter().map(to_scalar).collect();
+    let sent = cut(plan(&sql, &parameters, tables)?)?;
+    shown(call::one_of(sent, &cuts, call.name.as_str())?)
+}
+
+fn shared_catalogue(tables: &[SharedTable]) -> Catalogue {
+    federated::catalogue(tables.iter().map(|it| (&it.table, has_virtual_site(&it.table, it.is_whole))))
+}
+
+/// What an approved query takes and gives.
+fn described(text: &str, tables: &[SharedTable]) -> Result<Told, PlanError> {
+    let here = tables.iter().fold(Catalogue::new(), |all, it| all.with(site_table(&it.table)));
+    // One that reads the column `site` can only be asked of several sites.
+    let (alone, catalogue, planned) = match call::plan_with_any(text, &here) {
+        Ok(planned) => (true, here, planned),
+        Err(error) => {
+            let shared = shared_catalogue(tables);
+            let planned = call::plan_with_any(text, &shared).map_err(|_| error)?;
+            (false, shared, planned)
+        }
+    };
+    let parameters = call::takes(text, &catalogue)?;
+    let (request, cuts) = shown(cut(planned)?)?;
+    let output = request.output();
+    let columns = output.fields().iter().map(|field| {
+        let kind = call::kind_of(field.data_type());
+        let kind = kind.ok_or_else(|| PlanError::Invalid {
+            message: format!("column `{}` of the answer is of type {}", field.name(), field.data_type()),
+            fix: "cast it to BOOLEAN, BIGINT, DOUBLE, VARCHAR or DATE".to_owned(),
+        })?;
+        Ok(TemplateColumn { name: field.name().clone(), kind })
+    });
+    Ok(Told::Template { parameters, columns: columns.collect::<Result<_, PlanError>>()?, cuts, alone })
+}
+
+fn shown(request: Request) -> Result<(Request, Vec<Footprint>), PlanError> {
+    let cuts = request.cuts.iter().map(|cut| footprint(&cut.query)).collect();
+    Ok((request, cuts))
+}
+
 /// Plans a question over the tables that its caller may name, and shows what its cuts touch. It wants a big stack.
 pub(crate) fn planned(
     sql: &str,
     parameters: &[ScalarValue],
     tables: &Catalogue,
 ) -> Result<(Request, Vec<Footprint>), PlanError> {
-    let request = cut(plan(sql, parameters, tables)?)?;
-    let cuts = request.cuts.iter().map(|cut| footprint(&cut.query)).collect();
-    Ok((request, cuts))
+    shown(cut(plan(sql, parameters, tables)?)?)
 }
 
 /// Whether the files are the ones that were opened. Where they cannot even be listed, they are not.

@@ -5,11 +5,11 @@
 //! held/versions/HASH.toml       versions that were proposed
 //! held/statements/HASH.toml     what was said, one statement a file
 //! held/good/NAME.toml           the last good copy of a placed file, and of its signatures
-//! held/values/HASH.csv          each list of values that a good file named, by its own SHA-256
+//! held/beside/HASH.csv, .sql    each list of values and each template that a version names, by its own SHA-256
 //! ```
 //!
-//! A list of values (`domain.file`) lies beside the agreement, placed by the operator, before the version that names it is placed or
-//! proposed.
+//! Lists of values (`domain.file`) and templates lie beside the agreement, placed by the operator before it, or they came with the
+//! proposal.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,11 +68,13 @@ impl Folder {
         self.0.join("held/good")
     }
 
-    fn values(&self) -> PathBuf {
-        self.0.join("held/values")
+    /// The copy of a file that lies beside an agreement.
+    fn copy_beside(&self, name: &str, sha256: &str) -> PathBuf {
+        let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy();
+        self.0.join("held/beside").join(format!("{sha256}.{extension}"))
     }
 
-    /// Reads an agreement's text, with the lists of values that lie in the folder.
+    /// Reads an agreement's text, with the files that lie beside it in the folder.
     ///
     /// # Errors
     /// As [`parse_beside`].
@@ -84,25 +86,22 @@ impl Folder {
                 return placed;
             }
             // What was agreed on stays in force when another file takes its place.
-            let kept = self.values().join(format!("{sha256}.csv"));
-            fs::read(kept).ok().filter(is_it).map_or(placed, Ok)
+            fs::read(self.copy_beside(file, sha256)).ok().filter(is_it).map_or(placed, Ok)
         })
     }
 
-    /// Keeps the lists of values of a good agreement.
-    fn keep_values(&self, agreement: &Agreement) {
-        let columns = agreement.file().table.values().flat_map(|table| table.columns.values());
-        for domain in columns.filter_map(|column| column.domain.as_ref()) {
-            let (Some(file), Some(sha256)) = (&domain.file, &domain.sha256) else { continue };
-            let copy = self.values().join(format!("{sha256}.csv"));
+    /// Keeps the files beside a good agreement.
+    fn keep_beside(&self, agreement: &Agreement) {
+        for (file, sha256) in agreement.file().beside() {
+            let copy = self.copy_beside(&file, &sha256);
             if copy.exists() {
                 continue;
             }
             let text =
-                beside(&self.0, file).and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));
+                beside(&self.0, &file).and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));
             let kept = text.and_then(|text| held::write(&copy, &text).map_err(|e| e.to_string()));
             if let Err(error) = kept {
-                tracing::warn!(error, file, "no copy of the list of values can be kept");
+                tracing::warn!(error, file, "no copy of a file beside the agreement can be kept");
             }
         }
     }
@@ -116,8 +115,8 @@ impl Folder {
         let beside = placed.iter().map(|file| signatures_of(file));
         let held =
             [self.versions(), self.statements()].into_iter().flat_map(|it| listed(&it).unwrap_or_default());
-        let lists = with_extension(&self.0, "csv").unwrap_or_default();
-        let seen = placed.iter().cloned().chain(beside).chain(held).chain(lists).filter_map(|file| {
+        let files = ["csv", "sql"].into_iter().flat_map(|it| with_extension(&self.0, it).unwrap_or_default());
+        let seen = placed.iter().cloned().chain(beside).chain(held).chain(files).filter_map(|file| {
             let known = fs::metadata(&file).ok()?;
             Some((file, known.len(), known.modified().ok()))
         });
@@ -136,7 +135,7 @@ impl Folder {
             match self.read_one(file, floors) {
                 Ok((agreement, text, statements)) => {
                     self.keep_copy(file, &text);
-                    self.keep_values(&agreement);
+                    self.keep_beside(&agreement);
                     found.add(agreement, text, true, statements);
                 }
                 Err(problem) => {

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use liquid_disclosure::Layout;
 use liquid_node_api::Error;
-use liquid_node_api::catalogue::{Kind, Model, ModelColumn, ModelTable};
+use liquid_node_api::call::Call;
+use liquid_node_api::catalogue::{Kind, Model, ModelColumn, ModelTable, TemplateColumn, TemplateParameter};
 use liquid_node_api::child::{Start, start_with};
-use liquid_node_api::engine::{Ask, Told};
+use liquid_node_api::engine::{Ask, CutOf, Told};
 use liquid_node_api::worker::Worker;
-use liquid_policy::Footprint;
 use liquid_policy::footprint::{Aggregate, Argument, Function, GroupKey};
+use liquid_policy::{Code, Footprint, Refusal};
 
 /// What a person's name would be in the data; it must be nowhere but there.
 pub(crate) const SECRET: &str = "Ada Lovelace";
@@ -132,6 +133,18 @@ impl Scripted {
         }
     }
 
+    /// An approved query, of which the only cut is `cut`.
+    fn called(&mut self, call: &Call, sent: Option<&CutOf>) -> Told {
+        match sent {
+            Some(sent) if sent.sql != "cut" => Told::Failed {
+                error: Refusal::new(Code::TemplateOnly, "template", "another text", "send the right one")
+                    .into(),
+                detail: String::new(),
+            },
+            _ => self.plan(call.name.as_str()),
+        }
+    }
+
     async fn run(&self, minimum: u32) -> Result<(Told, Vec<Bytes>), Error> {
         let cells = || cells(minimum);
         let layout = Layout { groups: 1, branches: vec![1], guarded: true, declared: true };
@@ -182,6 +195,15 @@ impl Scripted {
     }
 }
 
+fn described(text: &str) -> Told {
+    if text.contains("nonsense") {
+        return Told::Failed { error: Error::invalid("it is no query", "write one"), detail: String::new() };
+    }
+    let parameters = vec![TemplateParameter { name: "least".into(), kind: Kind::Integer }];
+    let columns = vec![TemplateColumn { name: "n".into(), kind: Kind::Integer }];
+    Told::Template { parameters, columns, cuts: vec![footprint("sex")], alone: true }
+}
+
 #[async_trait]
 impl Worker<Ask, Told> for Scripted {
     async fn ask(&mut self, ask: Ask, attached: Vec<Bytes>) -> Result<(Told, Vec<Bytes>), Error> {
@@ -201,6 +223,11 @@ impl Worker<Ask, Told> for Scripted {
                 self.seen.ran.fetch_add(1, Ordering::SeqCst);
                 self.run(minimum).await
             }
+            Ask::Call { call, cut, .. } => {
+                self.seen.planned.fetch_add(1, Ordering::SeqCst);
+                Ok((self.called(&call, cut.as_ref()), vec![]))
+            }
+            Ask::Template { text, .. } => Ok((described(&text), vec![])),
             Ask::Finish { .. } => {
                 self.seen.finished.fetch_add(1, Ordering::SeqCst);
                 Ok(self.finish(&attached))

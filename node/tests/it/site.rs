@@ -222,6 +222,7 @@ pub(crate) fn request(sql: &str) -> SiteRequest {
         id: SENDER.into(),
         sql: sql.to_owned(),
         parameters: vec![],
+        call: None,
         purpose: None,
         agreement: None,
         pinned: None,

@@ -48,7 +48,7 @@ async fn the_agreed_list_stays_in_force_whatever_lies_beside() {
     drop(node);
     // What was kept is held against its hash, too.
     let kept =
-        std::fs::read_dir(site.path("agreements/held/values")).unwrap().next().unwrap().unwrap().path();
+        std::fs::read_dir(site.path("agreements/held/beside")).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&kept, "sex\nF\nM\nX\n").unwrap();
     let node = site.open().await;
     let (heads, unreadable) = standing(&node);

@@ -16,7 +16,8 @@
 //! 12. [`branches`]: the branches of an aggregate that contribute to it: one analysis for decision and engine.
 //! 13. [`footprint`]: a cut as the plain data that `liquid_policy::decide` judges; `dates`: how it looks at days.
 //! 14. [`print`]: a cut as SQL text and bound values, and the proof that it reads back the same.
-//! 15. [`marks`]: what lies above the cuts, rewritten to carry the marks of withheld cells.
+//! 15. [`template`]: queries whose parameters have names, and the types that their places give these.
+//! 16. [`marks`]: what lies above the cuts, rewritten to carry the marks of withheld cells.
 
 pub mod branches;
 mod call;
@@ -38,6 +39,7 @@ pub mod plan;
 pub mod print;
 pub mod site_query;
 mod statement;
+pub mod template;
 pub mod upper;
 
 pub use branches::{Branch, Factor, branches};

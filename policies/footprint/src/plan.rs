@@ -22,7 +22,7 @@ use crate::error::{PlanError, lift, lower};
 use crate::explain::explain;
 use crate::expression::refused;
 use crate::functions::FUNCTIONS;
-use crate::statement;
+use crate::statement::{self, Parsed};
 
 /// The stack that a plan of the greatest depth [`crate::gate`] lets through is sure to fit in, in a debug build too.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -59,6 +59,16 @@ pub fn on_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, PlanE
 fn plan_here(sql: &str, parameters: &[ScalarValue], catalogue: &Catalogue) -> Result<LogicalPlan, PlanError> {
     let parsed = statement::parse(sql)?;
     check_parameters(statement::parameters(sql)?, parameters)?;
+    bind(&parsed, sql, parameters, catalogue)
+}
+
+/// Resolves a parsed query, binds its values and analyses it.
+pub(crate) fn bind(
+    parsed: &Parsed,
+    sql: &str,
+    parameters: &[ScalarValue],
+    catalogue: &Catalogue,
+) -> Result<LogicalPlan, PlanError> {
     let tables = Tables::new(catalogue);
     let told = |error: &DataFusionError| match &parsed.bare_function {
         Some(function) => statement::unlisted(function),
@@ -79,6 +89,16 @@ fn plan_here(sql: &str, parameters: &[ScalarValue], catalogue: &Catalogue) -> Re
     Analyzer::new().execute_and_check(plan, &tables.options, |_, _| ()).map_err(|e| told(&e))
 }
 
+/// Resolves a parsed query without any value: its parameters have the types that their places give them, where they give one.
+pub(crate) fn resolve(parsed: &Parsed, sql: &str, catalogue: &Catalogue) -> Result<LogicalPlan, PlanError> {
+    let tables = Tables::new(catalogue);
+    let planner = SqlToRel::new_with_options(&tables, parser_options());
+    planner.sql_statement_to_plan(parsed.statement.clone()).map_err(|error| match &parsed.bare_function {
+        Some(function) => statement::unlisted(function),
+        None => explain(&error, sql, catalogue),
+    })
+}
+
 /// Correlated subqueries have no place on either side of a cut; the analyser would call some of them wrong instead.
 fn no_correlation(plan: &LogicalPlan) -> Result<(), PlanError> {
     let walked = plan.apply_with_subqueries(|node| {
@@ -95,7 +115,7 @@ fn no_correlation(plan: &LogicalPlan) -> Result<(), PlanError> {
     walked.map(|_| ()).map_err(lower)
 }
 
-fn check_parameters(needed: usize, given: &[ScalarValue]) -> Result<(), PlanError> {
+pub(crate) fn check_parameters(needed: usize, given: &[ScalarValue]) -> Result<(), PlanError> {
     if needed != given.len() {
         let message = format!("the query has {needed} parameters and {} bound values", given.len());
         return Err(PlanError::invalid(message, "bind one value to each parameter"));

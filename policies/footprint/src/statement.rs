@@ -40,6 +40,17 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(sql: &str) -> Result<Parsed, PlanError> {
     let mut tokens = gate::tokens(sql)?;
     number_parameters(&mut tokens)?;
+    parsed(tokens)
+}
+
+/// Parses exactly one query whose parameters have names, and numbers them in the order in which they first stand there.
+pub(crate) fn parse_named(sql: &str) -> Result<(Parsed, Vec<String>), PlanError> {
+    let mut tokens = gate::tokens(sql)?;
+    let names = name_parameters(&mut tokens)?;
+    Ok((parsed(tokens)?, names))
+}
+
+fn parsed(tokens: Vec<TokenWithSpan>) -> Result<Parsed, PlanError> {
     only_queries(&tokens)?;
     let mut statements = Parser::new(&GenericDialect {})
         .with_recursion_limit(PARSER_DEPTH_MAX)
@@ -136,6 +147,38 @@ fn number_parameters(tokens: &mut [TokenWithSpan]) -> Result<usize, PlanError> {
         return Err(PlanError::invalid("the query mixes ? and $1", "use one way to write parameters"));
     }
     Ok(questions.max(highest))
+}
+
+/// Turns `$ward` into `$1`, and so on, and gives back the names.
+fn name_parameters(tokens: &mut [TokenWithSpan]) -> Result<Vec<String>, PlanError> {
+    let mut names: Vec<String> = Vec::new();
+    for token in tokens {
+        let Token::Placeholder(written) = &mut token.token else { continue };
+        let name = written.strip_prefix('$').filter(|name| is_parameter(name)).ok_or_else(|| {
+            PlanError::invalid(
+                format!("parameter `{written}` of a template has no name"),
+                "write parameters as `$ward`: small letters, digits and `_`, a letter first",
+            )
+        })?;
+        let at = names.iter().position(|known| known == name).unwrap_or_else(|| {
+            names.push(name.to_owned());
+            names.len() - 1
+        });
+        *written = format!("${}", at + 1);
+    }
+    if names.len() > NAMED_MAX {
+        let message = format!("a template has {NAMED_MAX} parameters at most");
+        return Err(PlanError::invalid(message, "write several templates"));
+    }
+    Ok(names)
+}
+
+/// Parameters of one template.
+const NAMED_MAX: usize = 50;
+
+fn is_parameter(name: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(inner)
 }
 
 /// A query on the way down: its common table expressions, and what it stands for.

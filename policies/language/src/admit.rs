@@ -9,6 +9,7 @@ use crate::document::{Agreement, Recipient};
 use crate::id::{AgreementHash, AgreementId, OrganisationName, Purpose, RoleName};
 use crate::refusal::{Code, Refusal, list, plain_list};
 use crate::signature::Signed;
+use crate::template::{NotCallable, Template, callable, only_templates};
 
 /// Who asks, as the node itself has proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,7 @@ pub struct Admitted {
     agreement: Arc<Agreement>,
     caller: Caller,
     purpose: Purpose,
+    template: Option<Template>,
 }
 
 impl Admitted {
@@ -56,6 +58,38 @@ impl Admitted {
     /// For what.
     pub fn purpose(&self) -> &Purpose {
         &self.purpose
+    }
+
+    /// The same caller with an approved query to call. Whoever decides a question with it has planned that query's own text, or
+    /// has shown that what they planned is a cut of it.
+    ///
+    /// # Errors
+    /// Where there is none of this name, or not for this caller.
+    pub fn calling(&self, name: &str) -> Result<Self, NotCallable> {
+        let mut open = callable(&self.agreement, &self.caller, Some(&self.purpose));
+        match open.find(|template| template.name().as_str() == name) {
+            Some(template) => Ok(Self { template: Some(template.clone()), ..self.clone() }),
+            None => {
+                let open = callable(&self.agreement, &self.caller, Some(&self.purpose));
+                Err(NotCallable { callable: open.map(|it| it.name().clone()).collect() })
+            }
+        }
+    }
+
+    /// The approved query that is called.
+    pub fn template(&self) -> Option<&Template> {
+        self.template.as_ref()
+    }
+
+    /// Whether this may be asked as it stands: an approved query is called, or any question may be asked.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn approved(&self) -> Result<(), Refusal> {
+        match self.template {
+            None if self.agreement.templates_only() => Err(only_templates(&self.agreement)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -84,7 +118,7 @@ pub fn admit(
             "ask again; if it stays so, the sites have to agree on one version first",
         ));
     }
-    Ok(Admitted { agreement: Arc::clone(agreement), caller: caller.clone(), purpose })
+    Ok(Admitted { agreement: Arc::clone(agreement), caller: caller.clone(), purpose, template: None })
 }
 
 /// What [`admit`] would say of a caller under an agreement if every controller had signed it: for explaining drafts, since it admits

@@ -67,10 +67,11 @@ impl Permit {
 /// Permits one cut, or refuses it.
 ///
 /// # Errors
-/// The first position in which a column stands without the use that the agreement must give it, in the order joins,
+/// Where only approved queries may be asked and none is called; else the first position in which a column stands without the use that the agreement must give it, in the order joins,
 /// WHERE, group keys, aggregates.
 pub fn decide(admitted: &Admitted, footprint: &Footprint) -> Result<Permit, Refusal> {
     let agreement = admitted.agreement();
+    admitted.approved()?;
     let obligations = judge(agreement, footprint)?;
     Ok(Permit {
         agreement: agreement.id().clone(),

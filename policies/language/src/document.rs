@@ -8,8 +8,11 @@ use chrono::{Days, NaiveDate};
 use crate::condition::Condition;
 use crate::file::File;
 pub use crate::file::{Entities, PartyRole};
-use crate::id::{AgreementHash, AgreementId, ColumnName, OrganisationName, Purpose, RoleName, TableName};
+use crate::id::{
+    AgreementHash, AgreementId, ColumnName, OrganisationName, Purpose, RoleName, TableName, TemplateName,
+};
 use crate::table::{ColumnRule, EntityFilter, Obligations, TableRules};
+use crate::template::Template;
 
 /// One version of one agreement: what the node enforces, and the whole file for readers.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +31,8 @@ pub struct Agreement {
     pub(crate) tables: BTreeMap<TableName, Table>,
     pub(crate) minimum_contributors: u32,
     pub(crate) rows_out_max: u64,
+    pub(crate) templates: BTreeMap<TemplateName, Template>,
+    pub(crate) templates_only: bool,
     pub(crate) file: File,
     pub(crate) canonical: Vec<u8>,
     pub(crate) hash: AgreementHash,
@@ -119,6 +124,16 @@ impl Agreement {
     /// Rows that an answer may have.
     pub fn rows_out_max(&self) -> u64 {
         self.rows_out_max
+    }
+
+    /// The approved queries.
+    pub fn templates(&self) -> &BTreeMap<TemplateName, Template> {
+        &self.templates
+    }
+
+    /// Whether nothing else may be asked.
+    pub fn templates_only(&self) -> bool {
+        self.templates_only
     }
 
     /// What the engine must know and check of one of the tables; what a cut obliges it to is for the decision to say.

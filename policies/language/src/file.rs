@@ -5,7 +5,7 @@ mod date;
 mod rules;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,19 @@ pub struct File {
     /// The form of answers.
     #[serde(default)]
     pub release: Release,
+}
+
+impl File {
+    /// The files that lie beside the agreement: each one's name, and the SHA-256 that the parties agreed on.
+    pub fn beside(&self) -> BTreeSet<(String, String)> {
+        let columns = self.table.values().flat_map(|table| table.columns.values());
+        let lists = columns.filter_map(|column| {
+            let domain = column.domain.as_ref()?;
+            Some((domain.file.clone()?, domain.sha256.clone()?))
+        });
+        let texts = self.template.iter().map(|it| (crate::template::file(&it.name), it.sha256.clone()));
+        lists.chain(texts).collect()
+    }
 }
 
 /// The language of an agreement file.

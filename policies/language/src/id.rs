@@ -58,6 +58,8 @@ names! {
     ColumnName;
     /// A signing key's name, as the node's configuration lists it.
     KeyId;
+    /// An approved query: the name by which it is called.
+    TemplateName;
     /// One request, from a client's first call to its recorded outcome.
     RequestId;
     /// A signed statement: its SHA-256, in hex.

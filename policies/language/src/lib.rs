@@ -11,6 +11,7 @@
 //! 5. [`statement`]: what people of the parties say of agreements, signed; [`keyring`]: whose keys count; [`signature`]: whether
 //!    a version is signed; [`life`]: which version stands at an instant.
 //! 6. [`mod@admit`]: caller, purpose and dates against the agreements of a node.
+//!    [`mod@template`]: approved queries, and who may call which.
 //! 7. [`footprint`]: what one cut of a query touches, as plain data.
 //! 8. [`mod@decide`]: the only maker of a [`Permit`].
 //! 9. [`refusal`]: the answer "no", as an expected answer and not as an error.
@@ -77,6 +78,7 @@ pub mod schema;
 pub mod signature;
 pub mod statement;
 pub mod table;
+pub mod template;
 pub mod verdict;
 
 pub use admit::{Admitted, Caller, Named, admit};
@@ -89,3 +91,4 @@ pub use parse::{ParseError, parse, parse_beside};
 pub use refusal::{Code, Refusal};
 pub use signature::{SignatureFile, Signed};
 pub use statement::{SigningKey, TrustedKey};
+pub use template::Template;

@@ -86,6 +86,7 @@ fn blueprint(folder: &Path) -> Blueprint {
             organisation: OrganisationName::new("north"),
             model: model(),
             agreements: vec![AGREEMENT.to_owned(), expired],
+            beside: vec![],
             sources: tables().into_iter().map(source).collect(),
             views: String::new(),
             tables: None,

@@ -150,6 +150,7 @@ impl Scene {
             id: format!("{}-0", request_id()).as_str().into(),
             sql: sql.to_owned(),
             parameters: vec![],
+            call: None,
             purpose: None,
             agreement: None,
             pinned: None,

@@ -59,6 +59,7 @@ async fn site(folder: &Path, text: &str) -> (Federation, PathBuf) {
         organisation: OrganisationName::new("north"),
         model: MODEL.to_owned(),
         agreements: vec![agreement("north", "visits", "patient", COLUMNS)],
+        beside: vec![],
         sources: vec![Source {
             name: "visits".to_owned(),
             file: "visits.csv".to_owned(),

@@ -129,6 +129,7 @@ fn blueprint(folder: &Path) -> Blueprint {
             organisation: OrganisationName::new("north"),
             model: MODEL.to_owned(),
             agreements: vec![agreement("north", "person", "upi", COLUMNS)],
+            beside: vec![],
             sources: vec![Source {
                 name: "person".to_owned(),
                 file: "person.csv".to_owned(),

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
+use liquid_node::agreements::beside;
 use liquid_policy::document::{Aggregate, Agreement, Column};
 use liquid_policy::id::{OrganisationName, TableName};
-use liquid_policy::parse::parse;
+use liquid_policy::parse::parse_beside;
 
 use super::draft::Draft;
 use super::sql::quoted;
 use super::text::{self, line_with};
+use crate::blueprint::Beside;
 
-/// Reads it, with its text.
-pub(super) fn read(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreement)> {
+/// Reads it, with its text and the files that lie beside it.
+pub(super) fn read(file: &Path, problems: &mut Vec<String>) -> Option<(String, Agreement, Vec<Beside>)> {
     let text = match text::read(file) {
         Ok(Some(text)) => text,
         Ok(None) => {
@@ -28,10 +30,17 @@ pub(super) fn read(file: &Path, problems: &mut Vec<String>) -> Option<(String, A
             return None;
         }
     };
-    match parse(&text, &file.display().to_string()) {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    match parse_beside(&text, &file.display().to_string(), &|name, _| beside(folder, name)) {
         Ok(agreement) => {
             problems.extend(asked_by_nobody(&agreement, &text, file));
-            Some((text, agreement))
+            let files = agreement.file().beside().into_iter();
+            let files = files.filter_map(|(name, _)| {
+                let text = String::from_utf8(beside(folder, &name).ok()?).ok()?;
+                Some(Beside { name, text })
+            });
+            let files = files.collect();
+            Some((text, agreement, files))
         }
         Err(error) => {
             problems.extend(error.problems().map(|problem| {

@@ -14,7 +14,7 @@ use super::files::{DataFile, files};
 use super::model_file::{self, ModelFile};
 use super::{agreement, missing, text};
 use crate::Error;
-use crate::blueprint::Source;
+use crate::blueprint::{Beside, Source};
 
 /// What a site's folder holds.
 pub(super) struct Draft {
@@ -24,6 +24,8 @@ pub(super) struct Draft {
     pub(super) agreement_file: PathBuf,
     pub(super) text: String,
     pub(super) agreement: Agreement,
+    /// The files that lie beside it.
+    pub(super) beside: Vec<Beside>,
     /// The site's own views, where it has some.
     pub(super) views: Option<String>,
     /// The site's own model, where it has one.
@@ -117,8 +119,9 @@ pub(super) async fn draft(folder: &Path, problems: &mut Vec<String>) -> Option<D
     problems.extend(misspelt(folder));
     let agreement_file = folder.join("agreement.toml");
     let agreement = agreement::read(&agreement_file, problems);
-    let organisation =
-        agreement.as_ref().and_then(|(_, it)| agreement::organisation(&name, it, &agreement_file, problems));
+    let organisation = agreement
+        .as_ref()
+        .and_then(|(_, it, _)| agreement::organisation(&name, it, &agreement_file, problems));
     let model = model_file::read(folder.join("model.toml"), problems);
     let views = text::read(&folder.join("views.sql")).unwrap_or_else(|problem| {
         problems.push(problem);
@@ -126,11 +129,13 @@ pub(super) async fn draft(folder: &Path, problems: &mut Vec<String>) -> Option<D
     });
     let mut files = files(&folder.join("data"), problems);
     let mut numbers = BTreeSet::new();
-    if let Some((_, agreement)) = &agreement {
+    if let Some((_, agreement, _)) = &agreement {
         numbers = missing::values(agreement, &mut files, views.is_some(), problems);
     }
     let Discovered { tables, made, .. } = discover(folder, &files, views.as_ref(), problems).await;
-    let (Some((text, agreement)), Some(organisation)) = (agreement, organisation) else { return None };
+    let (Some((text, agreement, beside)), Some(organisation)) = (agreement, organisation) else {
+        return None;
+    };
     let site = SiteName::new(name);
     let folder = folder.to_owned();
     let draft = Draft {
@@ -140,6 +145,7 @@ pub(super) async fn draft(folder: &Path, problems: &mut Vec<String>) -> Option<D
         agreement_file,
         text,
         agreement,
+        beside,
         views,
         model,
         files,

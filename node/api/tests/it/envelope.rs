@@ -24,6 +24,7 @@ fn request(sql: &str, deadline_ms: u64) -> SiteRequest {
         id: ID.into(),
         sql: sql.to_owned(),
         parameters: vec![],
+        call: None,
         purpose: None,
         agreement: None,
         pinned: None,

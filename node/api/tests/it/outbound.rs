@@ -136,6 +136,7 @@ fn request(sql: &str) -> SiteRequest {
         id: "0190b3a2-7c00-7000-8000-000000000001-0".into(),
         sql: sql.to_owned(),
         parameters: vec![],
+        call: None,
         purpose: None,
         agreement: None,
         pinned: None,

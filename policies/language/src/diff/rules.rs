@@ -193,11 +193,7 @@ fn template((old, new): (&Template, &Template)) -> Step {
     keys!(Template { name, sha256, roles, reserve } of old, new);
     let roles: (BTreeSet<&RoleName>, BTreeSet<&RoleName>) =
         (roles.0.iter().collect(), roles.1.iter().collect());
-    // Whom an empty list lets in is for the reader of the file to know, so it has no order.
-    let by_roles = match roles.0.is_empty() == roles.1.is_empty() {
-        true => order::fewer(&roles.0, &roles.1),
-        false => Some(Direction::Neither),
-    };
+    let by_roles = order::fewer(&roles.0, &roles.1);
     order::all([order::neither(name), order::neither(sha256), by_roles, order::neither(reserve)])
 }
 

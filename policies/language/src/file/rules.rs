@@ -234,15 +234,15 @@ pub struct Models {
     pub folds: u32,
 }
 
-/// An approved, parameterised query.
+/// An approved query with parameters, such as `$ward`. Its text lies beside the agreement, in `NAME.sql`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of keys")]
 pub struct Template {
-    /// Its name.
+    /// Its name: small letters, digits, `-` and `_`. Callers name it, and its file is called so.
     pub name: String,
-    /// The SHA-256 of its text.
+    /// The SHA-256 of its file.
     pub sha256: String,
-    /// The roles that may run it.
+    /// The recipients' roles in which it may be called, at least one.
     #[serde(default)]
     pub roles: Vec<RoleName>,
     /// Counts as released from the start of each snapshot.

@@ -5,6 +5,7 @@ mod filters;
 mod numbers;
 mod relations;
 mod signoff;
+mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -31,6 +32,7 @@ pub(super) fn check(file: File, tree: &Tree<'_>, beside: Beside<'_>) -> Result<A
     let tables = check.tables(&file);
     check.minimums(&file);
     check.numbers(&file);
+    let templates = check.templates(&file);
     let canonical = check.canonical();
     if !check.problems.is_empty() {
         check.problems.sort_by_key(|problem| problem.span().start);
@@ -51,6 +53,8 @@ pub(super) fn check(file: File, tree: &Tree<'_>, beside: Beside<'_>) -> Result<A
         tables,
         minimum_contributors: file.disclosure.minimum_contributors,
         rows_out_max: file.release.rows_out_max,
+        templates,
+        templates_only: file.release.templates_only,
         hash: AgreementHash::new(hex::encode(digest(&SHA256, &canonical))),
         canonical,
         file,
@@ -77,6 +81,41 @@ impl Check<'_> {
         help: impl Into<String>,
     ) {
         self.problems.push(Problem::new(message, help, self.tree.span_within(path, at)));
+    }
+
+    /// The content of a file beside the agreement, if it is the one that is agreed on. `at` are the places of its name and of its
+    /// hash; `said` is what cannot be had without it, and what to do.
+    fn agreed(
+        &mut self,
+        name: &str,
+        sha256: &str,
+        bytes_max: usize,
+        at: (&[&str], &[&str]),
+        said: (&str, &str),
+    ) -> Option<Vec<u8>> {
+        let read = (self.beside)(name, sha256).and_then(|bytes| {
+            if bytes.len() > bytes_max {
+                return Err(format!("it is longer than {bytes_max} bytes"));
+            }
+            Ok(bytes)
+        });
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                self.problem(at.0, format!("{} cannot be read: {reason}", said.0), said.1);
+                return None;
+            }
+        };
+        let found = hex::encode(digest(&SHA256, &bytes));
+        if found != sha256 {
+            self.problem(
+                at.1,
+                format!("`{name}` is not the file that is agreed on: its SHA-256 is `{found}`"),
+                "put the agreed file there; or write the new SHA-256, which all parties sign anew",
+            );
+            return None;
+        }
+        Some(bytes)
     }
 
     /// A name that is empty, or cannot be seen, names nothing.

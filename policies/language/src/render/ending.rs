@@ -30,12 +30,13 @@ pub(super) fn answers(file: &File) -> Vec<Block> {
         Clause::saying("release.templates_only", &release.templates_only, only),
         Clause::saying("release.time_class_ms", &release.time_class_ms, time),
     ];
-    clauses.into_iter().chain(file.template.iter().map(template)).map(Block::Clause).collect()
+    clauses.into_iter().chain(file.template.iter().flat_map(template)).map(Block::Clause).collect()
 }
 
-fn template(template: &Template) -> Clause {
+fn template(template: &Template) -> [Clause; 4] {
+    let name = said(&template.name);
     let who = if template.roles.is_empty() {
-        "Each recipient may ask it.".to_owned()
+        "No role is named in which it may be asked, so no one may.".to_owned()
     } else {
         format!("It may be asked by people whose role is {}.", any(template.roles.iter().map(said)))
     };
@@ -45,11 +46,16 @@ fn template(template: &Template) -> Clause {
         "Other answers may come first, so that it cannot be asked any more."
     };
     let text = format!(
-        "An approved question is {}. Its text has the fingerprint {}. {who} {reserve}",
-        said(&template.name),
+        "Its text lies beside this agreement in the file {}. The file has the fingerprint {}.",
+        said(&crate::template::file(&template.name)),
         said(&template.sha256)
     );
-    Clause::new("template", text)
+    [
+        Clause::new("template.name", format!("An approved question is {name}.")),
+        Clause::new("template.sha256", text),
+        Clause::new("template.roles", who),
+        Clause::saying("template.reserve", &template.reserve, reserve),
+    ]
 }
 
 /// Retention, handing on, breach, security.

@@ -17,9 +17,10 @@ use liquid_policy::footprint::{
     Aggregate, Argument, DateUse, Footprint, Function, GroupKey, Looked, Term, column_in_cut,
 };
 use liquid_policy::grain::Grain;
-use liquid_policy::id::AgreementHash;
+use liquid_policy::id::{AgreementHash, Purpose};
 use liquid_policy::key::KEYS;
 use liquid_policy::table::Obligations;
+use liquid_policy::template::{Template, callable};
 use liquid_policy::{Agreement, Caller, Diff, Direction, Named, Refusal, admit, decide, diff};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -215,7 +216,18 @@ fn nobody_learns_more(loose: &Agreement, tight: &Agreement, questions: &[Footpri
                 lost += usize::from(before.is_ok() && after.is_err());
             }
         }
+        for purpose in ["care", "research"].map(Purpose::new) {
+            let open = |agreement| callable(agreement, &who, Some(&purpose)).cloned().collect::<Vec<_>>();
+            let (before, after) = (open(loose), open(tight));
+            lost += before.len().saturating_sub(after.len());
+            for template in after {
+                let same = |it: &Template| (it.name(), it.text()) == (template.name(), template.text());
+                assert!(before.iter().any(same), "{who:?} may call {template:?}: {diff:#?}");
+            }
+        }
     }
+    assert!(tight.templates_only() || !loose.templates_only(), "any question may be asked: {diff:#?}");
+    lost += usize::from(tight.templates_only() && !loose.templates_only());
     for asked in questions {
         match (judge(loose, asked), judge(tight, asked)) {
             (Err(refusal), Ok(_)) => panic!("{asked:?} was refused by {refusal}: {diff:#?}"),

@@ -19,4 +19,5 @@ mod numbers;
 mod schema;
 mod signatures;
 mod support;
+mod templates;
 mod words;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use liquid_policy::parse;
+use liquid_policy::parse_beside;
 
 use crate::support::SMALL;
 
@@ -19,6 +19,10 @@ retention = { results_days = 1, logs_days = 1 }
 [[party]]
 organisation = "north"
 role = "controller"
+[[recipient]]
+organisation = "institute"
+roles = ["analyst"]
+purposes = ["care"]
 [table.t]
 entity = "person"
 entity_counts = [1, 2, 3, 5, 10]
@@ -59,17 +63,21 @@ groups_per_entity_max = 4
 folds = 5
 [[template]]
 name = "by-ward"
-sha256 = "00000000000000000000000000000000000000000000000000000000000000ff"
+sha256 = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5"
+roles = ["analyst"]
 [[template]]
 name = "by-sex"
-sha256 = "00000000000000000000000000000000000000000000000000000000000000ff"
+sha256 = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5"
+roles = ["analyst"]
 [release]
 time_class_ms = [250, 2000]
 "#;
 
 /// The messages of everything that is wrong, and where, but for what this version does not enforce.
 fn problems(text: &str) -> Vec<(String, Range<usize>)> {
-    let Err(error) = parse(text, "test.toml") else { return Vec::new() };
+    let Err(error) = parse_beside(text, "test.toml", &|_, _| Ok(b"SELECT 1".to_vec())) else {
+        return Vec::new();
+    };
     let all = error.problems().filter(|problem| !problem.message().contains("by this version"));
     all.map(|problem| (problem.message().to_owned(), problem.span())).collect()
 }
@@ -119,7 +127,7 @@ fn what_is_out_of_range_is_pointed_at() {
         ("groups_per_entity_max = 4", "groups_per_entity_max = 0"),
         ("folds = 5", "folds = 11"),
         ("folds = 5", "folds = 1"),
-        ("00ff\"\n[[", "00fF\"\n[["),
+        ("ecf5\"\nroles = [\"analyst\"]\n[[", "ecF5\"\nroles = [\"analyst\"]\n[["),
         ("by-sex", "by-ward"),
         ("[250, 2000]", "[2000, 250]"),
         ("[250, 2000]", "[0, 250]"),

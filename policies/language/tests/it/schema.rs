@@ -82,6 +82,7 @@ fn fixed_keys_have_their_value_as_default() {
         let Support::Only(fixed) = key.support else { continue };
         let pointer = format!("/properties/{}", key.path.replace('.', "/properties/"));
         let pointer = pointer.replace("/properties/*", "/additionalProperties");
+        let pointer = pointer.replace("/template/", "/template/items/");
         let property = schema.pointer(&pointer).expect("the key is in the schema");
         assert_eq!(property["default"].to_string(), fixed.to_string(), "{}", key.path);
         seen += 1;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use ring::digest::{SHA256, digest};
 
 use super::super::{BESIDE_BYTES_MAX, csv};
 use super::Check;
@@ -111,32 +110,9 @@ impl Check<'_> {
         if !self.sha256(&hash_at, sha256) {
             return None;
         }
-        let read = (self.beside)(name, sha256).and_then(|bytes| {
-            if bytes.len() > BESIDE_BYTES_MAX {
-                return Err(format!("it is longer than {BESIDE_BYTES_MAX} bytes"));
-            }
-            Ok(bytes)
-        });
-        let bytes = match read {
-            Ok(bytes) => bytes,
-            Err(reason) => {
-                self.problem(
-                    &at,
-                    format!("the values in `{name}` cannot be read: {reason}"),
-                    "put the file beside the agreement, or list the values in `domain.values`",
-                );
-                return None;
-            }
-        };
-        let found = hex::encode(digest(&SHA256, &bytes));
-        if found != *sha256 {
-            self.problem(
-                &hash_at,
-                format!("`{name}` is not the file that is agreed on: its SHA-256 is `{found}`"),
-                "put the agreed file there; or write the new SHA-256, which all parties sign anew",
-            );
-            return None;
-        }
+        let what = format!("the values in `{name}`");
+        let fix = "put the file beside the agreement, or list the values in `domain.values`";
+        let bytes = self.agreed(name, sha256, BESIDE_BYTES_MAX, (&at, &hash_at), (&what, fix))?;
         let values = match csv::first_column(&bytes) {
             Ok(values) => values,
             Err(wrong) => {

@@ -44,23 +44,6 @@ impl Check<'_> {
                 format!("write a number from 2 to {FOLDS_MAX}"),
             );
         }
-        for (index, template) in file.template.iter().enumerate() {
-            let index = index.to_string();
-            self.name(&["template", &index, "name"], &template.name);
-            self.sha256(&["template", &index, "sha256"], &template.sha256);
-            if file
-                .template
-                .iter()
-                .take_while(|t| !std::ptr::eq(*t, template))
-                .any(|t| t.name == template.name)
-            {
-                self.problem(
-                    &["template", &index, "name"],
-                    format!("there is a template `{}` already", template.name),
-                    "give each template a name of its own",
-                );
-            }
-        }
         self.ascending(&["release", "time_class_ms"], &file.release.time_class_ms, "milliseconds");
     }
 

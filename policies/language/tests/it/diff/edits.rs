@@ -2,7 +2,8 @@
 
 use liquid_policy::file::File;
 use liquid_policy::key::{Class, KEYS, Key, Support};
-use liquid_policy::{Agreement, parse};
+use liquid_policy::{Agreement, parse_beside};
+use ring::digest::{SHA256, digest};
 use serde::Deserialize as _;
 use toml::{Table, Value};
 
@@ -288,13 +289,24 @@ pub(crate) const EDITS: &[Edit] = &[
         "template",
         &[
             "",
-            r#"[{ name = "by-ward", sha256 = "00", roles = ["analyst"] }]"#,
-            r#"[{ name = "by-ward", sha256 = "00", roles = ["analyst", "lead"] }]"#,
-            r#"[{ name = "by-ward", sha256 = "01", roles = ["analyst"] }]"#,
-            r#"[{ name = "by-ward", sha256 = "00", roles = ["analyst"], reserve = true }]"#,
-            r#"[{ name = "by-age", sha256 = "02" }]"#,
+            r#"[{ name = "by-ward", sha256 = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5", roles = ["analyst"] }]"#,
+            r#"[{ name = "by-ward", sha256 = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5", roles = ["analyst", "lead"] }]"#,
+            r#"[{ name = "by-ward", sha256 = "ebbb5b332060a3ede7047bd7528883b0a560e729848f9feb8ff742145e909b01", roles = ["analyst"] }]"#,
+            r#"[{ name = "by-ward", sha256 = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5", roles = ["analyst"], reserve = true }]"#,
+            r#"[{ name = "by-ward", sha256 = "e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5", roles = ["lead"] }, { name = "by-age", sha256 = "1d6a12252ca55db7a202d76b7afdcdacb9b0c90734f73d9c88f27eba4bf67288", roles = ["analyst"] }]"#,
+            r#"[{ name = "by-age", sha256 = "1d6a12252ca55db7a202d76b7afdcdacb9b0c90734f73d9c88f27eba4bf67288", roles = ["analyst"] }]"#,
         ],
     ),
+    edit("template/0/name", &[r#""by-ward""#, r#""by-town""#]),
+    edit(
+        "template/0/sha256",
+        &[
+            r#""e004ebd5b5532a4b85984a62f8ad48a81aa3460c1ca07701f386135d72cdecf5""#,
+            r#""ebbb5b332060a3ede7047bd7528883b0a560e729848f9feb8ff742145e909b01""#,
+        ],
+    ),
+    edit("template/0/roles", &[r#"["analyst"]"#, r#"["analyst", "lead"]"#, r#"["lead"]"#]),
+    edit("template/0/reserve", &["false", "true"]),
     edit("release", &["", "{}"]),
     edit("release/rows", &["", "true"]),
     edit("release/templates_only", &["", "true"]),
@@ -373,5 +385,15 @@ pub(crate) fn file(written: &Table) -> Option<File> {
 
 /// Reads it as a node would.
 pub(crate) fn agreement(written: &Table) -> Option<Agreement> {
-    parse(&toml::to_string(written).expect("TOML"), "edited.toml").ok()
+    let text = toml::to_string(written).expect("TOML");
+    parse_beside(&text, "edited.toml", &|_, sha256| {
+        let texts = ["SELECT 1", "SELECT 2", "SELECT 3"];
+        let is_it = |text: &&str| hex::encode(digest(&SHA256, text.as_bytes())) == sha256;
+        texts
+            .into_iter()
+            .find(is_it)
+            .map(|text| text.as_bytes().to_vec())
+            .ok_or_else(|| "not there".to_owned())
+    })
+    .ok()
 }

@@ -9,18 +9,22 @@ use liquid_node_api::wire;
 use liquid_policy::footprint::Function;
 use liquid_policy::{Code, Refusal};
 
-use crate::combine::recipe::{Cell, PartialKind, Recipe};
+use super::recipe::{Cell, PartialKind, Recipe};
 
 /// A cut in parts that add up, and how its own result comes of them.
 #[derive(Debug)]
-pub(crate) struct Decomposed {
+pub struct Decomposed {
     /// The cut with partial results in the place of its aggregates.
-    pub(crate) query: SiteQuery,
-    pub(crate) recipe: Recipe,
+    pub query: SiteQuery,
+    /// How its result comes of them.
+    pub recipe: Recipe,
 }
 
 /// Decomposes a cut; `site_columns` are the virtual columns `site` of its tables.
-pub(crate) fn decompose(cut: &Cut, site_columns: &BTreeSet<String>) -> Result<Decomposed, PlanError> {
+///
+/// # Errors
+/// The refusal of a cut that does not add up over sites.
+pub fn decompose(cut: &Cut, site_columns: &BTreeSet<String>) -> Result<Decomposed, PlanError> {
     let mut partials = Vec::new();
     let mut cells = Vec::with_capacity(cut.query.aggregates.len());
     for aggregate in &cut.query.aggregates {

@@ -11,17 +11,22 @@ use liquid_policy::footprint::Function;
 use liquid_policy::id::SiteName;
 
 use super::decompose::Decomposed;
-use crate::combine::recipe::{KeySource, Share};
+use super::recipe::{KeySource, Share};
 
 /// What one site is asked for a cut, and where its share lies in the answer.
 #[derive(Debug)]
-pub(crate) struct Bound {
-    pub(crate) query: SiteQuery,
-    pub(crate) share: Share,
+pub struct Bound {
+    /// What it is asked.
+    pub query: SiteQuery,
+    /// Where its share lies.
+    pub share: Share,
 }
 
 /// Binds a cut to a site, whose name each of `site_columns` is; none where the question's own conditions leave it out.
-pub(crate) fn bind_site(
+///
+/// # Errors
+/// Where a condition on `site` cannot be decided beforehand.
+pub fn bind_site(
     cut: &Decomposed,
     site: &SiteName,
     site_columns: &BTreeSet<String>,

@@ -6,20 +6,20 @@ use liquid_policy::id::SiteName;
 
 /// How a cut is put together from partial results.
 #[derive(Debug, Clone)]
-pub(crate) struct Recipe {
+pub struct Recipe {
     /// The types of the group keys.
-    pub(crate) keys: Vec<DataType>,
+    pub keys: Vec<DataType>,
     /// What sites are asked for.
-    pub(crate) partials: Vec<PartialKind>,
+    pub partials: Vec<PartialKind>,
     /// How each aggregate of the cut comes of them.
-    pub(crate) cells: Vec<Cell>,
+    pub cells: Vec<Cell>,
     /// The released table: keys and aggregates, then their marks.
-    pub(crate) schema: SchemaRef,
+    pub schema: SchemaRef,
 }
 
 /// A partial result that adds up over sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PartialKind {
+pub enum PartialKind {
     /// Never NULL, unless withheld.
     Count,
     /// NULL where there is nothing to add.
@@ -30,28 +30,38 @@ pub(crate) enum PartialKind {
 
 /// An aggregate, by the numbers of its partial results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cell {
+pub enum Cell {
+    /// A count.
     Count(usize),
+    /// A sum.
     Sum(usize),
-    Avg { sum: usize, count: usize },
+    /// A mean, of these two.
+    Avg {
+        /// The sum.
+        sum: usize,
+        /// How many values it has.
+        count: usize,
+    },
 }
 
 /// Where one site's share of a cut lies in its answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Share {
-    pub(crate) site: SiteName,
-    pub(crate) keys: Vec<KeySource>,
+pub struct Share {
+    /// The site.
+    pub site: SiteName,
+    /// Its group keys.
+    pub keys: Vec<KeySource>,
     /// The column of each partial result; none where the site has nothing to add.
-    pub(crate) partials: Vec<Option<usize>>,
+    pub partials: Vec<Option<usize>>,
     /// Where all keys are constant: the column that counts the rows behind the group, which is none at 0.
-    pub(crate) presence: Option<usize>,
+    pub presence: Option<usize>,
     /// Columns that were asked for; their marks follow.
-    pub(crate) columns: usize,
+    pub columns: usize,
 }
 
 /// A group key at one site.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum KeySource {
+pub enum KeySource {
     /// A column of its answer.
     Sent(usize),
     /// The same for all of its rows, for example its name.
