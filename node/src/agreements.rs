@@ -18,7 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use liquid_node_api::Error;
-use liquid_node_api::governance::{SiteGovernance, TEXT_BYTES_MAX, VERSIONS_MAX};
+use liquid_node_api::governance::{
+    FILES_BYTES_MAX, FILES_MAX, FileBeside, SiteGovernance, TEXT_BYTES_MAX, VERSIONS_MAX,
+};
 use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
 use liquid_policy::id::{AgreementHash, OrganisationName};
 use liquid_policy::keyring::Standing;
@@ -29,8 +31,8 @@ use liquid_policy::{Agreement, Code, Refusal, Signed};
 use tokio::sync::watch;
 
 use crate::config::Config;
-pub use folder::beside;
 use folder::{Fingerprint, Folder};
+pub use folder::{beside, hash};
 
 /// Statements of one kind that a node keeps of one key, so that whoever says very much keeps nobody else from saying anything.
 const STATEMENTS_MAX: usize = 200;
@@ -164,11 +166,12 @@ impl Agreements {
         })
     }
 
-    /// What there is to say of the agreements to which an organisation is a party, with the texts of the versions asked for.
+    /// What there is to say of the agreements to which an organisation is a party, with the texts of the versions asked for, and
+    /// the files beside them.
     pub fn status(
         &self,
         organisation: &OrganisationName,
-        texts: &[AgreementHash],
+        (texts, files): (&[AgreementHash], &[String]),
         now: DateTime<Utc>,
     ) -> SiteGovernance {
         let state = self.state();
@@ -178,10 +181,21 @@ impl Agreements {
             let seen = state.life.version(hash).is_some_and(|agreement| is_party(agreement));
             state.texts.get(hash).filter(|_| seen).map(|text| (hash.clone(), text.clone()))
         });
+        let seen = state.life.versions().filter(|agreement| is_party(agreement));
+        let named: BTreeMap<String, String> =
+            seen.flat_map(|it| it.file().beside()).map(|(name, sha256)| (sha256, name)).collect();
+        let mut left = FILES_BYTES_MAX;
+        let files = files.iter().take(FILES_MAX).filter_map(|sha256| {
+            let text = self.folder.beside(named.get(sha256)?, sha256).ok()?;
+            left = left.checked_sub(text.len())?;
+            Some((sha256.clone(), String::from_utf8(text).ok()?))
+        });
+        let files = files.collect();
         SiteGovernance {
             site: self.config.node.site.clone(),
             agreements: state.life.status(now, is_party),
             texts: texts.collect(),
+            files,
         }
     }
 
@@ -195,15 +209,15 @@ impl Agreements {
         &self,
         text: &str,
         statements: &[Statement],
+        files: &[FileBeside],
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
-        }
+        few_enough(text, files)?;
         // Signatures first: reading a text that was made to be hard to read takes long.
         let state = self.state();
         let ring = state.life.ring();
-        let hash = version_of(text).ok_or_else(|| not_kept(self.folder.parse(text, "proposal"), text))?;
+        let hash =
+            version_of(text).ok_or_else(|| not_kept(self.folder.parse(text, "proposal", files), text))?;
         let wrote = Act::Write { agreement: hash.clone() };
         let authors = statements.iter().filter(|s| s.act == wrote && ring.standing(s) == Standing::Valid);
         let authors: BTreeSet<&OrganisationName> = authors.map(|s| &s.organisation).collect();
@@ -219,10 +233,12 @@ impl Agreements {
         for statement in statements {
             self.counts(&state, statement, Some(&hash))?;
         }
-        let agreement = self.folder.parse(text, "proposal").map_err(|error| not_kept(Err(error), text))?;
+        let agreement =
+            self.folder.parse(text, "proposal", files).map_err(|error| not_kept(Err(error), text))?;
         if !agreement.file().party.iter().any(|party| authors.contains(&party.organisation)) {
             return Err(unwritten_by_a_party());
         }
+        let beside = agreement.file().beside();
         self.config.floors.raise(agreement).map_err(|problem| {
             Error::invalid(format!("this site could not keep it: {problem}"), "mend it and propose it again")
         })?;
@@ -233,6 +249,13 @@ impl Agreements {
                     "ask its operator to clear the folder `held` beside the agreements",
                 ));
             }
+            if !self.folder.has_room(&beside, files) {
+                return Err(Error::invalid(
+                    "this site holds too many files beside agreements",
+                    "ask its operator to clear the folder `held` beside the agreements",
+                ));
+            }
+            self.folder.hold_beside(&beside, files).map_err(|e| unwritten(&e))?;
             self.folder.hold(&hash, text).map_err(|e| unwritten(&e))?;
         }
         self.keep(&state, statements, Some(&hash), now)
@@ -242,11 +265,9 @@ impl Agreements {
     ///
     /// # Errors
     /// [`Error::Invalid`] where it is no agreement that this node could keep.
-    pub fn draft(&self, text: &str) -> Result<Agreement, Error> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
-        }
-        let draft = self.folder.parse(text, "draft").map_err(|error| not_kept(Err(error), text))?;
+    pub fn draft(&self, text: &str, files: &[FileBeside]) -> Result<Agreement, Error> {
+        few_enough(text, files)?;
+        let draft = self.folder.parse(text, "draft", files).map_err(|error| not_kept(Err(error), text))?;
         self.config.floors.raise(draft).map_err(|problem| {
             Error::invalid(format!("this site could not keep it: {problem}"), "mend it and preview it again")
         })
@@ -356,6 +377,20 @@ impl Agreements {
         }
         Ok(())
     }
+}
+
+/// What was sent is no longer than a node reads.
+fn few_enough(text: &str, files: &[FileBeside]) -> Result<(), Error> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
+    }
+    if files.len() > FILES_MAX || files.iter().map(|file| file.text.len()).sum::<usize>() > FILES_BYTES_MAX {
+        return Err(Error::invalid(
+            "the files that the agreement names are too many or too large to travel with it",
+            "ask each site's operator to put them into the folder of agreements, and send it without them",
+        ));
+    }
+    Ok(())
 }
 
 /// Why a text is no agreement that this node could keep.

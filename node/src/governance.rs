@@ -36,17 +36,19 @@ pub async fn hear(node: &Node, session: &Session, message: Governance) -> Result
         roles: caller.roles.clone(),
         subject: caller.subject.clone(),
     };
-    let (new, texts) = match message {
-        Governance::Status { texts } => (Vec::new(), texts),
-        Governance::Propose { text, statements } => {
-            (apart(node, move |it, now| it.propose(&text, &statements, now)).await?, Vec::new())
+    let (mut texts, mut files) = (Vec::new(), Vec::new());
+    let new = match message {
+        Governance::Status { texts: wanted, files: beside } => {
+            (texts, files) = (wanted, beside);
+            Vec::new()
         }
-        Governance::Say { statements } => {
-            (apart(node, move |it, now| it.hear(&statements, now)).await?, Vec::new())
+        Governance::Propose { text, statements, files } => {
+            apart(node, move |it, now| it.propose(&text, &statements, &files, now)).await?
         }
+        Governance::Say { statements } => apart(node, move |it, now| it.hear(&statements, now)).await?,
     };
     record(node, new, Some(by)).await;
-    Ok(node.agreements.status(&caller.organisation, &texts, node.time()))
+    Ok(node.agreements.status(&caller.organisation, (&texts, &files), node.time()))
 }
 
 /// Reading and writing wait for processor and disk, so they do not happen on the network's threads.

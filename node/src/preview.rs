@@ -152,7 +152,8 @@ async fn told(
 /// Reading waits for processor and disk, and must be of the draft that was signed for.
 async fn read(node: &Node, request: &PreviewRequest) -> Result<Agreement, Error> {
     let (agreements, text) = (Arc::clone(&node.agreements), request.text.clone());
-    let draft = apart(move || agreements.draft(&text)).await??;
+    let files = request.files.clone();
+    let draft = apart(move || agreements.draft(&text, &files)).await??;
     who::signed_for(&request.asked, &draft)?;
     Ok(draft)
 }

@@ -262,9 +262,12 @@ impl NodeChannel for FakeSite {
     async fn governance(&self, _: &Token, _: &Governance) -> Result<SiteGovernance, Error> {
         match self.manner() {
             Manner::Dead => Err(self.dead()),
-            _ => {
-                Ok(SiteGovernance { site: self.name.clone(), agreements: vec![], texts: Default::default() })
-            }
+            _ => Ok(SiteGovernance {
+                site: self.name.clone(),
+                agreements: vec![],
+                texts: Default::default(),
+                files: Default::default(),
+            }),
         }
     }
 

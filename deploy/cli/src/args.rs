@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Coordinator(Serve),
     /// Ask one question and print the answer
     Query(Query),
+    /// List the approved queries that you may call, with what each takes and gives
+    Templates(Templates),
     /// Write a small federation of your own into a folder, ready to start and to edit
     Init(Init),
     /// Read a node's audit log
@@ -128,14 +130,44 @@ pub(crate) struct Query {
     /// Under which agreement, where more than one applies
     #[arg(long)]
     pub(crate) agreement: Option<String>,
-    /// A session option, for example `liquid.min_sites=3`
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = option)]
-    pub(crate) options: Vec<(String, String)>,
+    /// An approved query to call by its name, in the place of a question; `liquid templates` lists them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) template: Option<String>,
+    /// A session option, for example `liquid.min_sites=3`; with `--template` also a parameter, for example `ward=W1`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<Setting>,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
     /// The question; `-` reads it from standard input
-    pub(crate) sql: String,
+    #[arg(required_unless_present = "template", conflicts_with = "template")]
+    pub(crate) sql: Option<String>,
+}
+
+/// What `--set` sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// A session option.
+    Option(String, String),
+    /// A parameter of an approved query.
+    Parameter(String, String),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Templates {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Why you ask, where your token allows more than one purpose
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+    /// Under which agreement
+    #[arg(long)]
+    pub(crate) agreement: Option<String>,
+    /// For people, or for scripts
+    #[arg(long, value_enum, default_value_t = Said::Text)]
+    pub(crate) format: Said,
+    /// One of them, with its text
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -219,7 +251,17 @@ pub(crate) enum Role {
     Coordinator,
 }
 
-/// Reads `KEY=VALUE`; what cannot be an option is not sent anywhere.
+/// Reads `KEY=VALUE`.
+fn setting(text: &str) -> Result<Setting, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !name.contains('.') => {
+            Ok(Setting::Parameter(name.to_owned(), value.to_owned()))
+        }
+        _ => option(text).map(|(key, value)| Setting::Option(key, value)),
+    }
+}
+
+/// Reads an option; what cannot be one is not sent anywhere.
 fn option(text: &str) -> Result<(String, String), String> {
     let (key, value) =
         text.split_once('=').ok_or("write it as KEY=VALUE, for example `liquid.min_sites=3`")?;
@@ -280,7 +322,7 @@ mod tests {
         };
         for question in ["-- why\nSELECT 1", "--why\nSELECT 1", "-- nothing", "-"] {
             let Command::Query(query) = read(question).unwrap().command else { panic!("no query") };
-            assert_eq!(query.sql.trim_start(), question);
+            assert_eq!(query.sql.unwrap().trim_start(), question);
         }
         for mistake in ["--foramt", "--foramt=csv", "--url=a b", "-x"] {
             assert!(read(mistake).is_err(), "{mistake}");

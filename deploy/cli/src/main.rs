@@ -3,7 +3,7 @@
 //! - [`args`]: the command line. [`start`]: how every command starts and stops. [`failure`]: how one ends badly.
 //! - [`serve`]: `node`, `coordinator` and the `engine` behind each of them.
 //! - [`demo`], which a [`teller`] tells as a [`story`]; [`init`]: a small federation of one's own.
-//! - [`query`] with [`render`]: questions and answers, over the way that [`reach`] opens. [`audit`], [`policy`], [`token`]: logs, keys, signatures, tokens.
+//! - [`query`] with [`render`]: questions and answers, over the way that [`reach`] opens; [`templates`]: what is approved. [`audit`], [`policy`], [`token`]: logs, keys, signatures, tokens.
 //! - [`terminal`]: data to standard output, all else to standard error.
 
 mod args;
@@ -19,6 +19,7 @@ mod serve;
 mod start;
 mod story;
 mod teller;
+mod templates;
 mod terminal;
 mod token;
 
@@ -39,6 +40,7 @@ async fn command(command: Command) -> Result<(), Failure> {
         Command::Node(node) => serve::node(&node).await,
         Command::Coordinator(coordinator) => serve::coordinator(&coordinator).await,
         Command::Query(query) => query::run(query).await,
+        Command::Templates(templates) => templates::run(&templates).await,
         Command::Init(init) => init::run(&init),
         Command::Audit(Audit::Verify { file, key }) => audit::run(&file, key.as_deref()),
         Command::Key(key) => policy::key::run(key).await,

@@ -1,6 +1,7 @@
 //! `liquid policy` and `liquid key`: one file a command.
 
 mod act;
+mod beside;
 mod diff;
 mod explain;
 pub(crate) mod key;
@@ -20,7 +21,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use liquid_node::agreements::beside;
 use liquid_policy::document::Agreement;
 use liquid_policy::parse::{ParseError, parse_beside};
 use liquid_policy::schema::json_schema_text;
@@ -37,7 +37,7 @@ use crate::terminal::{Pipe, note};
 pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
     match command {
         Policy::New(command) => new::run(&command),
-        Policy::Lint(command) => lint::run(&command),
+        Policy::Lint(command) => lint::run(&command).await,
         Policy::Render(command) => render::run(&command),
         Policy::Schema => put(&json_schema_text()),
         Policy::Register(command) => register::run(&command),
@@ -77,10 +77,10 @@ fn read_finished(file: &Path) -> Result<(Agreement, String), Failure> {
     }
 }
 
-/// Reads an agreement's text, with the lists of values that lie beside its file.
+/// Reads an agreement's text, with the files that lie beside its own.
 fn with_its_files(text: &str, file: &Path) -> Result<Agreement, ParseError> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    parse_beside(text, &file.display().to_string(), &|name, _| beside(folder, name))
+    parse_beside(text, &file.display().to_string(), &|name, sha256| beside::find(folder, name, sha256))
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::args::{Format, Query};
+use crate::args::{Format, Query, Setting};
 use crate::failure::Failure;
 use crate::reach::{self, Whose};
 use crate::render;
@@ -13,9 +13,21 @@ use crate::terminal::{Paint, Pipe, note_wrapped};
 /// # Errors
 /// What the other end said, or what is missing here.
 pub(crate) async fn run(query: Query) -> Result<(), Failure> {
-    let sql = match query.sql.as_str() {
-        "-" => standard_input()?,
-        _ => query.sql.clone(),
+    let values = query.settings.iter().filter_map(|it| match it {
+        Setting::Parameter(name, value) => Some((name.as_str(), value.as_str())),
+        Setting::Option(..) => None,
+    });
+    let values: Vec<_> = values.collect();
+    let sql = match (&query.template, query.sql.as_deref()) {
+        (Some(name), _) => call(name, &values),
+        (None, _) if !values.is_empty() => {
+            let (name, value) = values.first().copied().unwrap_or_default();
+            return Err(Failure::Usage(format!(
+                "`--set {name}={value}` is no session option, which begins with `liquid.`; a parameter goes with `--template`"
+            )));
+        }
+        (None, Some("-")) => standard_input()?,
+        (None, sql) => sql.unwrap_or_default().to_owned(),
     };
     let mut client = reach::client(&query.reach, Whose::Recipient).await?;
     let options = [("liquid.purpose", &query.purpose), ("liquid.agreement", &query.agreement)];
@@ -27,8 +39,10 @@ pub(crate) async fn run(query: Query) -> Result<(), Failure> {
     if query.format == Format::Table {
         client.set("liquid.marks", "columns")?; // the table names withheld cells
     }
-    for (name, value) in &query.options {
-        client.set(name, value)?;
+    for setting in &query.settings {
+        if let Setting::Option(name, value) = setting {
+            client.set(name, value)?;
+        }
     }
     let answer = client.ask(&sql).await?;
     let mut out = io::BufWriter::new(Pipe::new(io::stdout().lock()));
@@ -48,4 +62,16 @@ fn standard_input() -> Result<String, Failure> {
         Failure::here(format!("standard input cannot be read: {error}"), "pass UTF-8 text")
     })?;
     Ok(sql)
+}
+
+/// The call of an approved query. Every value is a text, which the sites read as what the parameter takes; NULL is none.
+fn call(name: &str, values: &[(&str, &str)]) -> String {
+    let values = values.iter().map(|(parameter, value)| {
+        let value = match *value {
+            "NULL" => value.to_string(),
+            _ => format!("'{}'", value.replace('\'', "''")),
+        };
+        format!("\"{}\" => {value}", parameter.replace('"', "\"\""))
+    });
+    format!("EXECUTE \"{}\"({})", name.replace('"', "\"\""), values.collect::<Vec<_>>().join(", "))
 }

@@ -10,8 +10,10 @@ use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{Action, FlightDescriptor, FlightInfo, Ticket};
 use futures::TryStreamExt;
 use liquid_node_api::Error;
+use liquid_node_api::catalogue::OpenTemplate;
 use liquid_node_api::governance::{GOVERNANCE_ACTION, Governance, Heard};
 use liquid_node_api::preview::{PREVIEW_ACTION, Preview, PreviewRequest};
+use liquid_node_api::sql::TEMPLATES_ACTION;
 use liquid_node_api::tls::{self, Identity, Material, Proxy, Target};
 use liquid_policy::id::SiteName;
 use prost::Message;
@@ -116,7 +118,21 @@ impl Client {
         self.act(PREVIEW_ACTION, request).await
     }
 
+    /// The approved queries that may be called.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn templates(&mut self) -> Result<Vec<OpenTemplate>, Error> {
+        self.action(TEMPLATES_ACTION, Vec::new()).await
+    }
+
     async fn act<T: DeserializeOwned>(&mut self, name: &str, message: &impl Serialize) -> Result<T, Error> {
+        let body = serde_json::to_vec(message)
+            .map_err(|e| Error::invalid(e.to_string(), "say it in plain values"))?;
+        self.action(name, body).await
+    }
+
+    async fn action<T: DeserializeOwned>(&mut self, name: &str, body: Vec<u8>) -> Result<T, Error> {
         let strange = || {
             Error::fault(
                 "the other end gives no answer that is understood",
@@ -124,7 +140,6 @@ impl Client {
                 "run the same version of liquid at both ends",
             )
         };
-        let body = serde_json::to_vec(message).map_err(|_| strange())?;
         let action = Action { r#type: name.to_owned(), body: body.into() };
         let request = self.request(action);
         let answer = self.flight.do_action(request).await.map_err(|status| self.error(status))?;

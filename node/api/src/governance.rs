@@ -16,6 +16,12 @@ pub const GOVERNANCE_ACTION: &str = "liquid.governance";
 /// Longest agreement that is proposed.
 pub const TEXT_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes of all files that travel with one agreement.
+pub const FILES_BYTES_MAX: usize = 768 << 10;
+
+/// Files that travel with one agreement.
+pub const FILES_MAX: usize = 200;
+
 /// Versions that a node holds.
 pub const VERSIONS_MAX: usize = 1_000;
 
@@ -27,6 +33,9 @@ pub enum Governance {
     Status {
         /// Versions of which the text is wanted too.
         texts: Vec<AgreementHash>,
+        /// Files beside them of which the content is wanted, by their SHA-256.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<String>,
     },
     /// Here is a version to hold until it is signed off.
     Propose {
@@ -34,12 +43,25 @@ pub enum Governance {
         text: String,
         /// Who wrote it, and what else is said of it.
         statements: Vec<Statement>,
+        /// The files that it names, as far as they are sent along: lists of values, approved queries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<FileBeside>,
     },
     /// Here is what we say of versions that you hold.
     Say {
         /// It.
         statements: Vec<Statement>,
     },
+}
+
+/// A file that lies beside an agreement. What it is worth, its SHA-256 in the signed text says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileBeside {
+    /// Its name.
+    pub name: String,
+    /// Its content.
+    pub text: String,
 }
 
 /// What a site answers.
@@ -51,6 +73,9 @@ pub struct SiteGovernance {
     pub agreements: Vec<AgreementStatus>,
     /// The texts that were wanted and are there.
     pub texts: BTreeMap<AgreementHash, String>,
+    /// The files that were wanted and are there, by their SHA-256.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
 }
 
 /// One site's answer, or why there is none.

@@ -8,6 +8,7 @@ use liquid_policy::{Code, Direction};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::governance::FileBeside;
 
 /// The action; its body is a [`PreviewRequest`] in JSON, its answer a [`Preview`].
 pub const PREVIEW_ACTION: &str = "liquid.preview";
@@ -21,6 +22,8 @@ pub const DAYS_MAX: u32 = 366;
 pub struct PreviewRequest {
     /// The draft's text.
     pub text: String,
+    /// The files that it names beside it.
+    pub files: Vec<FileBeside>,
     /// Who asks: [`liquid_policy::statement::Act::Preview`], signed.
     pub asked: Statement,
 }

@@ -340,7 +340,7 @@ fn described(text: &str, tables: &[SharedTable]) -> Result<Told, PlanError> {
     Ok(Told::Template { parameters, columns: columns.collect::<Result<_, PlanError>>()?, cuts, alone })
 }
 
-fn shown(request: Request) -> Result<(Request, Vec<Footprint>), PlanError> {
+pub(crate) fn shown(request: Request) -> Result<(Request, Vec<Footprint>), PlanError> {
     let cuts = request.cuts.iter().map(|cut| footprint(&cut.query)).collect();
     Ok((request, cuts))
 }

@@ -7,28 +7,34 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
+use datafusion::common::ScalarValue;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::context::SessionContext;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     ColumnDef, CreateTable, DataType as SqlType, Statement as SqlStatement,
 };
-use liquid_footprint::{Catalogue, Opaque, PlanError, TableKind};
+use liquid_footprint::template::names;
+use liquid_footprint::{Catalogue, Opaque, PlanError, TableKind, cut};
 use liquid_node_api::Error;
+use liquid_node_api::call::{Call, read};
 use liquid_node_api::catalogue::Kind;
 use liquid_node_api::parameter::Parameter;
 use liquid_policy::admit::{Caller, Named, foresee};
+use liquid_policy::decide::judge;
 use liquid_policy::document::Agreement;
-use liquid_policy::id::TableName;
+use liquid_policy::id::{TableName, TemplateName};
+use liquid_policy::refusal::Refusal;
+use liquid_policy::template::{NotCallable, callable, only_templates};
 use liquid_policy::verdict::Verdict;
 
 use crate::error::OpenError;
-use crate::local::planned;
+use crate::local::{planned, shown};
 use crate::opened::OPENING;
 use crate::parameters::to_scalar;
 use crate::runtime::Threads;
-use crate::session;
 use crate::views::{self, Problem};
+use crate::{call, session};
 
 /// Tables as a question sees them: names and types.
 #[derive(Debug, Clone)]
@@ -89,12 +95,16 @@ pub async fn explain(
     if let Err(refusal) = foresee(agreement, question.caller, question.named, question.today) {
         return Ok(refusal.into());
     }
+    let asked = match asked(agreement, question)? {
+        Ok(asked) => asked,
+        Err(refusal) => return Ok(refusal.into()),
+    };
     let spoken_of = tables.opaque(|name| agreement.tables().contains_key(name));
-    match verdict(agreement, question, spoken_of).await {
+    match verdict(agreement, &asked, spoken_of).await {
         // A table that the agreement does not speak of is unknown at a node. Here the schema has named it, so the agreement can
         // say what it says of it; but nothing is permitted that way.
         Err(Error::Invalid { message, fix }) => {
-            match verdict(agreement, question, tables.opaque(|_| true)).await {
+            match verdict(agreement, &asked, tables.opaque(|_| true)).await {
                 Ok(refusal) if !refusal.is_permit() => Ok(refusal),
                 Ok(_) | Err(_) => Err(Error::Invalid { message, fix }),
             }
@@ -103,21 +113,76 @@ pub async fn explain(
     }
 }
 
-async fn verdict(
-    agreement: &Agreement,
-    question: &Question<'_>,
-    tables: Catalogue,
-) -> Result<Verdict, Error> {
-    let threads = threads().map_err(fault)?;
-    let sql = question.sql.to_owned();
-    let parameters: Vec<_> = question.parameters.iter().map(to_scalar).collect();
-    let work = async move { planned(&sql, &parameters, &tables).map(|(_, cuts)| cuts) };
-    match threads.run(work).await.map_err(fault)? {
-        Ok(cuts) => Ok(Verdict::over(agreement, &cuts)),
+/// What is planned.
+#[derive(Clone)]
+enum Asked {
+    /// A query with its bound values.
+    Freely(String, Vec<ScalarValue>),
+    /// An approved query with the values of a call.
+    Call(String, Call),
+}
+
+/// What is planned, or the refusal where only approved queries may be asked.
+fn asked(agreement: &Agreement, question: &Question<'_>) -> Result<Result<Asked, Refusal>, Error> {
+    let Some(call) = read(question.sql, question.parameters)? else {
+        let values = question.parameters.iter().map(to_scalar).collect();
+        return Ok(match agreement.templates_only() {
+            true => Err(only_templates(agreement)),
+            false => Ok(Asked::Freely(question.sql.to_owned(), values)),
+        });
+    };
+    let open = || callable(agreement, question.caller, question.named.purpose);
+    match open().find(|template| *template.name() == call.name) {
+        Some(template) => Ok(Ok(Asked::Call(template.text().to_owned(), call))),
+        None => {
+            let unknown = NotCallable { callable: open().map(|it| it.name().clone()).collect() };
+            Err(Error::invalid(unknown.to_string(), unknown.fix()))
+        }
+    }
+}
+
+async fn verdict(agreement: &Agreement, asked: &Asked, tables: Catalogue) -> Result<Verdict, Error> {
+    let asked = asked.clone();
+    let work = move || match asked {
+        Asked::Freely(sql, values) => planned(&sql, &values, &tables),
+        Asked::Call(text, call) => shown(cut(call::plan(&text, &call, &tables)?)?),
+    };
+    match threads().map_err(fault)?.run(async move { work() }).await.map_err(fault)? {
+        Ok((_, cuts)) => Ok(Verdict::over(agreement, &cuts)),
         Err(PlanError::Refused(refusal)) => Ok(refusal.into()),
         Err(PlanError::Invalid { message, fix }) => Err(Error::Invalid { message, fix }),
         Err(PlanError::Bug(detail)) => Err(fault(detail)),
     }
+}
+
+/// What is wrong with the approved queries of an agreement, one sentence each: that it is no query; with tables, that it cannot be
+/// planned over them, or that the agreement refuses it.
+pub async fn unusable(agreement: &Agreement, tables: Option<&Tables>) -> Vec<(TemplateName, String)> {
+    let mut found = Vec::new();
+    for template in agreement.templates().values() {
+        let text = template.text().to_owned();
+        let here = tables.map(|tables| tables.opaque(|name| agreement.tables().contains_key(name)));
+        let work = async move {
+            match here {
+                None => names(&text).map(|_| Vec::new()),
+                Some(here) => {
+                    call::plan_with_any(&text, &here).and_then(cut).and_then(shown).map(|(_, cuts)| cuts)
+                }
+            }
+        };
+        let planned = match threads() {
+            Ok(threads) => threads.run(work).await.unwrap_or_else(|error| Err(PlanError::Bug(error))),
+            Err(error) => Err(PlanError::Bug(error)),
+        };
+        let problem = match planned {
+            Ok(cuts) => cuts.iter().find_map(|cut| judge(agreement, cut).err()).map(|it| it.to_string()),
+            Err(PlanError::Refused(refusal)) => Some(refusal.to_string()),
+            Err(PlanError::Invalid { message, fix }) => Some(format!("{message}; {fix}")),
+            Err(PlanError::Bug(detail)) => Some(fault(detail).to_string()),
+        };
+        found.extend(problem.map(|problem| (template.name().clone(), problem)));
+    }
+    found
 }
 
 fn threads() -> Result<&'static Threads, String> {

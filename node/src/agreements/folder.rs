@@ -11,7 +11,7 @@
 //! Lists of values (`domain.file`) and templates lie beside the agreement, placed by the operator before it, or they came with the
 //! proposal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use liquid_node_api::governance::FileBeside;
 use liquid_policy::Agreement;
 use liquid_policy::id::AgreementHash;
 use liquid_policy::parse::{BESIDE_BYTES_MAX, ParseError, parse_beside};
@@ -29,6 +30,9 @@ use serde::Deserialize;
 
 use super::held;
 use crate::config::Floors;
+
+/// Bytes of all files beside agreements that a node holds; what its operator placed is kept in any case.
+const HELD_BYTES_MAX: u64 = 64 << 20;
 
 /// Names, sizes and times of all files: whether anything has changed.
 pub(super) type Fingerprint = Vec<(PathBuf, u64, Option<SystemTime>)>;
@@ -74,36 +78,64 @@ impl Folder {
         self.0.join("held/beside").join(format!("{sha256}.{extension}"))
     }
 
-    /// Reads an agreement's text, with the files that lie beside it in the folder.
+    /// Reads an agreement's text, with the files that came with it or lie beside it in the folder.
     ///
     /// # Errors
     /// As [`parse_beside`].
-    pub(super) fn parse(&self, text: &str, name: &str) -> Result<Agreement, ParseError> {
-        parse_beside(text, name, &|file, sha256| {
-            let placed = beside(&self.0, file);
-            let is_it = |bytes: &Vec<u8>| hex::encode(digest(&SHA256, bytes)) == sha256;
-            if placed.as_ref().is_ok_and(is_it) {
-                return placed;
-            }
-            // What was agreed on stays in force when another file takes its place.
-            fs::read(self.copy_beside(file, sha256)).ok().filter(is_it).map_or(placed, Ok)
+    pub(super) fn parse(&self, text: &str, name: &str, came: &[FileBeside]) -> Result<Agreement, ParseError> {
+        parse_beside(text, name, &|file, sha256| match sent(came, file, sha256) {
+            Some(text) => Ok(text.as_bytes().to_vec()),
+            None => self.beside(file, sha256),
         })
     }
 
-    /// Keeps the files beside a good agreement.
-    fn keep_beside(&self, agreement: &Agreement) {
-        for (file, sha256) in agreement.file().beside() {
-            let copy = self.copy_beside(&file, &sha256);
-            if copy.exists() {
+    /// The content of a file that an agreement names: as it was placed, or the copy that is held of the agreed one.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn beside(&self, file: &str, sha256: &str) -> Result<Vec<u8>, String> {
+        let placed = beside(&self.0, file);
+        let is_it = |bytes: &Vec<u8>| hash(bytes) == sha256;
+        if placed.as_ref().is_ok_and(is_it) {
+            return placed;
+        }
+        // What was agreed on stays in force when another file takes its place.
+        fs::read(self.copy_beside(file, sha256)).ok().filter(is_it).map_or(placed, Ok)
+    }
+
+    /// Whether there is room for the files of one more version.
+    pub(super) fn has_room(&self, named: &BTreeSet<(String, String)>, came: &[FileBeside]) -> bool {
+        let files = fs::read_dir(self.0.join("held/beside")).into_iter().flatten().flatten();
+        let held: u64 = files.filter_map(|file| file.metadata().ok()).map(|known| known.len()).sum();
+        let new =
+            named.iter().filter_map(|(name, sha256)| sent(came, name, sha256)).map(|text| text.len() as u64);
+        held.saturating_add(new.sum()) <= HELD_BYTES_MAX
+    }
+
+    /// Keeps copies of the files that a version names, of those that came with it first.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn hold_beside(
+        &self,
+        named: &BTreeSet<(String, String)>,
+        came: &[FileBeside],
+    ) -> io::Result<()> {
+        for (file, sha256) in named {
+            let copy = self.copy_beside(file, sha256);
+            if fs::read(&copy).is_ok_and(|bytes| hash(&bytes) == *sha256) {
                 continue;
             }
-            let text =
-                beside(&self.0, &file).and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()));
-            let kept = text.and_then(|text| held::write(&copy, &text).map_err(|e| e.to_string()));
-            if let Err(error) = kept {
-                tracing::warn!(error, file, "no copy of a file beside the agreement can be kept");
-            }
+            let text = match sent(came, file, sha256) {
+                Some(text) => text.to_owned(),
+                None => {
+                    let bytes = self.beside(file, sha256).map_err(io::Error::other)?;
+                    String::from_utf8(bytes).map_err(io::Error::other)?
+                }
+            };
+            held::write(&copy, &text)?;
         }
+        Ok(())
     }
 
     /// What would be seen to have changed.
@@ -135,7 +167,9 @@ impl Folder {
             match self.read_one(file, floors) {
                 Ok((agreement, text, statements)) => {
                     self.keep_copy(file, &text);
-                    self.keep_beside(&agreement);
+                    if let Err(error) = self.hold_beside(&agreement.file().beside(), &[]) {
+                        tracing::warn!(%error, "no copy of a file beside the agreement can be kept");
+                    }
                     found.add(agreement, text, true, statements);
                 }
                 Err(problem) => {
@@ -192,7 +226,7 @@ impl Folder {
     fn read_one(&self, file: &Path, floors: &Floors) -> Result<(Agreement, String, Vec<Statement>), String> {
         let name = file.to_string_lossy();
         let text = fs::read_to_string(file).map_err(|e| e.to_string())?;
-        let agreement = self.parse(&text, &name).map_err(|e| said(&e, &text))?;
+        let agreement = self.parse(&text, &name, &[]).map_err(|e| said(&e, &text))?;
         let agreement = floors.raise(agreement).map_err(|e| e.to_string())?;
         Ok((agreement, text, signatures(&signatures_of(file)).map_err(|e| format!("its signatures: {e}"))?))
     }
@@ -275,6 +309,17 @@ pub fn beside(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
     let most = u64::try_from(BESIDE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     Ok(bytes)
+}
+
+/// The text of a file that came with an agreement, if it is the one that the agreement names.
+fn sent<'a>(came: &'a [FileBeside], name: &str, sha256: &str) -> Option<&'a str> {
+    let file = came.iter().find(|file| file.name == name)?;
+    (hash(file.text.as_bytes()) == sha256).then_some(file.text.as_str())
+}
+
+/// The SHA-256 of a file, in hex.
+pub fn hash(bytes: &[u8]) -> String {
+    hex::encode(digest(&SHA256, bytes))
 }
 
 /// The signatures beside an agreement.

@@ -141,13 +141,15 @@ async fn nothing_is_kept_that_does_not_count() {
     ask(&node, "counted").await.unwrap();
     assert!(!site.path("agreements/held/statements").exists(), "a bad one among good ones spoils them all");
     // Who is no party sees nothing of it.
-    let asked = Governance::Status { texts: vec![known.clone()] };
+    let asked = Governance::Status { texts: vec![known.clone()], files: vec![] };
     let strange = way(&node).governance(&token(), &asked).await.unwrap();
     assert!(strange.agreements.is_empty() && strange.texts.is_empty());
     let own = tell(&node, asked).await.unwrap();
     assert_eq!(own.texts.get(&known).map(String::as_str), Some(AGREEMENT));
     assert_eq!(own.agreements[0].stands.as_ref(), Some(&known));
-    let nobody = way(&node).governance(&Token::new("nonsense"), &Governance::Status { texts: vec![] }).await;
+    let nobody = way(&node)
+        .governance(&Token::new("nonsense"), &Governance::Status { texts: vec![], files: vec![] })
+        .await;
     assert!(matches!(nobody, Err(Error::Unauthenticated { .. })));
 }
 
@@ -160,12 +162,13 @@ async fn a_proposal_is_held_and_takes_over_at_its_instant() {
         ("purposes = [\"care\"]\n[table", "purposes = [\"care\"]\nresidency = [\"GB\"]\n[table"),
     );
     let hash = parse(&text, "two").unwrap().hash().clone();
-    let propose = |statements| Governance::Propose { text: text.clone(), statements };
+    let propose = |statements| Governance::Propose { text: text.clone(), statements, files: vec![] };
     let write = say(CONTROLLER_SEED, Act::Write { agreement: hash.clone() });
     for unsigned in [vec![], vec![say(9, write.act.clone())]] {
         assert!(matches!(tell(&node, propose(unsigned)).await, Err(Error::Invalid { .. })));
     }
-    let broken = Governance::Propose { text: "schema = ".into(), statements: vec![write.clone()] };
+    let broken =
+        Governance::Propose { text: "schema = ".into(), statements: vec![write.clone()], files: vec![] };
     assert!(tell(&node, broken).await.unwrap_err().to_string().contains("line 1"));
     let standing = tell(&node, propose(vec![write])).await.unwrap();
     let held = &standing.agreements[0].versions[1];
@@ -293,8 +296,11 @@ async fn a_strangers_proposal_is_not_read() {
     let node = site.open().await;
     let values = vec!["\"a\""; 50_000].join(", ");
     let text = AGREEMENT.replace("values = [\"F\", \"M\"]", &format!("values = [{values}]"));
-    let proposal =
-        Governance::Propose { text, statements: vec![say(9, Act::Write { agreement: "00".into() })] };
+    let proposal = Governance::Propose {
+        text,
+        statements: vec![say(9, Act::Write { agreement: "00".into() })],
+        files: vec![],
+    };
     let error = tell(&node, proposal).await.unwrap_err();
     // Read in full, it would be told that its values stand there twice.
     assert!(error.to_string().contains("no party whose key counts"), "{error}");

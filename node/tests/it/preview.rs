@@ -38,7 +38,7 @@ fn nonce() -> String {
 fn request(text: &str, days: u32) -> PreviewRequest {
     let draft = parse(text, "draft").unwrap().hash().clone();
     let asked = say(CONTROLLER_SEED, Act::Preview { draft, site: "cleveland".into(), days, nonce: nonce() });
-    PreviewRequest { text: text.to_owned(), asked }
+    PreviewRequest { text: text.to_owned(), files: vec![], asked }
 }
 
 /// Asks the node itself, as somebody without a certificate.
@@ -296,7 +296,7 @@ async fn asked_later(site: &Site, node: &Arc<Node>, text: &str, days: u32) -> Re
         claims["org"] = "cleveland".into();
         claims["exp"] = (at.timestamp() + 600).into();
     });
-    asked(node, board, PreviewRequest { text: text.to_owned(), asked: statement }).await
+    asked(node, board, PreviewRequest { text: text.to_owned(), files: vec![], asked: statement }).await
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn a_version_that_names_a_list_can_be_proposed_where_the_list_is() {
         claims["roles"] = serde_json::json!(["board"]);
         claims["purposes"] = serde_json::json!([]);
     });
-    let propose = Governance::Propose { text: text.clone(), statements: vec![wrote] };
+    let propose = Governance::Propose { text: text.clone(), statements: vec![wrote], files: vec![] };
     let refused = way(&node).governance(&board, &propose).await.unwrap_err().to_string();
     assert!(refused.contains("`sexes.csv` cannot be read"), "{refused}");
     std::fs::write(site.path("agreements/sexes.csv"), values).unwrap();

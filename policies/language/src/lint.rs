@@ -7,6 +7,7 @@ mod data;
 mod governance;
 mod people;
 mod settings;
+mod templates;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub fn lint(file: &File, today: NaiveDate) -> Vec<Advice> {
     people::recipients(file, &mut advice);
     data::tables(file, &mut advice);
     settings::settings(file, &mut advice);
+    templates::templates(file, &mut advice);
     advice
 }
 

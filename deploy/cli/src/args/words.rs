@@ -38,6 +38,9 @@ pub(crate) struct Lint {
     /// The agreement
     #[arg(value_name = "FILE")]
     pub(crate) agreement: PathBuf,
+    /// The tables, as CREATE TABLE statements: approved queries are tried over them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

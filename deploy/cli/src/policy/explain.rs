@@ -45,7 +45,7 @@ pub(crate) async fn run(command: &Explain) -> Result<(), Failure> {
     verdict.code().map_or(Ok(()), |code: Code| Err(Failure::Told(code)))
 }
 
-async fn tables(file: &Path) -> Result<Tables, Failure> {
+pub(super) async fn tables(file: &Path) -> Result<Tables, Failure> {
     let name = file.display();
     let text = fs::read_to_string(file).map_err(|error| {
         Failure::here(

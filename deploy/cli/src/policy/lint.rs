@@ -1,11 +1,14 @@
 //! `liquid policy lint`.
 
+use liquid_engine::offline::unusable;
 use liquid_policy::document::Agreement;
+use liquid_policy::id::TemplateName;
 use liquid_policy::lint::{Advice, Kind, lint, standing};
 use liquid_policy::parse::place;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use super::{put, read_text, unusable, with_its_files};
+use super::explain::tables;
+use super::{put, read_text, with_its_files};
 use crate::args::Lint;
 use crate::failure::Failure;
 use crate::terminal::{coloured, note, width};
@@ -17,11 +20,12 @@ const WIDTH: usize = 100;
 ///
 /// # Errors
 /// Where a site would not take it: what is wrong is said with its place. And where somebody has still to fill in something.
-pub(crate) fn run(command: &Lint) -> Result<(), Failure> {
+pub(crate) async fn run(command: &Lint) -> Result<(), Failure> {
     let text = read_text(&command.agreement)?;
     let name = command.agreement.display().to_string();
-    let agreement = with_its_files(&text, &command.agreement).map_err(unusable)?;
+    let agreement = with_its_files(&text, &command.agreement).map_err(super::unusable)?;
     let mut advice = advice(&agreement);
+    advice.extend(templates(command, &agreement).await?);
     advice.sort_by_key(|piece| {
         let path: Vec<&str> = piece.path.iter().map(String::as_str).collect();
         place(&text, &path).start
@@ -41,6 +45,26 @@ pub(crate) fn run(command: &Lint) -> Result<(), Failure> {
     }
     note(&format!("a site would take this agreement; {}; {}", counted(&advice), standing(agreement.file())));
     Ok(())
+}
+
+/// Approved queries that no site could answer.
+async fn templates(command: &Lint, agreement: &Agreement) -> Result<Vec<Advice>, Failure> {
+    let tables = match &command.schema {
+        Some(schema) => Some(tables(schema).await?),
+        None => None,
+    };
+    let place =
+        |name: &TemplateName| agreement.file().template.iter().position(|it| it.name == name.as_str());
+    let found = unusable(agreement, tables.as_ref()).await.into_iter().map(|(name, problem)| Advice {
+        kind: Kind::Contradiction,
+        path: vec!["template".to_owned(), place(&name).unwrap_or_default().to_string(), "name".to_owned()],
+        message: format!("no site could answer `{name}`: {problem}"),
+        help: format!(
+            "correct `{}`, and write its new SHA-256",
+            liquid_policy::template::file(name.as_str())
+        ),
+    });
+    Ok(found.collect())
 }
 
 fn counted(advice: &[Advice]) -> String {

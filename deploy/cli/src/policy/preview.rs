@@ -5,9 +5,9 @@ use liquid_node_api::sql::request_id;
 use liquid_policy::Direction;
 use liquid_policy::statement::Act;
 
-use super::read_agreement;
 use super::sites::short;
 use super::who::Person;
+use super::{beside, read_agreement};
 use crate::args::{Preview as Arguments, Said};
 use crate::failure::Failure;
 use crate::reach;
@@ -22,10 +22,11 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let person = Person::read(&arguments.who)?;
     let organisation = person.organisation.as_str();
     let (mut node, site) = reach::own_site(&arguments.reach, organisation, arguments.site.as_deref()).await?;
+    let files = beside::to_send(&draft, &arguments.draft);
     let nonce = request_id().to_string();
     let asked =
         person.say(Act::Preview { draft: draft.hash().clone(), site, days: arguments.days, nonce })?;
-    let preview = node.preview(&PreviewRequest { text, asked }).await?;
+    let preview = node.preview(&PreviewRequest { text, files, asked }).await?;
     match arguments.format {
         Said::Text => lines(&preview, arguments.days, Paint::stdout()).iter().for_each(|line| say(line)),
         Said::Json => say(&serde_json::to_string(&preview).unwrap_or_default()),

@@ -6,7 +6,7 @@ use liquid_policy::statement::Act;
 use super::sites::{Sites, short};
 use super::status::lacking;
 use super::who::Person;
-use super::{read_finished, read_signatures};
+use super::{beside, read_finished, read_signatures};
 use crate::args::Propose;
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -21,8 +21,9 @@ pub(super) async fn run(propose: &Propose) -> Result<(), Failure> {
     let mut statements = read_signatures(&propose.agreement.with_extension("sig.toml"))?.signatures;
     statements.retain(|statement| statement.act.agreement() == Some(agreement.hash()));
     statements.push(author.say(Act::Write { agreement: agreement.hash().clone() })?);
+    let files = beside::to_send(&agreement, &propose.agreement);
     let mut sites = Sites::reach(&propose.reach, Some(author.organisation.as_str())).await?;
-    let told = sites.tell(&Governance::Propose { text, statements }).await?;
+    let told = sites.tell(&Governance::Propose { text, statements, files }).await?;
     let held = told.everywhere(&format!(
         "{} {} ({}) is held",
         agreement.id(),

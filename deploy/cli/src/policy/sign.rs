@@ -13,7 +13,7 @@ use liquid_policy::statement::{Act, Statement};
 use super::sites::Sites;
 use super::status::lacking;
 use super::who::Person;
-use super::{read_finished, read_signatures};
+use super::{beside, read_finished, read_signatures};
 use crate::args::Sign;
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -31,18 +31,19 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     let hash = agreement.hash().clone();
     let act = if sign.author { Act::Write { agreement: hash } } else { Act::Approve { agreement: hash } };
     let statement = person.say(act)?;
-    let beside = sign.agreement.with_extension("sig.toml");
-    let mut signatures = read_signatures(&beside)?;
+    let file = sign.agreement.with_extension("sig.toml");
+    let mut signatures = read_signatures(&file)?;
     nothing_lost(&signatures, &statement, &person, sign.replace)?;
     signatures.add(statement.clone());
-    write(&beside, &signatures.to_string())?;
+    write(&file, &signatures.to_string())?;
     note(&format!(
         "signed {} {} as {} in {}",
         agreement.id(),
         agreement.version(),
         person.organisation,
-        beside.display()
+        file.display()
     ));
+    beside::lines(&agreement).iter().for_each(|line| note(line));
     if sign.send {
         let mut sites = Sites::reach(&sign.reach, Some(person.organisation.as_str())).await?;
         let told = sites.say(statement).await?;

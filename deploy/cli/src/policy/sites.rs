@@ -57,7 +57,19 @@ impl Sites {
     /// # Errors
     /// As [`Self::tell`].
     pub(super) async fn status(&mut self, texts: Vec<AgreementHash>) -> Result<Told, Failure> {
-        self.tell(&Governance::Status { texts }).await
+        self.tell(&Governance::Status { texts, files: vec![] }).await
+    }
+
+    /// The content of a file beside an agreement, whichever site has it.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub(super) async fn file(&mut self, sha256: &str) -> Result<Option<String>, Failure> {
+        let wanted = Governance::Status { texts: vec![], files: vec![sha256.to_owned()] };
+        let told = self.tell(&wanted).await?;
+        // A coordinator carried it: it is what its hash says, or nothing.
+        let mut found = told.answers.into_iter().filter_map(|mut answer| answer.files.remove(sha256));
+        Ok(found.find(|text| liquid_node::agreements::hash(text.as_bytes()) == sha256))
     }
 }
 

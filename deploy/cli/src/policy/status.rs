@@ -6,9 +6,10 @@ use std::path::Path;
 
 use liquid_policy::id::AgreementHash;
 use liquid_policy::life::{AgreementStatus, SaidBy, VersionStatus};
-use liquid_policy::parse::version_of;
+use liquid_policy::parse::{read, version_of};
 use liquid_policy::signature::Lack;
 
+use super::beside;
 use super::sites::{Sites, Told, short, unknown};
 use crate::args::Status;
 use crate::failure::Failure;
@@ -94,6 +95,7 @@ fn one(agreement: &AgreementStatus, paint: Paint) -> Vec<String> {
 
 fn details(version: &VersionStatus) -> Vec<String> {
     let mut lines = vec![lacking(&version.lacks)];
+    lines.extend(version.beside.iter().map(|(name, sha256)| format!("beside it {name}  sha256:{sha256}")));
     lines.extend(version.said.iter().map(|said| format!("{} by {}", past(&said.act), by(said))));
     lines.extend(
         version.activated.iter().map(|at| format!("takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))),
@@ -160,16 +162,21 @@ async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failu
         }
         let file = folder.join(&name);
         match fs::read_to_string(&file) {
-            Ok(there) if there == *text => continue,
+            Ok(there) if there == *text => {}
             Ok(_) => {
                 return Err(Failure::here(
                     format!("`{}` is there and says something else", file.display()),
                     "name another folder, so that nothing you have written is lost",
                 ));
             }
-            Err(_) => fs::write(&file, text).map_err(|error| unwritten(&file, &error))?,
+            Err(_) => {
+                fs::write(&file, text).map_err(|error| unwritten(&file, &error))?;
+                note(&format!("saved {}", file.display()));
+            }
         }
-        note(&format!("saved {}", file.display()));
+        if let Ok(read) = read(text, &name) {
+            beside::save(sites, folder, read.beside()).await?;
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use liquid_policy::{Keyring, Signed};
 use serde::Deserialize;
 
 use super::status::lacking;
-use super::{read_agreement, read_signatures};
+use super::{beside, read_agreement, read_signatures};
 use crate::args::Verify;
 use crate::failure::Failure;
 use crate::terminal::say;
@@ -46,6 +46,7 @@ pub(super) fn run(verify: &Verify) -> Result<(), Failure> {
     let signed = Signed::verify(Arc::new(agreement), &statements, &ring);
     let agreement = signed.agreement();
     say(&format!("{} {}  sha256:{}", agreement.id(), agreement.version(), agreement.hash()));
+    beside::lines(agreement).iter().for_each(|line| say(&format!("  {line}")));
     for (statement, standing) in signed.signatures() {
         let worth = match standing {
             Standing::Valid => "good",

@@ -208,7 +208,7 @@ fn nobody_else_and_nobody_between_is_told_anything() {
     };
     let hash = parse(&text, "tight.toml").unwrap().hash().clone();
     let act = Act::Preview { draft: hash, site: "north".into(), days: 30, nonce: "1".to_owned() };
-    let request = PreviewRequest { text, asked: key.signing().unwrap().say(act, signer) };
+    let request = PreviewRequest { text, files: vec![], asked: key.signing().unwrap().say(act, signer) };
     let held = std::fs::read_to_string(token("north")).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (carried, direct) = runtime.block_on(async {

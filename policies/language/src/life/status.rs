@@ -1,5 +1,6 @@
 //! What a node says of its agreements to the parties: which version stands, which are held, who has signed, who is missing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -37,6 +38,9 @@ pub struct VersionStatus {
     pub version: String,
     /// The version that it replaces.
     pub supersedes: Option<AgreementHash>,
+    /// The files beside it, by name, each with its SHA-256: lists of values, approved queries.
+    #[serde(default)]
+    pub beside: BTreeMap<String, String>,
     /// Whether the site's operator put it there.
     pub placed: bool,
     /// Who wrote and who approved it, as far as their signatures count.
@@ -130,6 +134,7 @@ impl Life {
             hash: agreement.hash().clone(),
             version: agreement.version().to_owned(),
             supersedes: agreement.supersedes().cloned(),
+            beside: agreement.file().beside().into_iter().collect(),
             placed: version.placed,
             said: valid.map(|(statement, _)| statement.into()).collect(),
             lacks: signed.lacks().to_vec(),

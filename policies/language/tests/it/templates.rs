@@ -156,6 +156,29 @@ fn a_template_is_for_its_roles_and_for_nobody_else() {
 }
 
 #[test]
+fn lint_says_who_can_call_nothing() {
+    let said = |lines: &str, only: bool| -> Vec<String> {
+        let file = liquid_policy::parse::read(&written(lines, only), "t.toml").expect("keys");
+        let advice = liquid_policy::lint::lint(&file, day("2026-03-01")).into_iter();
+        advice
+            .map(|it| it.message)
+            .filter(|it| it.contains("approved queries") || it.contains("same text"))
+            .collect()
+    };
+    assert_eq!(said(&good(), false), [""; 0]);
+    assert_eq!(
+        said(&good(), true),
+        ["only approved queries may be asked, and `institute` may call none as `lead`"]
+    );
+    let twice = good() + "\n[[template]]\n" + &good().replace("by-ward", "by-town");
+    assert_eq!(said(&twice, false), ["the templates `by-ward` and `by-town` are the same text"]);
+    let none = written("x", true).replace("[[template]]\nx\n", "");
+    let file = liquid_policy::parse::read(&none, "t.toml").expect("keys");
+    let advice = liquid_policy::lint::lint(&file, day("2026-03-01"));
+    assert!(advice.iter().any(|it| it.message.contains("there is none, so nobody can ask anything")));
+}
+
+#[test]
 fn a_description_is_what_stands_before_the_query() {
     for (text, said) in [
         ("SELECT 1 -- no", ""),
