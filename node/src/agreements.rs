@@ -273,6 +273,11 @@ impl Agreements {
         })
     }
 
+    /// Whether a key that counts here, for the organisation that it names, made a statement.
+    pub fn is_signed(&self, statement: &Statement) -> bool {
+        self.state().life.ring().standing(statement) == Standing::Valid
+    }
+
     /// Whether a statement is by somebody who approves a version for a party, with a key that counts here.
     pub fn is_of_approver(&self, agreement: &Agreement, statement: &Statement) -> bool {
         self.state().life.is_of_approver(agreement, statement)

@@ -19,7 +19,7 @@ use chrono::{DateTime, Days, Utc};
 use liquid_node_api::Error;
 use liquid_node_api::preview::{Cells, Preview, PreviewRequest, Questions, Reason, Version};
 use liquid_policy::diff::compare;
-use liquid_policy::{Agreement, Direction, Refusal, Signed};
+use liquid_policy::{Agreement, Code, Direction, Refusal, Signed};
 use ring::digest::{SHA256, digest};
 use tokio::time::Instant;
 
@@ -36,9 +36,12 @@ pub use who::Used;
 /// A preview ends after so long, with what it has.
 const WITHIN: Duration = Duration::from_secs(60);
 
+/// Drafts of one agreement that are run in a day: nobody needs more to decide, and who looks for a number tries many.
+const PREVIEWS_A_DAY: u64 = 20;
+
 /// What has looked at data leaves at the end of one of these, so that its time tells little.
 const CLASSES: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(90)];
+    [Duration::from_millis(250), Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(90)];
 
 /// Holds a draft against the questions of the past:
 ///
@@ -108,6 +111,17 @@ async fn told(
     }
     let (old, new) = (standing.agreement(), &draft);
     let direction = compare(old.file(), new.file(), Some(old.hash())).verdict();
+    if direction == Direction::Tightens && past.previews >= PREVIEWS_A_DAY {
+        return Err(Refusal::new(
+            Code::Limit,
+            "liquid.preview",
+            format!(
+                "{PREVIEWS_A_DAY} drafts of this agreement have been run over past questions in the last day"
+            ),
+            "preview the next one tomorrow; `liquid policy diff` says at once which way a draft goes",
+        )
+        .into());
+    }
     let today = now.date_naive();
     let judged_on = today.max(*new.in_force().start());
     let verdicts = {

@@ -159,7 +159,39 @@ pub struct Shown {
 /// # Errors
 /// [`Error::Invalid`] where it is nothing that this version understands.
 pub fn read(body: &[u8]) -> Result<PreviewRequest, Error> {
-    serde_json::from_slice(body).map_err(|_| {
-        Error::invalid("this is no request for a preview", "run the same version of liquid at both ends")
-    })
+    let strange =
+        || Error::invalid("this is no request for a preview", "run the same version of liquid at both ends");
+    let request: PreviewRequest = serde_json::from_slice(body).map_err(|_| strange())?;
+    // It is recorded, whoever sends it: nobody fills the disk with it.
+    let signed = serde_json::to_vec(&request.asked).map_err(|_| strange())?;
+    if signed.len() > SIGNED_BYTES_MAX { Err(strange()) } else { Ok(request) }
+}
+
+/// The longest signed request.
+const SIGNED_BYTES_MAX: usize = 2 << 10;
+
+#[cfg(test)]
+mod tests {
+    use liquid_policy::SigningKey;
+    use liquid_policy::statement::{Act, Signer};
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_short() {
+        let body = |nonce: String| {
+            let act = Act::Preview { draft: "00".into(), site: "north".into(), days: 1, nonce };
+            let signer = Signer {
+                organisation: "north".into(),
+                role: "siro".into(),
+                key_id: "k".into(),
+                time: DateTime::UNIX_EPOCH,
+            };
+            let asked = SigningKey::from_seed(&[1; 32]).unwrap().say(act, signer);
+            serde_json::to_vec(&PreviewRequest { text: "x".repeat(10_000), asked }).unwrap()
+        };
+        assert!(read(&body("1".to_owned())).is_ok());
+        assert!(read(&body("1".repeat(2_000))).is_err());
+        assert!(read(b"{}").is_err());
+    }
 }

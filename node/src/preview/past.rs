@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use liquid_node_api::Error;
 use liquid_policy::Footprint;
 use liquid_policy::admit::Caller;
@@ -11,7 +11,7 @@ use liquid_policy::id::{AgreementId, OrganisationName, Purpose, RequestId, RoleN
 use tokio::time::Instant;
 
 use super::apart;
-use crate::audit::{Asked, Body, Outcome, Record, Sealed, Touched, Unread};
+use crate::audit::{Asked, Body, Outcome, Record, Sealed, Told, Touched, Unread};
 use crate::node::Node;
 
 /// Questions that are looked at.
@@ -31,6 +31,8 @@ pub(super) struct Past {
     /// Answers that were released, and the cells that they withheld.
     pub(super) answers: u64,
     pub(super) withheld: u64,
+    /// Previews of the agreement in the last day that ran questions.
+    pub(super) previews: u64,
     /// The different ones.
     pub(super) questions: Vec<Question>,
 }
@@ -61,6 +63,8 @@ struct Reading {
     open: BTreeMap<RequestId, Box<Asked>>,
     places: BTreeMap<Key, usize>,
     bytes: usize,
+    /// A day ago.
+    yesterday: DateTime<Utc>,
 }
 
 /// Reads the log.
@@ -74,8 +78,9 @@ pub(super) async fn read(
     deadline: Instant,
 ) -> Result<Past, Error> {
     let (log, agreement) = (node.log.clone(), agreement.clone());
+    let yesterday = node.time().checked_sub_days(Days::new(1)).unwrap_or_default();
     let read = apart(move || {
-        let mut reading = Reading::default();
+        let mut reading = Reading { yesterday, ..Reading::default() };
         log.since(since, LOG_BYTES_MAX, &mut |record| match Instant::now() < deadline {
             true => reading.take(record, &agreement),
             false => Err(Unread::TooLong),
@@ -101,6 +106,10 @@ pub(super) async fn read(
 impl Reading {
     fn take(&mut self, record: Record, agreement: &AgreementId) -> Result<(), Unread> {
         match record.body {
+            Body::Previewed(it) if it.agreement.as_ref() == Some(agreement) => {
+                let ran = matches!(it.told, Told::Report { run: 1.., .. });
+                self.past.previews += u64::from(ran && record.time > self.yesterday);
+            }
             Body::Asked(asked) if asked.agreement.as_ref() == Some(agreement) => {
                 self.open.insert(asked.request.clone(), asked);
             }

@@ -59,6 +59,10 @@ pub(super) fn own(
         )
         .into());
     }
+    // Signatures first: reading a text that was made to be hard to read takes long.
+    if !node.agreements.is_signed(asked) {
+        return Err(no_approver(asked).into());
+    }
     let Act::Preview { draft: _, site, days, nonce: _ } = &asked.act else {
         return Err(Error::invalid(
             "something else was signed",
@@ -100,22 +104,22 @@ pub(super) fn signed_for(asked: &Statement, draft: &Agreement) -> Result<(), Err
 /// The refusal, or that the request was here before.
 pub(super) fn approves(node: &Node, asked: &Statement, standing: &Agreement) -> Result<(), Error> {
     if !node.agreements.is_of_approver(standing, asked) {
-        return Err(Refusal::new(
-            Code::Recipient,
-            "party.approvers",
-            format!(
-                "`{}` is no key with which a `{}` of `{}` approves agreement `{}` at this site",
-                asked.key_id,
-                asked.role,
-                asked.organisation,
-                standing.id()
-            ),
-            "ask with the key of somebody who approves the agreement for your organisation; its operator lists them in `[[trusted_key]]`",
-        )
-        .into());
+        return Err(no_approver(asked).into());
     }
     if !node.used.take(asked, node.time()) {
         return Err(Error::invalid("this request was presented before", "ask for the preview again"));
     }
     Ok(())
+}
+
+fn no_approver(asked: &Statement) -> Refusal {
+    Refusal::new(
+        Code::Recipient,
+        "party.approvers",
+        format!(
+            "`{}` is no key with which a `{}` of `{}` approves this agreement at this site",
+            asked.key_id, asked.role, asked.organisation
+        ),
+        "ask with the key of somebody who approves it for your organisation; the site's operator lists them in `[[trusted_key]]`",
+    )
 }

@@ -284,6 +284,22 @@ async fn a_signature_is_for_one_draft_one_site_some_minutes_and_one_time() {
     assert!(kept.to_string().contains("changes nothing"), "{kept}");
 }
 
+#[tokio::test]
+async fn drafts_that_run_are_few_in_a_day() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    past(&node).await;
+    for minimum in 11..31 {
+        asked(&node, board(), request(&tighter(minimum), 30)).await.unwrap();
+    }
+    let more = refused(asked(&node, board(), request(&tighter(31), 30)).await);
+    assert_eq!(more, (Code::Limit, "liquid.preview".to_owned()));
+    // What touches no data is told all the same, and so is the next day's.
+    asked(&node, board(), request(&draft(&[OPENS_NAME]), 30)).await.unwrap();
+    *site.clock.lock().unwrap() += TimeDelta::days(1);
+    asked_later(&site, &node, &tighter(31), 30).await.unwrap();
+}
+
 /// Asks later than [`noon`], with a token that is good by then.
 async fn asked_later(site: &Site, node: &Arc<Node>, text: &str, days: u32) -> Result<Preview, Error> {
     let at = site.clock.lock().unwrap().to_owned();
