@@ -188,7 +188,7 @@ mod tests {
                 time: DateTime::UNIX_EPOCH,
             };
             let asked = SigningKey::from_seed(&[1; 32]).unwrap().say(act, signer);
-            serde_json::to_vec(&PreviewRequest { text: "x".repeat(10_000), asked }).unwrap()
+            serde_json::to_vec(&PreviewRequest { text: "x".repeat(10_000), files: vec![], asked }).unwrap()
         };
         assert!(read(&body("1".to_owned())).is_ok());
         assert!(read(&body("1".repeat(2_000))).is_err());

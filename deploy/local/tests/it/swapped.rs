@@ -66,6 +66,7 @@ fn blueprint(world: &World, folder: &Path, rows_out_max: usize) -> Blueprint {
             organisation: OrganisationName::new("north"),
             model: model(world),
             agreements: vec![format!("{}[release]\nrows_out_max = {rows_out_max}\n", world.agreement())],
+            beside: vec![],
             sources: world.tables.iter().map(|table| source(table.name)).collect(),
             views: String::new(),
             tables: None,
