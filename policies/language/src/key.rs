@@ -4,7 +4,9 @@
 //! whole agreement, so that nobody signs a rule that nothing keeps. The JSON Schema carries this list, and a test holds the
 //! two together.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Who keeps what a key says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,16 +79,33 @@ pub struct Key {
 impl Key {
     /// The key that rules for a path such as `table.*.columns.*.use`: itself, or the nearest one above it.
     pub fn of(path: &str) -> Option<&'static Self> {
-        KEYS.iter().find(|key| {
-            path.strip_prefix(key.path).is_some_and(|below| below.is_empty() || below.starts_with('.'))
-        })
+        let above = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
+        above.into_iter().find_map(|path| INDEX.keys.get(path).copied())
     }
 
     /// True where a path leads to keys of this list.
     pub(crate) fn is_container(path: &str) -> bool {
-        KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|below| below.starts_with('.')))
+        INDEX.containers.contains(path)
     }
 }
+
+/// The list by path: an agreement of a hundred kilobytes asks for some thousand of them.
+struct Index {
+    keys: HashMap<&'static str, &'static Key>,
+    /// Whatever stands above a key.
+    containers: HashSet<&'static str>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let above = |path: &'static str| {
+        std::iter::successors(path.rsplit_once('.'), |(path, _)| path.rsplit_once('.'))
+            .map(|(above, _)| above)
+    };
+    Index {
+        keys: KEYS.iter().map(|key| (key.path, key)).collect(),
+        containers: KEYS.iter().flat_map(|key| above(key.path)).collect(),
+    }
+});
 
 const fn key(path: &'static str, class: Class, support: Support) -> Key {
     Key { path, class, support }
