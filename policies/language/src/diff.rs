@@ -29,6 +29,7 @@ use crate::document::Agreement;
 use crate::file::File;
 use crate::id::{AgreementHash, ColumnName, OrganisationName, TableName};
 use crate::key::{Class, Key};
+use crate::unseen::marked;
 pub use example::{Example, Question};
 
 /// Takes a struct of the file apart, old beside new, each key once: `keys!(Head { id, title } of old, new)` binds `id` and
@@ -250,8 +251,9 @@ impl Changes {
         sentence: impl FnOnce(Direction) -> String,
     ) {
         if let Some(direction) = step {
-            let sentence = sentence(direction);
-            self.0.push(Change { clause: clause.into(), direction, sentence, about, example: None });
+            // Names and texts of authors stand in both, and each is one line.
+            let (clause, sentence) = (marked(&clause.into()), marked(&sentence(direction)));
+            self.0.push(Change { clause, direction, sentence, about, example: None });
         }
     }
 

@@ -18,6 +18,8 @@
 //! 10. [`verdict`]: what a question would be told, without a permit.
 //! 11. [`mod@diff`]: which way a version of an agreement goes, clause by clause, with questions that show it.
 //!
+//! [`unseen`]: characters that nobody sees, which no name has and every text for people writes out.
+//!
 //! For those who write and sign agreements: [`mod@render`] puts one into plain English, [`mod@lint`] gives advice on one,
 //! and [`mod@preset`] has settings to begin a new one with.
 //!
@@ -79,6 +81,7 @@ pub mod signature;
 pub mod statement;
 pub mod table;
 pub mod template;
+pub mod unseen;
 pub mod verdict;
 
 pub use admit::{Admitted, Caller, Named, admit};

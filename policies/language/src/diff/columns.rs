@@ -22,6 +22,7 @@ pub(super) fn columns(
     at: &str,
     table: &TableName,
     kept: impl Fn(&ColumnName) -> bool,
+    meets: impl Fn(&ColumnName) -> bool,
     (old, new): (&Columns, &Columns),
 ) {
     for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
@@ -30,7 +31,8 @@ pub(super) fn columns(
         let kept = kept(name);
         match (old.get(name), new.get(name)) {
             (Some(old), Some(new)) => {
-                let whole = Changed { clause: &clause, table, name, kept, old, new };
+                let meets = meets(name);
+                let whole = Changed { clause: &clause, table, name, kept, meets, old, new };
                 whole.column(changes);
             }
             (None, Some(column)) => {
@@ -80,6 +82,8 @@ struct Changed<'a> {
     name: &'a ColumnName,
     /// Never closed.
     kept: bool,
+    /// Joins read it.
+    meets: bool,
     old: &'a Column,
     new: &'a Column,
 }
@@ -107,8 +111,11 @@ impl Changed<'_> {
             )
         });
         let step = coarser(grain).map(|way| {
-            // A domain is in steps of the grain, and a condition of the table is put to them.
-            let alone = !self.kept && domain.0.is_none() && domain.1.is_none();
+            // A domain is in steps of the grain, a condition of the table is put to them, and a join pairs them: days of a year that
+            // met nothing meet the year's first day.
+            let joined = |uses: &[UseWord]| uses.contains(&UseWord::Join);
+            let apart = !self.kept && !self.meets && !joined(uses.0) && !joined(uses.1);
+            let alone = apart && domain.0.is_none() && domain.1.is_none();
             if alone { way } else { Direction::Neither }
         });
         let step = self.fact(step, grain.1.is_none());

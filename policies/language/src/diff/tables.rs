@@ -18,7 +18,7 @@ pub(super) fn tables(changes: &mut Changes, (old, new): (&Tables, &Tables)) {
         let clause = format!("table.{}", key(name.as_str()));
         let about = || About::Table(name.clone());
         match (old.get(name), new.get(name)) {
-            (Some(before), Some(after)) => table(changes, &clause, name, (before, after), new),
+            (Some(before), Some(after)) => table(changes, &clause, name, (before, after), (old, new)),
             (None, Some(table)) => {
                 changes.add(clause, Some(apart(table, Direction::Loosens)), about(), |way| {
                     format!("questions may be asked about `{name}`; {}", way.effect())
@@ -39,7 +39,13 @@ fn apart(table: &Table, way: Direction) -> Direction {
     if table.row_filter.is_some() { Direction::Neither } else { way }
 }
 
-fn table(changes: &mut Changes, at: &str, name: &TableName, (old, new): (&Table, &Table), tables: &Tables) {
+fn table(
+    changes: &mut Changes,
+    at: &str,
+    name: &TableName,
+    (old, new): (&Table, &Table),
+    tables: (&Tables, &Tables),
+) {
     keys!(Table {
         entity, replicated, rows_per_entity_max, keys_within, entity_counts, impossible, entities, row_filter, filter_from,
         columns, join,
@@ -91,8 +97,21 @@ fn table(changes: &mut Changes, at: &str, name: &TableName, (old, new): (&Table,
         conditions.any(|condition| condition.is_ok_and(|condition| condition.columns().contains(column)))
     };
     let kept = |column: &ColumnName| read(column) || [entity.0, entity.1].contains(&&Some(column.clone()));
-    columns::columns(changes, at, name, kept, columns);
-    joined(changes, &format!("{at}.join"), name, join, tables);
+    let meets = |column: &ColumnName| {
+        joins_read(tables.0, name, old, column) || joins_read(tables.1, name, new, column)
+    };
+    columns::columns(changes, at, name, kept, meets, columns);
+    joined(changes, &format!("{at}.join"), name, join, tables.1);
+}
+
+/// Whether a column is a key, a unique one, or one end of a reference, of this or of another table.
+fn joins_read(all: &Tables, name: &TableName, table: &Table, column: &ColumnName) -> bool {
+    let own = table.join.as_ref().is_some_and(|join| {
+        join.keys.contains(column) || join.unique.contains(column) || join.references.contains_key(column)
+    });
+    let referred = |to: &Reference| to.parts().is_some_and(|(table, key)| table == *name && key == *column);
+    let joins = all.values().filter_map(|table| table.join.as_ref());
+    own || joins.flat_map(|join| join.references.values()).any(referred)
 }
 
 /// Without the section nothing is joined.

@@ -18,6 +18,7 @@ use crate::document::{self, Aggregate, Agreement, Recipient, Review, Use};
 use crate::file::{self, AggregateWord, File, Missing, UseWord};
 use crate::id::AgreementHash;
 use crate::table::ColumnRule;
+use crate::unseen::is_unseen;
 
 /// Turns what was written into a document, or finds everything that stands against it.
 pub(super) fn check(file: File, tree: &Tree<'_>, beside: Beside<'_>) -> Result<Agreement, Vec<Problem>> {
@@ -120,7 +121,13 @@ impl Check<'_> {
 
     /// A name that is empty, or cannot be seen, names nothing.
     fn name(&mut self, path: &[&str], name: &str) {
-        if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+        if let Some(unseen) = name.chars().find(|c| is_unseen(*c)) {
+            self.problem(
+                path,
+                format!("a name has the character U+{:04X}, which nobody sees", u32::from(unseen)),
+                "write the name anew, with what can be seen alone",
+            );
+        } else if name.trim().is_empty() || name.trim() != name {
             self.problem(
                 path,
                 "a name cannot be empty, or begin or end with a space",

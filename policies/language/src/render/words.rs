@@ -7,38 +7,16 @@ use serde::Serialize;
 
 use super::page::MARKS;
 use crate::file::Date;
+use crate::unseen;
 
 /// What an author wrote, marked as such. Characters that cannot be seen, or that turn the direction of what follows, are
 /// written out: nobody signs what they cannot see.
 pub(crate) fn said(words: impl Display) -> String {
     let [open, close] = MARKS;
     let mut marked = String::from(open);
-    for c in words.to_string().chars() {
-        match c {
-            '\n' | '\r' | '\t' => marked.push(' '),
-            '“' | '”' => marked.push('"'),
-            c if unseen(c) => marked.push_str(&format!("[U+{:04X}]", u32::from(c))),
-            c => marked.push(c),
-        }
-    }
+    marked.push_str(&unseen::marked(&words.to_string()).replace(['“', '”'], "\""));
     marked.push(close);
     marked
-}
-
-fn unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            u32::from(c),
-            0xAD | 0x61C
-                | 0x180E
-                | 0x200B..=0x200F
-                | 0x2028..=0x202E
-                | 0x2060..=0x206F
-                | 0xFE00..=0xFE0F
-                | 0xFEFF
-                | 0xFFF9..=0xFFFB
-                | 0xE0000..=0xE01EF
-        )
 }
 
 /// The word by which a file writes a value, whatever its type: a text, an enum.

@@ -86,6 +86,22 @@ pub(crate) const NEITHER: &[(&str, &str, &str)] = &[
     ("table/person/columns/age/required", "", "true"),
     ("table/person/columns/income/bounds", "", "[0, 1]"),
     ("table/visit/columns/kind/grain", "", r#""month""#),
+    // Coarser steps meet more of another table's: a key by use, by the list of keys, and the end of a reference.
+    (
+        "table/visit/columns/kind",
+        r#"{ use = ["group", "join"], grain = "month" }"#,
+        r#"{ use = ["group", "join"], grain = "year" }"#,
+    ),
+    (
+        "table/visit/columns/vid",
+        r#"{ use = ["group"], grain = "month" }"#,
+        r#"{ use = ["group"], grain = "year" }"#,
+    ),
+    (
+        "table/ward/columns/ward",
+        r#"{ use = ["group"], grain = "month" }"#,
+        r#"{ use = ["group"], grain = "year" }"#,
+    ),
     // What a condition of the table reads, it reads in steps and within the declared values.
     ("table/person/columns/age/grain", r#""month""#, r#""year""#),
     ("table/person/columns/age", r#"{ use = ["group"], domain = { values = [1] } }"#, ""),

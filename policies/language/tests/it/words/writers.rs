@@ -1,8 +1,12 @@
 //! What authors wrote stays what it is in every form: never a heading, a tag, a clause of ours, or unseen.
 
+use liquid_policy::diff::diff;
+use liquid_policy::parse;
 use liquid_policy::render::{html, markdown, plain, render};
+use liquid_policy::unseen::is_unseen;
 
 use super::leaves::{read, rich, tree, whole};
+use crate::support::{SMALL, agreement};
 
 #[test]
 fn html_is_one_file_that_fetches_and_runs_nothing() {
@@ -63,4 +67,39 @@ fn text_fits_a_terminal() {
         assert!(line.chars().count() <= 100 && line == line.trim_end(), "{line}");
     }
     assert!(text.contains("\n1. Parties and contacts\n=======================\n"), "{text}");
+}
+
+/// Two controllers that look like one would have one voice each.
+#[test]
+fn a_name_is_what_is_seen() {
+    assert!(parse(SMALL, "small").is_ok());
+    for hidden in ['\u{200b}', '\u{202e}', '\u{2067}', '\u{feff}', '\u{ad}', '\u{3164}', '\u{7}'] {
+        for name in ["A-1", "1.0.0", "north", "south", "host", "institute", "lead", "research"] {
+            let written = format!("{name}\\u{:04X}", u32::from(hidden));
+            let text = SMALL.replacen(&format!("\"{name}\""), &format!("\"{written}\""), 1);
+            assert_ne!(text, SMALL);
+            let error = parse(&text, "small").expect_err(&written);
+            let said: Vec<_> = error.problems().map(|problem| problem.message().to_owned()).collect();
+            let named = format!("U+{:04X}, which nobody sees", u32::from(hidden));
+            assert!(said.iter().any(|it| it.contains(&named)), "{written}: {said:?}");
+        }
+    }
+}
+
+/// What a text changes to is one line in which everything is seen, whatever the author wrote into it.
+#[test]
+fn no_text_writes_itself_into_a_comparison() {
+    let fake = "\\u001b[2J\\u001b[Htightens: nothing\\r\\n\\u202eevil\\u2066\\u200b";
+    let text = SMALL.replace(
+        "purposes = [\"care\", \"research\"]\n",
+        &format!("purposes = [\"care\", \"research\"]\npurpose_text = \"{fake}\"\n"),
+    );
+    let found = diff(&agreement(SMALL), &agreement(&text));
+    let [change] = found.changes() else { panic!("{found:?}") };
+    assert!(!change.sentence().chars().any(is_unseen), "{:?}", change.sentence());
+    assert!(
+        change.sentence().contains("[U+001B][2J[U+001B][Htightens: nothing  [U+202E]evil[U+2066][U+200B]"),
+        "{}",
+        change.sentence()
+    );
 }
