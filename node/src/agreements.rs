@@ -22,7 +22,7 @@ use liquid_node_api::governance::{
     FILES_BYTES_MAX, FILES_MAX, FileBeside, SiteGovernance, TEXT_BYTES_MAX, VERSIONS_MAX,
 };
 use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
-use liquid_policy::id::{AgreementHash, OrganisationName};
+use liquid_policy::id::{AgreementHash, AgreementId, OrganisationName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::life::Life;
 use liquid_policy::parse::{ParseError, version_of};
@@ -31,11 +31,15 @@ use liquid_policy::{Agreement, Code, Refusal, Signed};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use folder::{Fingerprint, Folder};
+use folder::{Fingerprint, Folder, Unread};
 pub use folder::{beside, hash};
 
 /// Statements of one kind that a node keeps of one key, so that whoever says very much keeps nobody else from saying anything.
+/// As many go into one message.
 const STATEMENTS_MAX: usize = 200;
+
+/// The same for suspensions of one agreement, and for giving up the key itself.
+const SUSPENSIONS_MAX: usize = 50;
 
 /// The agreements of one node.
 pub struct Agreements {
@@ -57,6 +61,8 @@ struct State {
     unreadable: Vec<(PathBuf, String)>,
     /// One of them is something that was sent, a suspension perhaps.
     lost: bool,
+    /// Agreements of which a version may stand that cannot be read.
+    closed: BTreeSet<AgreementId>,
     fingerprint: Fingerprint,
 }
 
@@ -84,7 +90,7 @@ impl Agreements {
     pub fn refresh(&self) -> Result<Vec<Statement>, String> {
         let state = self.state();
         // What cannot be read may be there again and look the same.
-        if !state.lost && self.folder.fingerprint()? == state.fingerprint {
+        if !state.lost && state.closed.is_empty() && self.folder.fingerprint()? == state.fingerprint {
             return Ok(Vec::new());
         }
         self.read()
@@ -103,12 +109,14 @@ impl Agreements {
         for (file, problem) in &found.unreadable {
             tracing::error!(file = %file.display(), problem, "agreement not readable");
         }
+        let (closed, unknown) = closed(&life, &found.unread);
         let texts = found.versions.into_iter().map(|(agreement, text, _)| (agreement.hash().clone(), text));
         let state = State {
             life,
             texts: texts.collect(),
             unreadable: found.unreadable,
-            lost: found.lost,
+            lost: found.lost || unknown,
+            closed,
             fingerprint: found.fingerprint,
         };
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
@@ -128,7 +136,7 @@ impl Agreements {
 
     /// The versions that stand now, signed or not.
     pub fn heads(&self, now: DateTime<Utc>) -> Vec<Signed> {
-        self.state().life.heads(now)
+        self.state().heads(now)
     }
 
     /// Files that cannot be read, each with what is wrong, for the operator.
@@ -150,7 +158,7 @@ impl Agreements {
                 "ask the site's operator to mend the folder `held` beside the agreements; the node's log names the file",
             ));
         }
-        let heads = state.life.heads(now);
+        let heads = state.heads(now);
         admit(&heads, caller, named, now.date_naive()).map_err(|refusal| {
             // The same code is given where several apply.
             let is_named = heads.iter().any(|signed| names(signed.agreement(), caller, named));
@@ -177,6 +185,14 @@ impl Agreements {
         let state = self.state();
         let is_party =
             |agreement: &Agreement| agreement.file().party.iter().any(|it| it.organisation == *organisation);
+        let mut agreements = state.life.status(now, is_party);
+        for agreement in agreements.iter_mut().filter(|it| state.closed.contains(&it.id)) {
+            agreement.stands = None;
+        }
+        let named: BTreeSet<_> =
+            agreements.iter().flat_map(|it| &it.suspended).map(|suspension| &suspension.statement).collect();
+        let statements =
+            state.life.statements().iter().filter(|it| named.contains(&it.hash())).cloned().collect();
         let texts = texts.iter().filter_map(|hash| {
             let seen = state.life.version(hash).is_some_and(|agreement| is_party(agreement));
             state.texts.get(hash).filter(|_| seen).map(|text| (hash.clone(), text.clone()))
@@ -193,7 +209,8 @@ impl Agreements {
         let files = files.collect();
         SiteGovernance {
             site: self.config.node.site.clone(),
-            agreements: state.life.status(now, is_party),
+            agreements,
+            statements,
             texts: texts.collect(),
             files,
         }
@@ -213,6 +230,7 @@ impl Agreements {
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
         few_enough(text, files)?;
+        few(statements)?;
         // Signatures first: reading a text that was made to be hard to read takes long.
         let state = self.state();
         let ring = state.life.ring();
@@ -288,6 +306,7 @@ impl Agreements {
     /// # Errors
     /// As [`Self::propose`].
     pub fn hear(&self, statements: &[Statement], now: DateTime<Utc>) -> Result<Vec<Statement>, Error> {
+        few(statements)?;
         self.keep(&self.state(), statements, None, now)
     }
 
@@ -299,14 +318,21 @@ impl Agreements {
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
         let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
+        let mut said = BTreeMap::new();
+        for statement in &known {
+            *said.entry((&statement.organisation, &statement.key_id, kind(statement))).or_insert(0_usize) +=
+                1;
+        }
+        // All together: what one message says counts too.
+        let new: BTreeSet<&Statement> = statements.iter().filter(|it| !known.contains(it)).collect();
         for statement in statements {
             self.counts(state, statement, proposed)?;
-            let kind = std::mem::discriminant(&statement.act);
-            let alike = |s: &&&Statement| {
-                (&s.organisation, &s.key_id) == (&statement.organisation, &statement.key_id)
-                    && std::mem::discriminant(&s.act) == kind
-            };
-            if !known.contains(statement) && known.iter().filter(alike).count() >= STATEMENTS_MAX {
+        }
+        for statement in new {
+            let kind @ (_, _, most) = kind(statement);
+            let said = said.entry((&statement.organisation, &statement.key_id, kind)).or_insert(0);
+            *said += 1;
+            if *said > most {
                 return Err(Error::invalid(
                     format!("the key `{}` has said too much of one kind", statement.key_id),
                     "say it with another key of the organisation",
@@ -396,6 +422,54 @@ fn few_enough(text: &str, files: &[FileBeside]) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+impl State {
+    /// The versions that stand, but for those of agreements of which that cannot be told.
+    fn heads(&self, now: DateTime<Utc>) -> Vec<Signed> {
+        let mut heads = self.life.heads(now);
+        heads.retain(|head| !self.closed.contains(head.agreement().id()));
+        heads
+    }
+}
+
+/// The agreements of which a version that cannot be read may stand, and whether there is one of which nobody knows the
+/// agreement.
+///
+/// A version that was sent and that nobody has activated cannot stand, so it stands in nobody's way: whoever can propose would
+/// else close a node. One that was activated may stand by now or have passed the agreement on to a later one, and without it the
+/// looser one before would come back; so that agreement is refused, and no other. A revoked key took nothing back.
+fn closed(life: &Life, unread: &[Unread]) -> (BTreeSet<AgreementId>, bool) {
+    let counts = |it: &Statement| matches!(life.ring().standing(it), Standing::Valid | Standing::Revoked);
+    let is_active = |version: &&Unread| {
+        life.statements().iter().any(|it| {
+            matches!(&it.act, Act::Activate { agreement, .. } if version.hashes.contains(agreement))
+                && counts(it)
+        })
+    };
+    let active: Vec<_> = unread.iter().filter(is_active).collect();
+    (active.iter().filter_map(|it| it.id.clone()).collect(), active.iter().any(|it| it.id.is_none()))
+}
+
+/// What a statement counts as towards how much a key may say: what stops an agreement, or the key itself, has a count of its
+/// own, so that whoever has filled all others with a stolen key keeps its owner from neither.
+fn kind(statement: &Statement) -> (&'static str, &str, usize) {
+    match &statement.act {
+        Act::Suspend { id } => ("suspend", id.as_str(), SUSPENSIONS_MAX),
+        Act::Revoke { revoked } if *revoked == statement.key_id => ("give up", "", SUSPENSIONS_MAX),
+        act => (act.verb(), "", STATEMENTS_MAX),
+    }
+}
+
+/// Refuses a message that would take long to read.
+fn few(statements: &[Statement]) -> Result<(), Error> {
+    if statements.len() <= STATEMENTS_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        format!("{} statements are too many at once", statements.len()),
+        format!("send them in messages of at most {STATEMENTS_MAX}"),
+    ))
 }
 
 /// Why a text is no agreement that this node could keep.

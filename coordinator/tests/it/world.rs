@@ -265,6 +265,7 @@ impl NodeChannel for FakeSite {
             _ => Ok(SiteGovernance {
                 site: self.name.clone(),
                 agreements: vec![],
+                statements: vec![],
                 texts: Default::default(),
                 files: Default::default(),
             }),

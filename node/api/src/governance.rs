@@ -71,6 +71,8 @@ pub struct SiteGovernance {
     pub site: SiteName,
     /// How things stand, as far as the caller's organisation is a party.
     pub agreements: Vec<AgreementStatus>,
+    /// What was said by which they are suspended, as it was signed: whoever lifts it sees what it was.
+    pub statements: Vec<Statement>,
     /// The texts that were wanted and are there.
     pub texts: BTreeMap<AgreementHash, String>,
     /// The files that were wanted and are there, by their SHA-256.

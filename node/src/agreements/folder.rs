@@ -21,8 +21,8 @@ use std::time::SystemTime;
 use chrono::{DateTime, SecondsFormat, Utc};
 use liquid_node_api::governance::FileBeside;
 use liquid_policy::Agreement;
-use liquid_policy::id::AgreementHash;
-use liquid_policy::parse::{BESIDE_BYTES_MAX, ParseError, parse_beside};
+use liquid_policy::id::{AgreementHash, AgreementId};
+use liquid_policy::parse::{BESIDE_BYTES_MAX, ParseError, parse_beside, version_of};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::Statement;
 use ring::digest::{SHA256, digest};
@@ -48,11 +48,21 @@ pub(super) struct Found {
     pub(super) statements: Vec<Statement>,
     /// When those that were sent were heard.
     pub(super) heard: BTreeMap<Statement, DateTime<Utc>>,
-    /// Something that was sent cannot be read any more, so nobody knows what it would stop.
+    /// A statement that was sent cannot be read any more, so nobody knows what it would stop.
     pub(super) lost: bool,
+    /// Versions that were sent and cannot be read any more.
+    pub(super) unread: Vec<Unread>,
     /// Files that cannot be read, each with what is wrong.
     pub(super) unreadable: Vec<(PathBuf, String)>,
     pub(super) fingerprint: Fingerprint,
+}
+
+/// A version that was sent and cannot be read any more.
+pub(super) struct Unread {
+    /// What it may be called: by its file's name, and by its text where that has a hash.
+    pub(super) hashes: Vec<AgreementHash>,
+    /// The agreement of which it is a version, where the text says so.
+    pub(super) id: Option<AgreementId>,
 }
 
 impl Folder {
@@ -185,7 +195,10 @@ impl Folder {
         for file in found.held(&self.versions()) {
             match self.read_one(&file, floors) {
                 Ok((agreement, text, statements)) => found.add(agreement, text, false, statements),
-                Err(problem) => found.lose(file, problem),
+                Err(problem) => {
+                    found.unread.push(unread(&file));
+                    found.unreadable.push((file, problem));
+                }
             }
         }
         for file in found.held(&self.statements()) {
@@ -297,6 +310,16 @@ impl Found {
         self.versions.push((Arc::new(agreement), text, placed));
         self.statements.extend(statements);
     }
+}
+
+/// What can be told of a version that cannot be read: a list of values that it names is gone, or the site has new floors.
+fn unread(file: &Path) -> Unread {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let named = file.file_stem().map(|stem| AgreementHash::new(stem.to_string_lossy().into_owned()));
+    let table: Option<toml::Table> = toml::from_str(&text).ok();
+    let id =
+        table.as_ref().and_then(|table| table.get("agreement")?.get("id")?.as_str().map(AgreementId::new));
+    Unread { hashes: named.into_iter().chain(version_of(&text)).collect(), id }
 }
 
 /// The content of a file that lies beside an agreement, in the same folder.

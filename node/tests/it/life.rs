@@ -9,10 +9,13 @@ use liquid_node_api::Error;
 use liquid_node_api::channel::{NodeChannel, Token};
 use liquid_node_api::governance::{Governance, SiteGovernance};
 use liquid_node_api::request::SiteRequest;
+use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::{Code, parse};
 
-use crate::site::{AGREEMENT, CONTROLLER_SEED, Site, ask, ask_with, changed, noon, request, say, token, way};
+use crate::site::{
+    AGREEMENT, CONTROLLER_SEED, Site, ask, ask_with, changed, noon, request, say, say_at, token, way,
+};
 
 /// Of the controller's own people; they may not ask for data.
 fn board() -> Token {
@@ -98,6 +101,7 @@ async fn a_suspension_stops_what_runs_and_outlives_the_node() {
     }
     let standing = said(&node, vec![suspend()]).await.unwrap();
     assert_eq!(standing.agreements[0].suspended[0].organisation.as_str(), "cleveland");
+    assert_eq!(standing.statements, [suspend()], "whoever lifts it sees what was signed");
     let stopped = tokio::time::timeout(Duration::from_secs(1), running).await.expect("at once").unwrap();
     assert_eq!(code(stopped), Some(Code::Suspended));
     assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
@@ -240,13 +244,45 @@ async fn what_was_sent_and_is_lost_closes_the_node() {
     std::fs::write(&file, &whole).unwrap();
     node.agreements().refresh().unwrap();
     assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
-    // So with a version.
-    std::fs::write(&file, whole.replace("suspend", "resume")).unwrap();
-    std::fs::rename(&file, site.path("gone")).unwrap();
-    std::fs::create_dir_all(site.path("agreements/held/versions")).unwrap();
-    std::fs::write(site.path("agreements/held/versions/00.toml"), "schema = ").unwrap();
+}
+
+/// A version that cannot be read any more stands in nobody's way, unless somebody has activated it: then it may be the one that stands.
+#[tokio::test]
+async fn a_version_that_is_lost_closes_its_agreement_alone_and_only_once_it_is_active() {
+    let mut site = Site::new();
+    let node = site.open().await;
+    let versions = site.path("agreements/held/versions");
+    let hold = |text: &str| {
+        std::fs::create_dir_all(&versions).unwrap();
+        std::fs::write(versions.join("00.toml"), text).unwrap();
+        node.agreements().refresh().unwrap();
+    };
+    let of = |id: &str| format!("schema = \"liquid/agreement/1\"\n[agreement]\nid = \"{id}\"\n");
+    for text in ["schema = ".to_owned(), of("B-1"), of("A-1")] {
+        hold(&text);
+        assert_eq!(node.agreements().unreadable().len(), 1);
+        assert_eq!(code(ask(&node, "counted").await), None, "nobody has activated it: {text}");
+    }
+    let active = say(CONTROLLER_SEED, Act::Activate { agreement: "00".into(), at: noon() });
+    let forged = say(9, active.act.clone());
+    let statement = site.path("agreements/held/statements/00.toml");
+    for (statements, open) in [(vec![forged], true), (vec![active], false)] {
+        std::fs::create_dir_all(statement.parent().unwrap()).unwrap();
+        std::fs::write(&statement, SignatureFile { signatures: statements }.to_string()).unwrap();
+        hold(&of("A-1"));
+        assert_eq!(code(ask(&node, "counted").await), (!open).then_some(Code::Unsigned));
+        hold(&of("B-1 "));
+        assert_eq!(code(ask(&node, "counted").await), None, "it is of another agreement");
+        hold("schema = ");
+        assert_eq!(
+            code(ask(&node, "counted").await),
+            (!open).then_some(Code::Unsigned),
+            "nobody knows of which"
+        );
+    }
+    std::fs::remove_file(versions.join("00.toml")).unwrap();
     node.agreements().refresh().unwrap();
-    assert_eq!(code(ask(&node, "counted").await), Some(Code::Unsigned));
+    assert_eq!(code(ask(&node, "counted").await), None);
 }
 
 /// Whoever says very much keeps neither others nor themselves from stopping the agreement.
@@ -263,8 +299,31 @@ async fn nobody_is_kept_from_suspending() {
     let error = said(&node, vec![activate(200)]).await.unwrap_err();
     assert!(error.to_string().contains("said too much of one kind"), "{error}");
     said(&node, vec![activate(0)]).await.expect("it is known");
+    let many = said(&node, (0..201).map(|_| activate(0)).collect()).await.unwrap_err();
+    assert!(many.to_string().contains("too many at once"), "{many}");
+    // What one message says is counted too, and nothing of it is kept.
+    let revoke =
+        |n: usize| say(CONTROLLER_SEED, Act::Revoke { revoked: format!("other-{n}").as_str().into() });
+    said(&node, (0..150).map(revoke).collect()).await.unwrap();
+    let held = || std::fs::read_dir(site.path("agreements/held/statements")).unwrap().count();
+    let before = held();
+    let error = said(&node, (100..201).map(revoke).collect()).await.unwrap_err();
+    assert!(error.to_string().contains("said too much of one kind"), "{error}");
+    assert_eq!(held(), before);
+    said(&node, (150..200).map(revoke).collect()).await.unwrap();
+    // Suspensions have a count of their own.
+    let later = |n: i64| {
+        say_at(CONTROLLER_SEED, Act::Suspend { id: "A-1".into() }, noon() - chrono::TimeDelta::minutes(n))
+    };
+    said(&node, (1..50).map(later).collect()).await.unwrap();
+    let error = said(&node, (51..53).map(later).collect()).await.unwrap_err();
+    assert!(error.to_string().contains("said too much of one kind"), "{error}");
     said(&node, vec![suspend()]).await.unwrap();
     assert_eq!(code(ask(&node, "counted").await), Some(Code::Suspended));
+    // Whoever has stolen the key and said all that it may say does not keep its owner from giving it up.
+    said(&node, vec![say(CONTROLLER_SEED, Act::Revoke { revoked: suspend().key_id })]).await.unwrap();
+    let error = said(&node, vec![activate(0)]).await.unwrap_err();
+    assert!(error.to_string().contains("was revoked"), "{error}");
 }
 
 /// A suspension counts on a full disk, says so, and is kept as soon as it can be.

@@ -90,8 +90,12 @@ pub(crate) fn noon() -> DateTime<Utc> {
 
 /// What somebody says for the controller, with the key of that seed.
 pub(crate) fn say(seed: u8, act: Act) -> Statement {
-    let signer =
-        Signer { organisation: "cleveland".into(), role: "siro".into(), key_id: "k1".into(), time: noon() };
+    say_at(seed, act, noon())
+}
+
+/// The same at another time.
+pub(crate) fn say_at(seed: u8, act: Act, time: DateTime<Utc>) -> Statement {
+    let signer = Signer { organisation: "cleveland".into(), role: "siro".into(), key_id: "k1".into(), time };
     SigningKey::from_seed(&[seed; 32]).unwrap().say(act, signer)
 }
 

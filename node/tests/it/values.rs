@@ -7,7 +7,7 @@ use liquid_policy::table::Domain;
 use liquid_policy::{parse, parse_beside};
 use ring::digest::{SHA256, digest};
 
-use crate::site::{AGREEMENT, CONTROLLER_SEED, Site, changed, noon, say, way};
+use crate::site::{AGREEMENT, CONTROLLER_SEED, Site, ask, changed, noon, say, way};
 
 const SEXES: &str = "sex,meaning\nF,women\nM,men\n";
 
@@ -85,4 +85,29 @@ async fn a_version_that_names_a_list_can_be_proposed_where_the_list_is() {
     assert!(refused.contains("`sexes.csv` cannot be read"), "{refused}");
     std::fs::write(site.path("agreements/sexes.csv"), values).unwrap();
     way(&node).governance(&board, &propose).await.unwrap();
+    // The list was kept with the proposal, so another one in its place, or none, changes nothing.
+    let another = |text: &str| {
+        std::fs::write(site.path("agreements/sexes.csv"), text).unwrap();
+        node.agreements().refresh().unwrap();
+        node.agreements().unreadable().len()
+    };
+    assert_eq!(another(SEXES), 0);
+    assert!(ask(&node, "counted").await.is_ok());
+    // Without it, what was only proposed stands in nobody's way; what was activated may be what stands.
+    let kept = site.path("agreements/held/values");
+    std::fs::rename(&kept, site.path("values")).unwrap();
+    assert_eq!(another("sex\nF\n"), 1);
+    assert!(ask(&node, "counted").await.is_ok());
+    std::fs::rename(site.path("values"), &kept).unwrap();
+    assert_eq!(another(SEXES), 0);
+    let at = noon() - chrono::TimeDelta::minutes(1);
+    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: next.hash().clone(), at });
+    way(&node).governance(&board, &Governance::Say { statements: vec![activate] }).await.unwrap();
+    assert!(ask(&node, "counted").await.is_ok(), "nobody has approved it");
+    std::fs::remove_dir_all(&kept).unwrap();
+    assert_eq!(another("sex\nF\n"), 1);
+    let refused = ask(&node, "counted").await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("cannot read one of its agreements"), "{refused}");
+    assert_eq!(another(values), 0);
+    assert!(ask(&node, "counted").await.is_ok());
 }
