@@ -18,7 +18,6 @@ mod verify;
 mod who;
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
 use liquid_policy::document::Agreement;
@@ -28,7 +27,7 @@ use liquid_policy::signature::SignatureFile;
 
 use crate::args::Policy;
 use crate::failure::Failure;
-use crate::terminal::{Pipe, note};
+use crate::terminal::{self, Paint, note};
 
 /// Runs a command.
 ///
@@ -89,10 +88,9 @@ fn read_text(file: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Writes a text to standard output. A reader that goes ends the output, not the command.
+/// Writes a text to standard output.
 fn put(text: &str) -> Result<(), Failure> {
-    let mut out = Pipe::new(io::stdout().lock());
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+    terminal::put(text).map_err(|error| {
         Failure::here(format!("the output cannot be written: {error}"), "check the space on its volume")
     })
 }
@@ -112,6 +110,6 @@ fn read_signatures(beside: &Path) -> Result<SignatureFile, Failure> {
 
 /// An error that points into a file is shown with the place it points to.
 fn unusable(error: ParseError) -> Failure {
-    note(format!("{:?}", miette::Report::new(error)).trim_end());
+    note(terminal::report(&error, Paint::stderr(), terminal::width_aside()).trim_end());
     Failure::Said
 }

@@ -1,10 +1,18 @@
 //! Standard output and standard error: data to the one, all else to the other; colour and progress on a terminal alone.
+//!
+//! All texts go out here, and here they are made fit to be seen: what others wrote moves no cursor, wipes no line, and
+//! hides nothing.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use console::measure_text_width;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use liquid_policy::unseen::{is_unseen, mark};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+
+/// How wide reports are where nobody's terminal says it.
+const WIDTH: usize = 100;
 
 /// Whether to colour, decided once for each stream.
 #[derive(Debug, Clone, Copy)]
@@ -63,9 +71,16 @@ fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Whether to colour what goes to standard output.
-pub(crate) fn coloured() -> bool {
-    Paint::stdout().colour
+/// Shows an error or a piece of advice with the place that it points to.
+pub(crate) fn report(error: &dyn Diagnostic, paint: Paint, width: Option<usize>) -> String {
+    let theme = if paint.colour { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(width.unwrap_or(WIDTH)).with_links(false);
+    let mut out = String::new();
+    match handler.render_report(&mut out, error) {
+        Ok(()) => out,
+        Err(_) => error.to_string(),
+    }
 }
 
 /// How wide standard output's terminal is; none where it is no terminal.
@@ -94,9 +109,66 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The codes of the styles that this program and its reports of errors use: reset, weight, underline, and colours that are
+/// seen on any ground. None hides what it is put on or what was there before.
+const STYLES: [&str; 9] = ["0", "1", "2", "4", "31", "32", "33", "35", "36"];
+
+/// A text in which everything can be seen: lines stay lines, and where there is colour, our colours stay.
+fn clean(text: &str, Paint { colour }: Paint) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    loop {
+        let style = style(rest.as_str()).filter(|_| colour);
+        match (style, rest.next()) {
+            (_, None) => return out,
+            (Some(style), Some(_)) => {
+                out.push_str(style);
+                rest = rest.as_str().get(style.len() - 1..).unwrap_or_default().chars();
+            }
+            (None, Some(c)) if is_unseen(c) && !matches!(c, '\n' | '\t') => out.push_str(&mark(c)),
+            (None, Some(c)) => out.push(c),
+        }
+    }
+}
+
+/// The style with which a text begins, if it is one of ours.
+fn style(text: &str) -> Option<&str> {
+    let codes = text.strip_prefix("\u{1b}[")?.split_once('m')?.0;
+    let known = codes.split(';').all(|code| STYLES.contains(&code));
+    text.get(..codes.len() + 3).filter(|_| known)
+}
+
 /// Writes a line of data. A closed pipe ends the output, not the command.
 pub(crate) fn say(line: &str) {
-    let _closed_pipe = writeln!(io::stdout().lock(), "{line}");
+    let _closed_pipe = writeln!(io::stdout().lock(), "{}", clean(line, Paint::stdout()));
+}
+
+/// Writes a line of JSON: what cannot be seen stands only in its texts, which have a way to write it.
+pub(crate) fn say_json(json: &str) {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            c if is_unseen(c) => {
+                let units = c
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}"))
+                    .collect::<String>();
+                out.push_str(&units);
+            }
+            c => out.push(c),
+        }
+    }
+    let _closed_pipe = writeln!(io::stdout().lock(), "{out}");
+}
+
+/// Writes a text to standard output as it is, but for what cannot be seen. A reader that goes ends the output, not the command.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn put(text: &str) -> io::Result<()> {
+    let mut out = Pipe::new(io::stdout().lock());
+    out.write_all(clean(text, Paint::stdout()).as_bytes()).and_then(|()| out.flush())
 }
 
 /// A pipe whose reader may go, as `head` does: it has what it wanted, so the rest is dropped, and that is no error.
@@ -138,7 +210,7 @@ impl<W: Write> Write for Pipe<W> {
 
 /// Writes a line for people.
 pub(crate) fn note(line: &str) {
-    let _closed_pipe = writeln!(io::stderr().lock(), "{line}");
+    let _closed_pipe = writeln!(io::stderr().lock(), "{}", clean(line, Paint::stderr()));
 }
 
 /// The same, in lines that fit where it is a terminal.
@@ -221,6 +293,27 @@ mod tests {
             }
         }
         assert!(Pipe::new(Full).write_all(b"words").is_err());
+    }
+
+    #[test]
+    fn nothing_that_others_wrote_steers_a_terminal() {
+        let (plain, coloured) = (Paint { colour: false }, Paint { colour: true });
+        let ours = coloured.bad("stop") + &coloured.dim("at north");
+        assert_eq!(clean(&ours, coloured), ours);
+        let theirs = "a\u{1b}[2J\u{1b}[H\u{1b}[8mb\u{1b}]0;T\u{7}\u{202e}c\u{2066}\u{200b}\r\u{1b}[38;2;0;0;0m\u{9b}8m\n\td\u{1b}[m";
+        for paint in [plain, coloured] {
+            let shown = clean(theirs, paint);
+            assert!(!shown.chars().any(|c| is_unseen(c) && c != '\n' && c != '\t'), "{shown:?}");
+            assert!(
+                shown.starts_with("a[U+001B][2J[U+001B][H[U+001B][8mb") && shown.contains("\n\td"),
+                "{shown:?}"
+            );
+        }
+        assert_eq!(clean(&ours, plain), "[U+001B][31mstop[U+001B][0m[U+001B][2mat north[U+001B][0m");
+        let error = liquid_policy::parse("schema = \u{1b}[2J", "a.toml").unwrap_err();
+        let shown = report(&error, coloured, None);
+        assert!(shown.contains("\u{1b}[31m") && shown.contains("\u{1b}[2J"), "{shown:?}");
+        assert_eq!(clean(&shown, coloured), shown.replace("\u{1b}[2J", "[U+001B][2J"), "its colours stay");
     }
 
     #[test]

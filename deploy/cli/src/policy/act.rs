@@ -6,6 +6,7 @@ use std::fs;
 use liquid_policy::id::AgreementId;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
+use liquid_policy::unseen::marked;
 
 use super::sites::{Sites, Told, short, unknown};
 use super::status::lacking;
@@ -22,7 +23,7 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     let person = Person::read(&command.who)?;
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
-    let version = status.version(&command.id, &command.version)?;
+    let version = sites.version(&status, &command.id, &command.version).await?;
     let told =
         sites.say(person.say(Act::Activate { agreement: version.hash.clone(), at: command.at })?).await?;
     let version = told.version(&command.id, version.hash.as_str())?;
@@ -73,24 +74,19 @@ pub(super) async fn resume(command: &About) -> Result<(), Failure> {
     if status.agreement(&command.id).next().is_none() {
         return Err(unknown(&command.id));
     }
-    let suspensions: BTreeSet<_> = status
-        .agreement(&command.id)
-        .flat_map(|(_, it)| it.suspended.iter().map(|suspension| suspension.statement.clone()))
-        .collect();
+    let lifted = status.suspensions(&command.id)?;
+    let suspensions: BTreeSet<_> = lifted.iter().map(|(_, suspension)| suspension.hash()).collect();
     if suspensions.is_empty() {
         note(&format!("{} is not suspended", command.id));
         return Ok(());
     }
-    for (answer, agreement) in status.agreement(&command.id) {
-        for suspension in &agreement.suspended {
-            note(&format!(
-                "lifts what {} ({}) said on {} at {}",
-                suspension.organisation,
-                suspension.role,
-                suspension.time.format("%Y-%m-%d %H:%M UTC"),
-                answer.site
-            ));
-        }
+    for (site, suspension) in lifted {
+        note(&format!(
+            "lifts what {} ({}) said on {} at {site}",
+            marked(suspension.organisation.as_str()),
+            marked(suspension.role.as_str()),
+            suspension.time.format("%Y-%m-%d %H:%M UTC"),
+        ));
     }
     let statement = person.say(Act::Resume { id: AgreementId::new(&command.id), suspensions })?;
     write(command, &statement)?;
@@ -115,7 +111,7 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
     let person = Person::read(&command.who)?;
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
-    let to = status.version(&command.id, &command.version)?;
+    let to = sites.version(&status, &command.id, &command.version).await?;
     let from = status.agreement(&command.id).find_map(|(_, it)| it.stands.clone());
     let from = from.filter(|from| *from != to.hash).ok_or_else(|| {
         Failure::here(
@@ -123,6 +119,7 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
             "name the version to go back to with `--version`",
         )
     })?;
+    let left = sites.version(&status, &command.id, from.as_str()).await?;
     // Who joins a rollback that others have begun signs the very same instant.
     let begun = to.rollbacks.iter().find(|it| it.from == from && !it.lacks.is_empty());
     let at = begun.map_or(command.at, |begun| begun.at);
@@ -132,8 +129,14 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
     note(&lacking(&lacks));
     let when = at.format("%Y-%m-%d %H:%M:%S UTC");
     let said = match lacks.is_empty() {
-        true => format!("{} goes back to version {} at {when}", command.id, to.version),
-        false => format!("{} said to go back to version {} at {when}", person.organisation, to.version),
+        true => format!(
+            "{} goes back from version {} to version {} at {when}",
+            command.id, left.version, to.version
+        ),
+        false => format!(
+            "{} said to go back from version {} to version {} at {when}",
+            person.organisation, left.version, to.version
+        ),
     };
     told.everywhere(&said)
 }

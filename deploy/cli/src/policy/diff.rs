@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::read_agreement;
 use crate::args::{Diff as Arguments, Said};
 use crate::failure::Failure;
-use crate::terminal::say;
+use crate::terminal::{say, say_json};
 
 /// Compares two files.
 ///
@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let found = diff(&read_agreement(&arguments.old)?.0, &read_agreement(&arguments.new)?.0);
     match arguments.format {
         Said::Text => lines(&found).iter().for_each(|line| say(line)),
-        Said::Json => say(&in_json(&found).to_string()),
+        Said::Json => say_json(&in_json(&found).to_string()),
     }
     Ok(())
 }

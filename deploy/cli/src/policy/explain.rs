@@ -13,7 +13,7 @@ use liquid_policy::id::Purpose;
 use super::read_agreement;
 use crate::args::{Explain, Said};
 use crate::failure::Failure;
-use crate::terminal::{note, say};
+use crate::terminal::{note, say, say_json};
 
 /// Decides a question without asking it.
 ///
@@ -38,7 +38,7 @@ pub(crate) async fn run(command: &Explain) -> Result<(), Failure> {
             say(&verdict.to_string());
             note(&format!("as if {} {} were signed by all", agreement.id(), agreement.version()));
         }
-        Said::Json => say(&serde_json::to_string(&verdict).map_err(|error| {
+        Said::Json => say_json(&serde_json::to_string(&verdict).map_err(|error| {
             Failure::here(format!("the verdict has no JSON form: {error}"), "ask for `--format text`")
         })?),
     }

@@ -5,16 +5,12 @@ use liquid_policy::document::Agreement;
 use liquid_policy::id::TemplateName;
 use liquid_policy::lint::{Advice, Kind, lint, standing};
 use liquid_policy::parse::place;
-use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use super::explain::tables;
 use super::{put, read_text, with_its_files};
 use crate::args::Lint;
 use crate::failure::Failure;
-use crate::terminal::{coloured, note, width};
-
-/// How wide advice is where nobody's terminal says it.
-const WIDTH: usize = 100;
+use crate::terminal::{Paint, note, report, width};
 
 /// Prints advice on an agreement that a site would take, in the order of the file.
 ///
@@ -30,12 +26,9 @@ pub(crate) async fn run(command: &Lint) -> Result<(), Failure> {
         let path: Vec<&str> = piece.path.iter().map(String::as_str).collect();
         place(&text, &path).start
     });
-    let theme = if coloured() { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width().unwrap_or(WIDTH));
     let mut out = String::new();
     for piece in &advice {
-        let shown = handler.render_report(&mut out, &piece.placed(&text, &name));
-        shown.map_err(|_| Failure::here("the advice cannot be shown", "report this with the agreement"))?;
+        out.push_str(&report(&piece.placed(&text, &name), Paint::stdout(), width()));
         out.push('\n');
     }
     put(&out)?;

@@ -2,9 +2,12 @@
 
 use liquid_local::client::Client;
 use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
-use liquid_policy::id::AgreementHash;
+use liquid_policy::file::File;
+use liquid_policy::id::{AgreementHash, SiteName};
 use liquid_policy::life::{AgreementStatus, VersionStatus};
-use liquid_policy::statement::Statement;
+use liquid_policy::parse::{read, version_of};
+use liquid_policy::statement::{Act, Statement};
+use liquid_policy::unseen::marked;
 
 use crate::args::Reach;
 use crate::failure::Failure;
@@ -33,8 +36,9 @@ impl Sites {
             match answer {
                 Ok(answer) => told.answers.push(shown(answer)),
                 Err(why) => {
-                    note(&format!("{} {site}: {why}", Paint::stderr().bad("not heard at")));
-                    told.silent.push(site.to_string());
+                    let site = marked(site.as_str());
+                    note(&format!("{} {site}: {}", Paint::stderr().bad("not heard at"), marked(&why)));
+                    told.silent.push(site);
                 }
             }
         }
@@ -71,18 +75,36 @@ impl Sites {
         let mut found = told.answers.into_iter().filter_map(|mut answer| answer.files.remove(sha256));
         Ok(found.find(|text| liquid_node::agreements::hash(text.as_bytes()) == sha256))
     }
+
+    /// The one version that is meant by a number or the first digits of a hash, once its text has been read here: somebody is about to
+    /// sign its hash, and who carried the answer could have written another one beside the number.
+    ///
+    /// # Errors
+    /// Where there is none, or several, or its text is another one.
+    pub(super) async fn version(
+        &mut self,
+        status: &Told,
+        id: &str,
+        named: &str,
+    ) -> Result<VersionStatus, Failure> {
+        let version = status.version(id, named)?;
+        let texts = self.status(vec![version.hash.clone()]).await?;
+        texts.text(id, version)?.ok_or_else(|| {
+            Failure::here(
+                format!("no site sent the text of version {} ({})", version.version, short(&version.hash)),
+                "ask a node directly with `--url`; nothing was signed",
+            )
+        })?;
+        Ok(version.clone())
+    }
 }
 
-/// What a coordinator carried, fit for a terminal: no control characters outside the texts of agreements, which are saved and
-/// not shown.
+/// What a coordinator carried, each text of it in one line in which everything can be seen; but for what is held against a hash, the
+/// texts of agreements and statements.
 fn shown(answer: SiteGovernance) -> SiteGovernance {
     fn clean(value: &mut serde_json::Value) {
         match value {
-            serde_json::Value::String(text) => {
-                let plain =
-                    |c: char| if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) { ' ' } else { c };
-                *text = text.chars().map(plain).collect();
-            }
+            serde_json::Value::String(text) => *text = marked(text),
             serde_json::Value::Array(list) => list.iter_mut().for_each(clean),
             serde_json::Value::Object(object) => object.values_mut().for_each(clean),
             _ => {}
@@ -91,7 +113,7 @@ fn shown(answer: SiteGovernance) -> SiteGovernance {
     let mut json = serde_json::to_value(&answer.agreements).unwrap_or_default();
     clean(&mut json);
     let agreements = serde_json::from_value(json).unwrap_or_default();
-    SiteGovernance { agreements, ..answer }
+    SiteGovernance { agreements, site: SiteName::new(marked(answer.site.as_str())), ..answer }
 }
 
 /// What the sites answered.
@@ -137,6 +159,58 @@ impl Told {
         }
     }
 
+    /// The text of a version where it was sent: the one with its hash, its number and the agreement's id.
+    ///
+    /// # Errors
+    /// Where another text was sent in its place.
+    pub(super) fn text(&self, id: &str, version: &VersionStatus) -> Result<Option<&str>, Failure> {
+        let mut found = None;
+        for text in self.answers.iter().filter_map(|answer| answer.texts.get(&version.hash)) {
+            let says =
+                |file: File| file.agreement.id.as_str() == id && file.agreement.version == version.version;
+            if version_of(text).as_ref() != Some(&version.hash) || !read(text, "version").is_ok_and(says) {
+                return Err(Failure::here(
+                    format!(
+                        "what was sent as version {} ({}) of `{id}` is another text",
+                        version.version,
+                        short(&version.hash)
+                    ),
+                    "ask a node directly with `--url`, and tell the coordinator's operator",
+                ));
+            }
+            found = Some(text.as_str());
+        }
+        Ok(found)
+    }
+
+    /// What was said by which an agreement is suspended, with the site that says so: the statements themselves, each held against the
+    /// hash by which it is lifted.
+    ///
+    /// # Errors
+    /// Where one was not sent, or another one in its place.
+    pub(super) fn suspensions(&self, id: &str) -> Result<Vec<(&SiteName, &Statement)>, Failure> {
+        let mut found = Vec::new();
+        for (answer, agreement) in self.agreement(id) {
+            for suspension in &agreement.suspended {
+                let of =
+                    |act: &Act| matches!(act, Act::Suspend { id: suspended } if suspended.as_str() == id);
+                let statement =
+                    answer.statements.iter().find(|it| it.hash() == suspension.statement && of(&it.act));
+                let statement = statement.ok_or_else(|| {
+                    Failure::here(
+                        format!(
+                            "{} did not send what was said by which `{id}` is suspended, or sent something else",
+                            answer.site
+                        ),
+                        "ask a node directly with `--url`, and tell the coordinator's operator; nothing was signed",
+                    )
+                })?;
+                found.push((&answer.site, statement));
+            }
+        }
+        Ok(found)
+    }
+
     /// Says where it was taken, or fails where a site did not take it.
     ///
     /// # Errors
@@ -165,4 +239,104 @@ pub(super) fn unknown(id: &str) -> Failure {
 /// As much of a hash as people compare.
 pub(super) fn short(hash: &AgreementHash) -> &str {
     hash.as_str().get(..12).unwrap_or(hash.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use liquid_policy::statement::{Signer, SigningKey};
+
+    use super::*;
+
+    fn text(id: &str, version: &str) -> String {
+        include_str!("../../../../policies/examples/heart/agreement.toml")
+            .replace("HRT-2026-01", id)
+            .replace("version = \"1.0.0\"", &format!("version = \"{version}\""))
+    }
+
+    fn status(hash: &AgreementHash, version: &str) -> VersionStatus {
+        serde_json::from_value(serde_json::json!({
+            "hash": hash, "version": version, "supersedes": null, "placed": true, "said": [], "lacks": [],
+            "activated": [], "rollbacks": [], "tightens": false,
+        }))
+        .unwrap()
+    }
+
+    fn told(answer: SiteGovernance) -> Told {
+        Told { answers: vec![answer], silent: vec![] }
+    }
+
+    fn nothing() -> SiteGovernance {
+        SiteGovernance {
+            site: "north".into(),
+            agreements: vec![],
+            statements: vec![],
+            texts: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_version_is_what_its_text_says() {
+        let (one, two) = (text("A-1", "1.0.0"), text("A-1", "2.0.0"));
+        let hash = |text: &str| version_of(text).unwrap();
+        let sent = |as_hash: &AgreementHash, text: &str| {
+            told(SiteGovernance { texts: [(as_hash.clone(), text.to_owned())].into(), ..nothing() })
+        };
+        let named = status(&hash(&two), "2.0.0");
+        assert_eq!(sent(&hash(&two), &two).text("A-1", &named).unwrap(), Some(two.as_str()));
+        assert_eq!(told(nothing()).text("A-1", &named).unwrap(), None);
+        // Another text under the hash; the hash of another version beside the number; another agreement.
+        assert!(sent(&hash(&two), &one).text("A-1", &named).is_err());
+        assert!(sent(&hash(&one), &one).text("A-1", &status(&hash(&one), "2.0.0")).is_err());
+        assert!(sent(&hash(&two), &two).text("A-2", &named).is_err());
+    }
+
+    #[test]
+    fn who_lifts_a_suspension_has_seen_what_was_said() {
+        let say = |act: Act, role: &str| {
+            let time = "2026-03-01T12:00:00Z".parse().unwrap();
+            let signer = Signer { organisation: "north".into(), role: role.into(), key_id: "k".into(), time };
+            SigningKey::from_seed(&[1; 32]).unwrap().say(act, signer)
+        };
+        let suspend = || Act::Suspend { id: "A-1".into() };
+        let (real, other) = (say(suspend(), "siro"), say(suspend(), "clerk"));
+        let answer = |named: &Statement, sent: Vec<Statement>| {
+            let suspended: liquid_policy::life::SaidBy = named.into();
+            let agreement = AgreementStatus {
+                id: "A-1".into(),
+                title: String::new(),
+                stands: None,
+                suspended: vec![suspended],
+                versions: vec![],
+            };
+            told(SiteGovernance { agreements: vec![agreement], statements: sent, ..nothing() })
+        };
+        let good = answer(&real, vec![other.clone(), real.clone()]);
+        assert_eq!(good.suspensions("A-1").unwrap().first().unwrap().1, &real);
+        let mut changed = real.clone();
+        changed.role = "clerk".into();
+        let resume = say(Act::Resume { id: "A-1".into(), suspensions: [].into() }, "siro");
+        let of_another = say(Act::Suspend { id: "A-2".into() }, "siro");
+        for (named, sent) in [
+            (&real, vec![]),
+            (&real, vec![other]),
+            (&real, vec![changed]),
+            (&resume, vec![resume.clone()]),
+            (&of_another, vec![of_another.clone()]),
+        ] {
+            assert!(answer(named, sent.clone()).suspensions("A-1").is_err(), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_one_line_that_is_seen() {
+        let mut agreement: AgreementStatus = serde_json::from_value(serde_json::json!({
+            "id": "A-1", "title": "", "stands": null, "suspended": [], "versions": [],
+        }))
+        .unwrap();
+        agreement.title = "a\n\u{1b}[8m\u{2066}b\u{200b}".to_owned();
+        let answer =
+            shown(SiteGovernance { site: "no\u{7}rth".into(), agreements: vec![agreement], ..nothing() });
+        assert_eq!(answer.site.as_str(), "no[U+0007]rth");
+        assert_eq!(answer.agreements.first().unwrap().title, "a [U+001B][8m[U+2066]b[U+200B]");
+    }
 }

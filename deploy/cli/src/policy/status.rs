@@ -1,19 +1,22 @@
 //! `liquid policy status`: how agreements stand at the sites, in words.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
-use liquid_policy::id::AgreementHash;
+use chrono::{DateTime, TimeDelta, Utc};
+use liquid_local::keys;
+use liquid_policy::id::{AgreementHash, AgreementId};
 use liquid_policy::life::{AgreementStatus, SaidBy, VersionStatus};
-use liquid_policy::parse::{read, version_of};
+use liquid_policy::parse::read;
 use liquid_policy::signature::Lack;
 
 use super::beside;
 use super::sites::{Sites, Told, short, unknown};
 use crate::args::Status;
 use crate::failure::Failure;
-use crate::terminal::{Paint, note, say};
+use crate::terminal::{Paint, note, say, say_json};
 
 /// Runs the command.
 ///
@@ -33,22 +36,22 @@ pub(super) async fn run(status: &Status) -> Result<(), Failure> {
     }
     if status.json {
         let json = serde_json::to_string(&told.answers).unwrap_or_default();
-        say(&json);
+        say_json(&json);
     } else {
-        lines(&told, Paint::stdout()).iter().for_each(|line| say(line));
+        lines(&told, Paint::stdout(), keys::now()).iter().for_each(|line| say(line));
     }
     if told.silent.is_empty() { Ok(()) } else { Err(Failure::Said) }
 }
 
 /// What the sites say, put together: what is the same at all of them is said once.
-fn lines(told: &Told, paint: Paint) -> Vec<String> {
+fn lines(told: &Told, paint: Paint, now: DateTime<Utc>) -> Vec<String> {
     let ids: BTreeSet<&str> =
         told.answers.iter().flat_map(|it| &it.agreements).map(|it| it.id.as_str()).collect();
     let mut lines = Vec::new();
     for id in ids {
         let mut views: Vec<(&AgreementStatus, Vec<&str>)> = Vec::new();
         for (answer, agreement) in told.agreement(id) {
-            match views.iter_mut().find(|(known, _)| *known == agreement) {
+            match views.iter_mut().find(|(known, _)| compared(known, now) == compared(agreement, now)) {
                 Some((_, sites)) => sites.push(answer.site.as_str()),
                 None => views.push((agreement, vec![answer.site.as_str()])),
             }
@@ -73,6 +76,21 @@ fn lines(told: &Told, paint: Paint) -> Vec<String> {
         lines.push("the sites hold no agreement to which your organisation is a party".to_owned());
     }
     lines
+}
+
+/// What sites must agree on. They hear an activation each at a moment of their own, and it counts from then; and what the one was
+/// sent, the operator of the other may have placed.
+fn compared(agreement: &AgreementStatus, now: DateTime<Utc>) -> AgreementStatus {
+    let mut agreement = agreement.clone();
+    for version in &mut agreement.versions {
+        version.placed = false;
+        let to_come = |at: &DateTime<Utc>| *at > now + TimeDelta::minutes(1);
+        for at in version.activated.iter_mut().filter(|at| !to_come(at)) {
+            *at = DateTime::UNIX_EPOCH;
+        }
+        version.activated.sort();
+    }
+    agreement
 }
 
 fn one(agreement: &AgreementStatus, paint: Paint) -> Vec<String> {
@@ -140,39 +158,22 @@ pub(super) fn lacking(lacks: &[Lack]) -> String {
 
 /// Writes what the sites hold, one file a version.
 async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failure> {
-    let mut versions: BTreeMap<AgreementHash, String> = BTreeMap::new();
+    let mut versions: BTreeMap<AgreementHash, (String, &AgreementId, &VersionStatus)> = BTreeMap::new();
     for agreement in told.answers.iter().flat_map(|answer| &answer.agreements) {
         for version in &agreement.versions {
             let name: String = format!("{}-{}", agreement.id, version.version).chars().take(60).collect();
             let name = format!("{}-{}.toml", name.replace(['/', '\\'], "-"), short(&version.hash));
-            versions.insert(version.hash.clone(), name);
+            versions.insert(version.hash.clone(), (name, &agreement.id, version));
         }
     }
     let texts = sites.status(versions.keys().cloned().collect()).await?;
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
-    for (hash, name) in versions {
-        let Some(text) = texts.answers.iter().find_map(|answer| answer.texts.get(&hash)) else { continue };
-        // A coordinator carried it: it is what its hash says, or nothing.
-        let genuine = version_of(text).is_some_and(|version| version == hash);
-        if !genuine {
-            return Err(Failure::here(
-                format!("what was sent as version {} is another text", short(&hash)),
-                "ask a node directly with `--url`, and tell the coordinator's operator",
-            ));
-        }
+    for (name, id, version) in versions.into_values() {
+        // A coordinator carried it: it is what its hash and its number say, or nothing.
+        let Some(text) = texts.text(id.as_str(), version)? else { continue };
         let file = folder.join(&name);
-        match fs::read_to_string(&file) {
-            Ok(there) if there == *text => {}
-            Ok(_) => {
-                return Err(Failure::here(
-                    format!("`{}` is there and says something else", file.display()),
-                    "name another folder, so that nothing you have written is lost",
-                ));
-            }
-            Err(_) => {
-                fs::write(&file, text).map_err(|error| unwritten(&file, &error))?;
-                note(&format!("saved {}", file.display()));
-            }
+        if put(&file, text)? {
+            note(&format!("saved {}", file.display()));
         }
         if let Ok(read) = read(text, &name) {
             beside::save(sites, folder, read.beside()).await?;
@@ -181,6 +182,63 @@ async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failu
     Ok(())
 }
 
+/// Writes a new file; whether it was not there yet, as it is. Nothing that is there gives way.
+fn put(file: &Path, text: &str) -> Result<bool, Failure> {
+    match fs::read(file) {
+        Ok(there) if there == text.as_bytes() => return Ok(false),
+        Ok(_) => {
+            return Err(Failure::here(
+                format!("`{}` is there and says something else", file.display()),
+                "name another folder, so that nothing you have written is lost",
+            ));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(unwritten(file, &error)),
+    }
+    // A link that leads nowhere is there too.
+    let mut new =
+        OpenOptions::new().write(true).create_new(true).open(file).map_err(|e| unwritten(file, &e))?;
+    new.write_all(text.as_bytes()).map_err(|error| unwritten(file, &error))?;
+    Ok(true)
+}
+
 fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
     Failure::here(format!("`{}` cannot be written: {error}", path.display()), "name another folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use liquid_node_api::governance::SiteGovernance;
+
+    use super::*;
+
+    #[test]
+    fn a_moment_between_two_sites_is_no_disagreement() {
+        let now: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
+        let at = |at: DateTime<Utc>, minimum: &str| {
+            serde_json::from_value::<AgreementStatus>(serde_json::json!({
+                "id": "A-1", "title": "", "stands": "aa", "suspended": [], "versions": [{
+                    "hash": minimum, "version": "1", "supersedes": null, "placed": false, "said": [], "lacks": [],
+                    "activated": [at], "rollbacks": [], "tightens": false,
+                }],
+            }))
+            .unwrap()
+        };
+        let heard = now - TimeDelta::milliseconds(7);
+        let agree = |one: AgreementStatus, other: AgreementStatus| {
+            let answer = |site: &str, agreement| SiteGovernance {
+                site: site.into(),
+                agreements: vec![agreement],
+                statements: vec![],
+                texts: BTreeMap::new(),
+            };
+            let told = Told { answers: vec![answer("north", one), answer("south", other)], silent: vec![] };
+            !lines(&told, Paint::plain(), now).iter().any(|line| line.contains("do not agree"))
+        };
+        assert!(agree(at(heard, "aa"), at(now, "aa")));
+        assert!(!agree(at(heard, "aa"), at(now, "ab")));
+        let to_come = now + TimeDelta::days(1);
+        assert!(agree(at(to_come, "aa"), at(to_come, "aa")));
+        assert!(!agree(at(to_come, "aa"), at(now, "aa")), "the one has not heard of it, or later");
+    }
 }

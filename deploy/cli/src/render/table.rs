@@ -8,6 +8,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use console::{Alignment, measure_text_width, pad_str};
 use liquid_local::answer::{Answer, Mark};
 
+use liquid_policy::unseen::marked;
+
 use crate::terminal::Paint;
 
 /// What stands in a cell that an agreement hides.
@@ -135,7 +137,8 @@ fn text(values: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
 
 /// Neither a value nor a name that the question gave can steer the terminal or break the table.
 fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    let seen = |letter: char| if letter.is_control() { ' ' } else { letter };
+    marked(&text.chars().map(seen).collect::<String>())
 }
 
 /// Four decimals are enough to read; the other formats give every digit.

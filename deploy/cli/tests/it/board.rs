@@ -163,7 +163,8 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     board.sign(Path::new(file));
     let shown = (0, "A,16".to_owned());
     assert_eq!(board.asked(), shown, "{}", board.status());
-    assert!(board.status().contains("version 2.0.0"));
+    let status = board.status();
+    assert!(status.contains("version 2.0.0") && !status.contains("do not agree"), "{status}");
 
     // Anybody's complaint: one controller stops it everywhere, within seconds.
     let begun = Instant::now();
@@ -172,6 +173,7 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     assert!(code == 3 && said.contains("SUSPENDED"), "{said}");
     assert!(begun.elapsed() < Duration::from_secs(10));
     let resumed = board.done("north.siro", &["policy", "resume", "WARDS-1"]);
+    assert!(resumed.err.contains("lifts what south (siro) said on "), "{resumed:?}");
     assert!(resumed.err.contains("stays suspended"), "{resumed:?}");
     for who in ["north.caldicott-guardian", "south.caldicott-guardian"] {
         board.done(who, &["policy", "resume", "WARDS-1"]);
@@ -186,7 +188,9 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
         board.done(who, &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
         assert_eq!(board.asked(), shown);
     }
-    board.done("south.caldicott-guardian", &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
+    let back =
+        board.done("south.caldicott-guardian", &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
+    assert!(back.err.contains("goes back from version 2.0.0 to version 1.0.0"), "{back:?}");
     assert_eq!(board.asked(), hidden, "{}", board.status());
 
     // What was said is in each site's audit log.
@@ -194,6 +198,28 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     for act in ["write", "approve", "activate", "suspend", "resume", "rollback"] {
         assert!(log.contains(&format!("\"act\":{{\"{act}\"")), "{act}");
     }
+}
+
+/// What is saved never takes the place of anything.
+#[test]
+fn nothing_that_is_there_is_written_over() {
+    let board = Board::new();
+    let saved = board.path("saved");
+    let save = || board.demo.run(&["policy", "status", "--save", saved.to_str().unwrap()]);
+    assert_eq!(save().code, 0);
+    let file = std::fs::read_dir(&saved).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), AGREEMENT);
+    let edited: Vec<u8> = AGREEMENT.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&file, &edited).unwrap();
+    let again = save();
+    assert!(again.code == 1 && again.err.contains("says something else"), "{again:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), edited, "in whatever way it is written");
+    std::fs::remove_file(&file).unwrap();
+    let elsewhere = board.path("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    let linked = save();
+    assert!(linked.code == 1 && linked.err.contains("cannot be written"), "{linked:?}");
+    assert!(!elsewhere.exists());
 }
 
 #[test]

@@ -158,3 +158,59 @@ fn a_register_has_every_agreement_once_or_is_none() {
     assert_eq!(nothing.code, 1, "{nothing:?}");
     assert!(nothing.err.contains("there is no agreement"), "{nothing:?}");
 }
+
+/// Whatever an author or a key's owner wrote, a terminal shows it and does nothing that it says.
+#[test]
+fn no_text_steers_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let heart = std::fs::read_to_string(heart()).unwrap();
+    let at = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let escape = "\u{1b}[2J\u{1b}[8m\u{9b}H";
+    let hidden = "\u{202e}\u{2066}\u{200b}";
+    let plain = at("plain.toml", &heart);
+    let quoted = format!("purpose_text = \"\\u001b[2J\\r\\ntightens: nothing {hidden}\"");
+    let changed: Vec<&str> = heart
+        .lines()
+        .map(|line| if line.starts_with("purpose_text") { quoted.as_str() } else { line })
+        .collect();
+    let changed = at("changed.toml", &(changed.join("\n") + "\n"));
+    let raw = at("raw.toml", &format!("# {escape}{hidden}\n{heart}"));
+    let key =
+        format!("key_id = \"{}{hidden}\"", escape.replace('\u{1b}', "\\u001b").replace('\u{9b}', "\\u009b"));
+    let hash = liquid_policy::parse::version_of(&heart).unwrap();
+    at(
+        "plain.sig.toml",
+        &format!(
+            "[[signature]]\norganisation = \"a\"\nrole = \"b\"\n{key}\ntime = \"2026-01-01T00:00:00Z\"\n\
+             signature = \"\"\n[signature.act.write]\nagreement = \"{hash}\"\n"
+        ),
+    );
+    let trust = at("node.toml", "");
+    let json = ["diff", "--format", "json", &plain, &changed];
+    for arguments in [
+        &["lint", &changed][..],
+        &["lint", &raw],
+        &["render", &changed],
+        &["render", &raw],
+        &["register", &raw],
+        &["diff", &plain, &changed],
+        &["diff", &plain, &raw],
+        &json,
+        &["verify", &plain, "--trust", &trust],
+    ] {
+        let ended = policy(arguments);
+        for c in (ended.out.clone() + &ended.err).chars() {
+            assert!(c == '\n' || !liquid_policy::unseen::is_unseen(c), "{arguments:?}: {ended:?}");
+        }
+    }
+    let found = policy(&["diff", &plain, &changed]);
+    assert!(found.out.contains("[U+001B][2J  tightens: nothing [U+202E][U+2066][U+200B]"), "{found:?}");
+    let signed = policy(&["verify", &plain, "--trust", &trust]);
+    assert!(signed.out.contains("([U+001B][2J[U+001B][8m[U+009B]H[U+202E][U+2066][U+200B])"), "{signed:?}");
+    let bad = policy(&["lint", &raw]);
+    assert!(bad.code == 1 && bad.err.contains("[U+001B][2J"), "it is shown: {bad:?}");
+}
