@@ -8,7 +8,7 @@ use liquid_node_api::engine::{Ask, CutOf, Told};
 use liquid_node_api::parameter::{PARAMETERS_MAX, Parameter};
 use liquid_node_api::sql::text::{shortened, without_literals};
 use liquid_policy::admit::{Admitted, Caller};
-use liquid_policy::id::RequestId;
+use liquid_policy::id::{RequestId, TemplateName};
 use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
 use tokio::time::Instant;
 
@@ -187,10 +187,21 @@ pub(crate) fn asked(
         purpose: admitted.map(|admitted| admitted.purpose().clone()),
         agreement: admitted.map(|admitted| admitted.agreement().id().clone()),
         hash: admitted.map(|admitted| admitted.agreement().hash().clone()),
+        called: admitted.and_then(|admitted| called(admitted, question)),
         sql: (!question.sql.is_empty())
             .then(|| shortened(without_literals(&question.sql), RECORDED_BYTES_MAX)),
         question: key.keyed_hash(&[question.sql.as_bytes(), &spelled(&question.parameters)]),
     }
+}
+
+/// The approved query that a question calls, or says that it is a cut of.
+fn called(admitted: &Admitted, question: &Question) -> Option<(TemplateName, String)> {
+    let call = match &question.cut_of {
+        Some(call) => Some(call.clone()),
+        None => read(&question.sql, &question.parameters).ok().flatten(),
+    };
+    let admitted = admitted.calling(call?.name.as_str()).ok()?;
+    admitted.template().map(|template| (template.name().clone(), template.sha256().to_owned()))
 }
 
 /// What a permitted question was, whole.
@@ -199,6 +210,7 @@ pub(crate) fn facts(node: &Node, admitted: &Admitted, question: &Question) -> Fa
     Facts {
         sql: question.sql.clone(),
         parameters: question.parameters.clone(),
+        cut_of: question.cut_of.clone(),
         organisation: caller.organisation.clone(),
         roles: caller.roles.clone(),
         purposes: caller.purposes.clone(),

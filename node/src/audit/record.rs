@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use liquid_node_api::envelope::Nonce;
 use liquid_node_api::tls::Identity;
 use liquid_policy::id::{
-    AgreementHash, AgreementId, OrganisationName, Purpose, RequestId, RoleName, SiteName,
+    AgreementHash, AgreementId, OrganisationName, Purpose, RequestId, RoleName, SiteName, TemplateName,
 };
 use liquid_policy::statement::Statement;
 use liquid_policy::{Code, Footprint};
@@ -126,6 +126,9 @@ pub struct Asked {
     pub agreement: Option<AgreementId>,
     /// And which version of it.
     pub hash: Option<AgreementHash>,
+    /// The approved query that it calls or is a cut of, with the SHA-256 of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<(TemplateName, String)>,
     /// The SQL with `?` in place of every literal and a space in place of every comment; of a long one its beginning, so
     /// that nobody fills the disk with it.
     pub sql: Option<String>,

@@ -13,6 +13,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDate;
+use liquid_node_api::call::Call;
 use liquid_node_api::envelope::AnswerCaps;
 use liquid_node_api::parameter::Parameter;
 use liquid_policy::id::{
@@ -37,6 +38,9 @@ pub struct Facts {
     pub sql: String,
     /// Its bound values, with their types.
     pub parameters: Vec<Parameter>,
+    /// The call of an approved query of which it is a cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_of: Option<Call>,
     /// The caller's organisation.
     pub organisation: OrganisationName,
     /// Their roles there.
@@ -226,6 +230,7 @@ mod tests {
         Facts {
             sql: sql.to_owned(),
             parameters: vec![Parameter::Utf8(Some(value.to_owned())), Parameter::Date32(None)],
+            cut_of: None,
             organisation: "institute".into(),
             roles: vec!["analyst".into()],
             purposes: vec!["care".into()],

@@ -139,6 +139,7 @@ fn asked(n: usize) -> Asked {
         purpose: None,
         agreement: None,
         hash: None,
+        called: None,
         sql: Some("SELECT count(*) FROM cardiac".to_owned()),
         question: "00".to_owned(),
     }

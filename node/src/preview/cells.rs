@@ -13,7 +13,7 @@ use liquid_policy::{Agreement, Obligations, Permit, decide_tighter};
 use tokio::time::Instant;
 
 use super::past::Question;
-use crate::check::{check, engine};
+use crate::check::{approved, check, engine};
 use crate::node::Node;
 use crate::pipeline::{self, computed, few_enough};
 use crate::serve::Session;
@@ -74,11 +74,13 @@ async fn run(
     let asked = pipeline::Question {
         sql: facts.sql,
         parameters: facts.parameters,
+        cut_of: facts.cut_of,
         ..pipeline::Question::unread(&request_id())
     };
     let deadline = deadline.min(Instant::now() + node.config.limits.deadline(None));
     // In the turn of whoever asks for the preview, as any question of theirs.
     let mut engine = engine(node, &session.caller, &asked, deadline).await?;
+    let (admitted, _) = approved(&admitted, &asked)?;
     let mut cuts = Vec::new();
     let checked = check(node, &mut engine, &admitted, &asked, &mut cuts).await?;
     let tighter =

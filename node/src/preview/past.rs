@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, Utc};
 use liquid_node_api::Error;
 use liquid_policy::Footprint;
 use liquid_policy::admit::Caller;
-use liquid_policy::id::{AgreementId, OrganisationName, Purpose, RequestId, RoleName};
+use liquid_policy::id::{AgreementId, OrganisationName, Purpose, RequestId, RoleName, TemplateName};
 use tokio::time::Instant;
 
 use super::apart;
@@ -43,6 +43,8 @@ pub(super) struct Question {
     pub(super) caller: Caller,
     /// For what.
     pub(super) purpose: Purpose,
+    /// The approved query that it calls, with the SHA-256 of its file.
+    pub(super) called: Option<(TemplateName, String)>,
     /// As it was recorded, without its literals.
     pub(super) shape: String,
     /// What it touches, as of the last time; nothing where that is not known.
@@ -53,7 +55,7 @@ pub(super) struct Question {
     pub(super) sealed: Option<(RequestId, Sealed)>,
 }
 
-type Key = (OrganisationName, Vec<RoleName>, Purpose, String);
+type Key = (OrganisationName, Vec<RoleName>, Purpose, String, Option<(TemplateName, String)>);
 
 /// What is being read.
 #[derive(Default)]
@@ -134,7 +136,7 @@ impl Reading {
     }
 
     fn add(&mut self, asked: Asked, cuts: Vec<Touched>, sealed: Option<(RequestId, Sealed)>) {
-        let Asked { caller, purpose: Some(purpose), sql, question: hash, .. } = asked else { return };
+        let Asked { caller, purpose: Some(purpose), sql, called, question: hash, .. } = asked else { return };
         self.past.asked += 1;
         self.past.callers.insert((caller.organisation.clone(), caller.subject.clone()));
         let known: Option<Vec<Footprint>> = cuts
@@ -145,7 +147,7 @@ impl Reading {
             })
             .collect();
         let cuts = known.unwrap_or_default();
-        let key = (caller.organisation.clone(), caller.roles.clone(), purpose.clone(), hash);
+        let key = (caller.organisation.clone(), caller.roles.clone(), purpose.clone(), hash, called.clone());
         let place = self.places.get(&key).and_then(|place| self.past.questions.get_mut(*place));
         if let Some(question) = place {
             question.times += 1;
@@ -164,7 +166,7 @@ impl Reading {
             purposes: vec![purpose.clone()],
         };
         self.places.insert(key, self.past.questions.len());
-        self.past.questions.push(Question { caller, purpose, shape, cuts, times: 1, sealed });
+        self.past.questions.push(Question { caller, purpose, called, shape, cuts, times: 1, sealed });
     }
 }
 

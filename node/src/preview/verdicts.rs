@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use liquid_node_api::preview::{Questions, Reason};
 use liquid_policy::admit::{Named, foresee};
 use liquid_policy::decide::judge;
+use liquid_policy::template::approved;
 use liquid_policy::{Agreement, Code, Refusal};
 
 use super::past::{Past, Question};
@@ -74,6 +75,8 @@ fn decided(question: &Question, (agreement, day): (&Agreement, NaiveDate)) -> Re
     let named =
         Named { purpose: Some(&question.purpose), agreement: Some(agreement.id()), ..Named::default() };
     foresee(agreement, &question.caller, named, day)?;
+    let called = question.called.as_ref().map(|(name, sha256)| (name, sha256.as_str()));
+    approved(agreement, &question.caller, &question.purpose, called)?;
     question.cuts.iter().try_for_each(|cut| judge(agreement, cut).map(|_| ()))
 }
 

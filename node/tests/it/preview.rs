@@ -10,13 +10,15 @@ use liquid_node::audit::{Body, Told, Touched};
 use liquid_node::preview::preview;
 use liquid_node_api::Error;
 use liquid_node_api::channel::Token;
-use liquid_node_api::governance::Governance;
+use liquid_node_api::governance::{FileBeside, Governance};
 use liquid_node_api::preview::{Cells, Preview, PreviewRequest, Shown};
 use liquid_node_api::sql::SessionOptions;
 use liquid_node_api::tls::PeerCertificate;
 use liquid_policy::decide::judge;
+use liquid_policy::parse::version_of;
 use liquid_policy::statement::{Act, Signer, Statement};
-use liquid_policy::{Code, Direction, SigningKey, diff, parse};
+use liquid_policy::{Code, Direction, SignatureFile, SigningKey, diff, parse};
+use ring::digest::{SHA256, digest};
 
 use crate::site::{AGREEMENT, CONTROLLER_SEED, COORDINATOR, Site, ask, changed, noon, say, token, way};
 
@@ -36,7 +38,7 @@ fn nonce() -> String {
 
 /// A request that is signed for this text.
 fn request(text: &str, days: u32) -> PreviewRequest {
-    let draft = parse(text, "draft").unwrap().hash().clone();
+    let draft = version_of(text).unwrap();
     let asked = say(CONTROLLER_SEED, Act::Preview { draft, site: "cleveland".into(), days, nonce: nonce() });
     PreviewRequest { text: text.to_owned(), files: vec![], asked }
 }
@@ -282,6 +284,51 @@ async fn a_signature_is_for_one_draft_one_site_some_minutes_and_one_time() {
     let said = Governance::Say { statements: vec![good.asked] };
     let kept = liquid_node_api::NodeChannel::governance(&way(&node), &board(), &said).await.unwrap_err();
     assert!(kept.to_string().contains("changes nothing"), "{kept}");
+}
+
+/// Calls of approved queries and questions of one's own are told apart, and a call is decided as the query that it was.
+#[tokio::test]
+async fn approved_queries_are_held_against_a_draft_by_their_name_and_text() {
+    let query = "SELECT sex, count(*) FROM cardiac GROUP BY sex\n";
+    let mut site = Site::new();
+    std::fs::write(site.path("agreements/by-sex.sql"), query).unwrap();
+    let template = |query: &str| {
+        let sha256 = hex::encode(digest(&SHA256, query.as_bytes()));
+        format!("[[template]]\nname = \"by-sex\"\nsha256 = \"{sha256}\"\nroles = [\"analyst\"]\n")
+    };
+    let text = format!("{AGREEMENT}{}", template(query));
+    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: version_of(&text).unwrap() });
+    let signatures = SignatureFile { signatures: vec![approve] }.to_string();
+    std::fs::write(site.path("agreements/one.toml"), &text).unwrap();
+    std::fs::write(site.path("agreements/one.sig.toml"), signatures).unwrap();
+    let node = site.open().await;
+    for sql in ["counted", "EXECUTE \"by-sex\"", "EXECUTE \"by-sex\""] {
+        ask(&node, sql).await.unwrap();
+    }
+    let only = text.replace("rows_out_max = 2", "rows_out_max = 2\ntemplates_only = true");
+    let gone = AGREEMENT.to_owned();
+    let own = (Code::TemplateOnly, "release.templates_only");
+    for (draft, refused, why, run) in
+        [(only, 1, own, 1), (gone, 2, (Code::TemplateOnly, "template.by-sex"), 1)]
+    {
+        let draft = draft.replace("1.0.0", "2.0.0");
+        let preview = asked(&node, board(), request(&draft, 30)).await.unwrap();
+        assert_eq!(preview.direction, Direction::Tightens);
+        let questions = preview.questions;
+        assert_eq!((questions.still_permitted, questions.newly_refused), (3 - refused, refused));
+        let reason = &preview.newly_refused[0];
+        assert_eq!((reason.code, reason.clause.as_str()), why);
+        let Cells::ByQuestion { answers, not_run, .. } = preview.cells else { panic!() };
+        assert_eq!((answers.len(), not_run), (run, 0));
+    }
+    // Another text under the same name is another query.
+    let other = "SELECT sex, avg(chol) FROM cardiac GROUP BY sex\n";
+    let draft = format!("{AGREEMENT}{}", template(other)).replace("1.0.0", "2.0.0");
+    let beside = FileBeside { name: "by-sex.sql".to_owned(), text: other.to_owned() };
+    let request = PreviewRequest { files: vec![beside], ..request(&draft, 30) };
+    let preview = asked(&node, board(), request).await.unwrap();
+    assert_eq!(preview.direction, Direction::Neither);
+    assert_eq!(preview.newly_refused[0].clause, "template.by-sex");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::grain::Grain;
 use crate::id::{AgreementHash, AgreementId, ColumnName, Purpose};
 use crate::refusal::{Code, Refusal, list};
 pub use crate::table::Obligations;
+use crate::template::approved;
 
 /// Leave to run one cut and to release what disclosure lets through. Only [`decide`] makes one.
 #[derive(Debug, Clone)]
@@ -96,6 +97,8 @@ pub fn decide_tighter(
     footprint: &Footprint,
 ) -> Result<Permit, Refusal> {
     let standing = decide(admitted, footprint)?;
+    let called = admitted.template().map(|template| (template.name(), template.sha256()));
+    approved(draft, admitted.caller(), admitted.purpose(), called)?;
     let obligations = judge(draft, footprint)?;
     if !tightens(admitted.agreement(), draft) || obligations.minimum < standing.obligations.minimum {
         return Err(Refusal::new(

@@ -100,6 +100,32 @@ impl NotCallable {
     }
 }
 
+/// Whether an agreement lets this caller ask for this purpose what was asked: a call of an approved query, by its name and the SHA-256 of
+/// its file, or a question of their own. For explaining drafts, since it admits nobody.
+///
+/// # Errors
+/// The refusal.
+pub fn approved(
+    agreement: &Agreement,
+    caller: &Caller,
+    purpose: &Purpose,
+    called: Option<(&TemplateName, &str)>,
+) -> Result<(), Refusal> {
+    let Some((name, sha256)) = called else {
+        return if agreement.templates_only() { Err(only_templates(agreement)) } else { Ok(()) };
+    };
+    let mut open = callable(agreement, caller, Some(purpose));
+    if open.any(|template| template.name() == name && template.sha256() == sha256) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::TemplateOnly,
+        format!("template.{}", crate::decide::key(name.as_str())),
+        format!("the approved query `{name}` is not there as it was, or not for this role"),
+        "`liquid templates` lists those that may be called",
+    ))
+}
+
 /// What everything but a call is told where only approved queries may be asked.
 pub fn only_templates(agreement: &Agreement) -> Refusal {
     Refusal::new(

@@ -1,6 +1,5 @@
 //! The files that lie beside an agreement: found by their names, told apart by their hashes.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use liquid_node::agreements::{beside, hash};
@@ -8,6 +7,7 @@ use liquid_node_api::governance::{FILES_BYTES_MAX, FILES_MAX, FileBeside};
 use liquid_policy::document::Agreement;
 
 use super::sites::Sites;
+use super::status::put;
 use crate::failure::Failure;
 use crate::terminal::note;
 
@@ -85,10 +85,9 @@ pub(super) async fn save(
         if file.exists() {
             file = folder.join(by_hash(&name, &sha256));
         }
-        fs::write(&file, text).map_err(|error| {
-            Failure::here(format!("`{}` cannot be written: {error}", file.display()), "name another folder")
-        })?;
-        note(&format!("saved {}", file.display()));
+        if put(&file, &text)? {
+            note(&format!("saved {}", file.display()));
+        }
     }
     Ok(())
 }

@@ -271,6 +271,7 @@ mod tests {
             agreements: vec![],
             statements: vec![],
             texts: std::collections::BTreeMap::new(),
+            files: Default::default(),
         }
     }
 

@@ -183,7 +183,7 @@ async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failu
 }
 
 /// Writes a new file; whether it was not there yet, as it is. Nothing that is there gives way.
-fn put(file: &Path, text: &str) -> Result<bool, Failure> {
+pub(super) fn put(file: &Path, text: &str) -> Result<bool, Failure> {
     match fs::read(file) {
         Ok(there) if there == text.as_bytes() => return Ok(false),
         Ok(_) => {
@@ -231,6 +231,7 @@ mod tests {
                 agreements: vec![agreement],
                 statements: vec![],
                 texts: BTreeMap::new(),
+                files: Default::default(),
             };
             let told = Told { answers: vec![answer("north", one), answer("south", other)], silent: vec![] };
             !lines(&told, Paint::plain(), now).iter().any(|line| line.contains("do not agree"))

@@ -7,6 +7,7 @@ fn facts(sql: &str) -> Facts {
     Facts {
         sql: sql.to_owned(),
         parameters: vec![],
+        cut_of: None,
         organisation: "heart".into(),
         roles: vec!["analyst".into()],
         purposes: vec!["care".into()],

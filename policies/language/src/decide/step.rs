@@ -238,10 +238,15 @@ impl<'a> Above<'a> {
                 self.conditions(conditions)?;
                 branches.iter().try_for_each(|term| self.term(function, term))
             }
-            Argument::Expression { columns } if !judge.guarded && function != Function::CountDistinct => {
-                columns.iter().try_for_each(|column| match self.origin(column)? {
-                    Origin::Key(key) if self.filtered(key) => Ok(()),
-                    Origin::End(end) if judge.uses(end, Use::Filter) => Ok(()),
+            Argument::Expression { conditions, columns }
+                if !judge.guarded && function != Function::CountDistinct =>
+            {
+                self.conditions(conditions)?;
+                columns.iter().try_for_each(|column| match (function, self.origin(column)?) {
+                    (Function::Count, Origin::Key(key)) if self.all(key, Use::Filter) => Ok(()),
+                    (Function::Count, Origin::End(end)) if judge.uses(end, Use::Filter) => Ok(()),
+                    (Function::Min | Function::Max, Origin::Key(key)) if self.all(key, Use::Group) => Ok(()),
+                    (Function::Min | Function::Max, Origin::End(end)) => judge.group(end),
                     _ => self.added(column),
                 })
             }
@@ -249,8 +254,8 @@ impl<'a> Above<'a> {
         }
     }
 
-    fn filtered(&self, key: &StepKey) -> bool {
-        key.columns.iter().all(|column| self.judge.uses(column, Use::Filter))
+    fn all(&self, key: &StepKey, wanted: Use) -> bool {
+        key.columns.iter().all(|column| self.judge.uses(column, wanted))
     }
 
     fn term(&self, function: Function, term: &Term) -> Result<(), Refusal> {
