@@ -24,6 +24,7 @@ use liquid_policy::document::Agreement;
 use liquid_policy::parse::{ParseError, parse_beside};
 use liquid_policy::schema::json_schema_text;
 use liquid_policy::signature::SignatureFile;
+use miette::GraphicalTheme;
 
 use crate::args::Policy;
 use crate::failure::Failure;
@@ -110,6 +111,7 @@ fn read_signatures(beside: &Path) -> Result<SignatureFile, Failure> {
 
 /// An error that points into a file is shown with the place it points to.
 fn unusable(error: ParseError) -> Failure {
-    note(terminal::report(&error, Paint::stderr(), terminal::width_aside()).trim_end());
+    let plain = GraphicalTheme::unicode_nocolor();
+    note(terminal::report(&error, Paint::stderr(), plain, terminal::width_aside()).trim_end());
     Failure::Said
 }

@@ -71,9 +71,14 @@ fn colour_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Shows an error or a piece of advice with the place that it points to.
-pub(crate) fn report(error: &dyn Diagnostic, paint: Paint, width: Option<usize>) -> String {
-    let theme = if paint.colour { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+/// Shows an error or a piece of advice with the place that it points to. `plain` is how it looks without colour.
+pub(crate) fn report(
+    error: &dyn Diagnostic,
+    paint: Paint,
+    plain: GraphicalTheme,
+    width: Option<usize>,
+) -> String {
+    let theme = if paint.colour { GraphicalTheme::unicode() } else { plain };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_width(width.unwrap_or(WIDTH)).with_links(false);
     let mut out = String::new();
@@ -311,7 +316,7 @@ mod tests {
         }
         assert_eq!(clean(&ours, plain), "[U+001B][31mstop[U+001B][0m[U+001B][2mat north[U+001B][0m");
         let error = liquid_policy::parse("schema = \u{1b}[2J", "a.toml").unwrap_err();
-        let shown = report(&error, coloured, None);
+        let shown = report(&error, coloured, GraphicalTheme::none(), None);
         assert!(shown.contains("\u{1b}[31m") && shown.contains("\u{1b}[2J"), "{shown:?}");
         assert_eq!(clean(&shown, coloured), shown.replace("\u{1b}[2J", "[U+001B][2J"), "its colours stay");
     }

@@ -5,6 +5,7 @@ use liquid_policy::document::Agreement;
 use liquid_policy::id::TemplateName;
 use liquid_policy::lint::{Advice, Kind, lint, standing};
 use liquid_policy::parse::place;
+use miette::GraphicalTheme;
 
 use super::explain::tables;
 use super::{put, read_text, with_its_files};
@@ -28,7 +29,7 @@ pub(crate) async fn run(command: &Lint) -> Result<(), Failure> {
     });
     let mut out = String::new();
     for piece in &advice {
-        out.push_str(&report(&piece.placed(&text, &name), Paint::stdout(), width()));
+        out.push_str(&report(&piece.placed(&text, &name), Paint::stdout(), GraphicalTheme::none(), width()));
         out.push('\n');
     }
     put(&out)?;
