@@ -94,7 +94,7 @@ async fn a_version_that_names_a_list_can_be_proposed_where_the_list_is() {
     assert_eq!(another(SEXES), 0);
     assert!(ask(&node, "counted").await.is_ok());
     // Without it, what was only proposed stands in nobody's way; what was activated may be what stands.
-    let kept = site.path("agreements/held/values");
+    let kept = site.path("agreements/held/beside");
     std::fs::rename(&kept, site.path("values")).unwrap();
     assert_eq!(another("sex\nF\n"), 1);
     assert!(ask(&node, "counted").await.is_ok());
