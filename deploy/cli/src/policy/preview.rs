@@ -11,7 +11,7 @@ use super::{beside, read_agreement};
 use crate::args::{Preview as Arguments, Said};
 use crate::failure::Failure;
 use crate::reach;
-use crate::terminal::{Paint, say};
+use crate::terminal::{Paint, say, say_json};
 
 /// Runs the command.
 ///
@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let preview = node.preview(&PreviewRequest { text, files, asked }).await?;
     match arguments.format {
         Said::Text => lines(&preview, arguments.days, Paint::stdout()).iter().for_each(|line| say(line)),
-        Said::Json => say(&serde_json::to_string(&preview).unwrap_or_default()),
+        Said::Json => say_json(&serde_json::to_string(&preview).unwrap_or_default()),
     }
     Ok(())
 }

@@ -10,5 +10,5 @@ pub fn unsigned(agreement: Arc<Agreement>) -> Signed {
 }
 
 pub fn uninvited(agreement: Arc<Agreement>, caller: Caller, purpose: Purpose) -> Admitted {
-    Admitted { agreement, caller, purpose }
+    Admitted { agreement, caller, purpose, template: None }
 }

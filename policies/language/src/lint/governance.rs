@@ -235,7 +235,14 @@ pub(super) fn times(file: &File, today: NaiveDate, advice: &mut Vec<Advice>) {
             "review it, write the day of the next review, and have it signed",
         ));
     }
-    if days(head.in_force.0, review.due.0) > YEAR_DAYS {
+    if review.due > head.expires {
+        advice.push(Advice::new(
+            Kind::Contradiction,
+            &["agreement", "review", "due"],
+            "the review is due only after the agreement has ended",
+            "put it between `in_force` and `expires`",
+        ));
+    } else if days(head.in_force.0, review.due.0) > YEAR_DAYS {
         advice.push(Advice::new(
             Kind::Weak,
             &["agreement", "review", "due"],

@@ -182,16 +182,11 @@ impl Check<'_> {
             );
         }
         if let Some(review) = &head.review
-            && !(head.in_force..=head.expires.max(head.in_force)).contains(&review.due)
+            && review.due < head.in_force
         {
-            let when = if review.due < head.in_force {
-                "before the agreement comes into force"
-            } else {
-                "after the agreement has ended"
-            };
             self.problem(
                 &["agreement", "review", "due"],
-                format!("the review is due on {} {when}", review.due.0),
+                format!("the review is due on {} before the agreement comes into force", review.due.0),
                 "put `review.due` between `in_force` and `expires`",
             );
         }

@@ -116,6 +116,13 @@ const FAULTS: &[(&str, &str, Kind, &str, &str)] = &[
         "[agreement]",
     ),
     ("expires = 2026-12-31", "expires = 2027-01-02", Kind::Weak, "runs for 367 days", "2027-01-02"),
+    (
+        "due = 2026-06-30",
+        "due = 2027-01-01",
+        Kind::Contradiction,
+        "only after the agreement has ended",
+        "2027-01-01",
+    ),
     ("grace_days = 14", "grace_days = 91", Kind::Weak, "still stands 91 days", "91"),
     ("point_of_contact = \"Ann\"\n", "", Kind::Missing, "whom to ask at `north`", "[[party]]"),
     ("approvers = [\"siro\", \"guardian\"]\n", "", Kind::Weak, "", ""),

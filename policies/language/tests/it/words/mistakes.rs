@@ -95,7 +95,6 @@ const SLIPS: &[(&str, &str, &str, &str, &str)] = &[
         "due = ",
         "{ grace_days = 14 }",
     ),
-    ("due = 2026-06-30", "due = 2027-01-01", "after the agreement has ended", "between", "2027-01-01"),
 ];
 
 #[test]
