@@ -19,6 +19,9 @@ use crate::node::Node;
 use crate::pipeline::on_disk;
 use crate::serve::Session;
 
+/// How often versions that stand by the clock are looked for.
+const BY_THE_CLOCK: Duration = Duration::from_secs(2);
+
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_millis(300);
 
@@ -72,10 +75,13 @@ pub async fn watch(node: &Node) -> Infallible {
     }
 }
 
+/// A version can come to stand by a change, or by the clock alone.
 async fn look_at_templates(node: &Node) -> Infallible {
+    let mut changes = node.agreements.watch();
     loop {
-        tokio::time::sleep(EVERY).await;
         node.look_at_templates().await;
+        // An error means that nothing changes any more, and the clock goes on.
+        let _ = tokio::time::timeout(BY_THE_CLOCK, changes.changed()).await;
     }
 }
 

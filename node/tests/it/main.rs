@@ -22,4 +22,5 @@ mod port;
 mod preview;
 mod release;
 mod site;
+mod templates;
 mod values;

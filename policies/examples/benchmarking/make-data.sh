@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes a folder for each of the four makers: the agreement, and 400 invented orders.
+# Writes a folder for each of the four makers: the agreement with the approved query beside it, and 400 invented orders.
 # Usage: sh policies/examples/benchmarking/make-data.sh DIR
 set -eu
 here=$(dirname "$0")
@@ -7,7 +7,7 @@ number=0
 for maker in alder birch cedar dogwood; do
     number=$((number + 1))
     mkdir -p "$1/$maker/data"
-    cp "$here/agreement.toml" "$1/$maker/"
+    cp "$here/agreement.toml" "$here/delivery-by-region.sql" "$1/$maker/"
     awk -v maker="$number" 'BEGIN {
         split("chairs tables beds kitchens", goods, " ")
         split("north midlands south wales scotland", regions, " ")

@@ -36,8 +36,16 @@ pub use register::register;
 /// The agreement as a page. It need not be one that a site would take: a rule that this version does not keep is told, with
 /// a sentence that says so.
 pub fn render(file: &File) -> Page {
+    render_with(file, &|_, _| None)
+}
+
+/// Gives the text of an approved query that lies beside an agreement, by the name of its file and its SHA-256.
+pub type Texts<'a> = &'a dyn Fn(&str, &str) -> Option<String>;
+
+/// The same with what the approved queries ask.
+pub fn render_with(file: &File, texts: Texts<'_>) -> Page {
     let identity = parties::identity(file);
-    let mut page = Page { title: Text::new(title(file)), lead: identity, sections: sections(file) };
+    let mut page = Page { title: Text::new(title(file)), lead: identity, sections: sections(file, texts) };
     let refused = page.not_kept_yet();
     let mut lead = Vec::new();
     if refused > 0 {
@@ -64,7 +72,7 @@ pub(crate) fn title(file: &File) -> String {
 }
 
 /// The headings, in the order of the code.
-fn sections(file: &File) -> Vec<Section> {
+fn sections(file: &File, texts: Texts<'_>) -> Vec<Section> {
     let mut sections = vec![
         section(1, "Parties and contacts", parties::parties(file)),
         section(1, "Purpose and benefits", parties::purpose(file)),
@@ -81,7 +89,7 @@ fn sections(file: &File) -> Vec<Section> {
         section(2, "Answers over time", history::history(file)),
         section(2, "Noise", history::noise(file)),
         section(2, "Models", protection::models(file)),
-        section(2, "The form of answers", ending::answers(file)),
+        section(2, "The form of answers", ending::answers(file, texts)),
         section(2, "Keeping, handing on, safety", ending::care(file)),
         section(1, "Review, expiry and termination", ending::times(file)),
         section(1, "Sign-off", ending::signoff(file)),

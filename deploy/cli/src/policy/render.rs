@@ -1,9 +1,12 @@
 //! `liquid policy render`.
 
-use liquid_policy::parse::read;
-use liquid_policy::render::{html, markdown, plain, render};
+use std::path::Path;
 
-use super::{put, read_text, unusable, with_its_files};
+use liquid_node::agreements::hash;
+use liquid_policy::parse::read;
+use liquid_policy::render::{html, markdown, plain, render_with};
+
+use super::{beside, put, read_text, unusable, with_its_files};
 use crate::args::{Render, WordsFormat};
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -15,7 +18,13 @@ use crate::terminal::note;
 pub(crate) fn run(command: &Render) -> Result<(), Failure> {
     let text = read_text(&command.agreement)?;
     let name = command.agreement.display().to_string();
-    let page = render(&read(&text, &name).map_err(unusable)?);
+    let folder = command.agreement.parent().unwrap_or(Path::new(""));
+    // Another text than the agreed one is not shown as if it were.
+    let asked = |file: &str, sha256: &str| {
+        let bytes = beside::find(folder, file, sha256).ok().filter(|bytes| hash(bytes) == sha256)?;
+        String::from_utf8(bytes).ok()
+    };
+    let page = render_with(&read(&text, &name).map_err(unusable)?, &asked);
     put(&match command.format {
         WordsFormat::Text => plain(&page),
         WordsFormat::Html => html(&page),

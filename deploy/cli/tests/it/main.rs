@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adbc;
 #[cfg(test)]
+mod approved;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod board;

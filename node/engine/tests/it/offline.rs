@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use liquid_engine::OpenError;
-use liquid_engine::offline::{Question, Tables, explain};
+use liquid_engine::offline::{Question, Tables, explain, unusable};
 use liquid_node_api::Error;
 use liquid_node_api::parameter::Parameter;
 use liquid_policy::admit::{Caller, Named};
 use liquid_policy::diff::{Example, diff};
 use liquid_policy::id::Purpose;
 use liquid_policy::verdict::Verdict;
-use liquid_policy::{Agreement, Code, Refusal, parse};
+use liquid_policy::{Agreement, Code, Refusal, parse, parse_beside};
 use serde::Deserialize;
 
 fn examples() -> PathBuf {
@@ -46,7 +46,8 @@ async fn tables(text: &str) -> Result<Tables, OpenError> {
 impl World {
     async fn example(folder: &Path) -> Self {
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-        let agreement = parse(&read("agreement.toml"), "agreement.toml").unwrap();
+        let beside = |name: &str, _: &str| Ok(read(name).into_bytes());
+        let agreement = parse_beside(&read("agreement.toml"), "agreement.toml", &beside).unwrap();
         Self { agreement, tables: tables(&read("schema.sql")).await.unwrap() }
     }
 
@@ -266,4 +267,98 @@ async fn questions_that_show_a_difference_do_show_it() {
         }
     }
     assert!(shown >= 30, "{shown}");
+}
+
+/// The example with nothing but its approved query open, and that query in other words.
+async fn approved(text: &str) -> World {
+    let folder = examples().join("benchmarking");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let written = read("agreement.toml");
+    let before = written.split("sha256 = \"").nth(1).unwrap()[..64].to_owned();
+    let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let written =
+        written.replace(&before, &hash).replace("rows = false", "rows = false\ntemplates_only = true");
+    let agreement = parse_beside(&written, "t.toml", &|_, _| Ok(text.into())).unwrap();
+    World { agreement, tables: tables(&read("schema.sql")).await.unwrap() }
+}
+
+const APPROVED: &str =
+    "SELECT region, count(*) AS n FROM orders WHERE quarter = $quarter AND late = $late GROUP BY region";
+
+#[tokio::test]
+async fn a_call_is_told_what_its_text_would_be_and_nothing_else_may_be_asked() {
+    let world = approved(APPROVED).await;
+    for call in [
+        "EXECUTE \"delivery-by-region\"('2026-Q1', TRUE)",
+        "EXECUTE \"delivery-by-region\"(late => 'false', quarter => NULL)",
+        "SELECT * FROM template.\"delivery-by-region\"('2026-Q1'' OR 1=1', FALSE)",
+    ] {
+        let verdict = world.sql(call).await.unwrap_or_else(|error| panic!("{call}: {error}"));
+        assert!(verdict.is_permit(), "{call}: {verdict}");
+    }
+    for sql in [APPROVED.replace("$quarter", "'2026-Q1'").replace("$late", "true"), "SELECT 1".to_owned()] {
+        assert_eq!(world.sql(&sql).await.unwrap().code(), Some(Code::TemplateOnly), "{sql}");
+    }
+    for (call, says) in [
+        ("EXECUTE \"delivery-by-region\"('2026-Q1')", "needs a value for `late`"),
+        ("EXECUTE \"delivery-by-region\"()", "needs a value for `quarter`, `late`"),
+        ("EXECUTE \"delivery-by-region\"('2026-Q1', TRUE, 1)", "takes 2 values, and 3 are given"),
+        ("EXECUTE \"delivery-by-region\"('2026-Q1', 'soon')", "`late` takes TRUE or FALSE"),
+        ("EXECUTE \"delivery-by-region\"(1, TRUE)", "`quarter` takes a text in quotes"),
+        ("EXECUTE \"delivery-by-region\"(quarter => 'a', region => 'b')", "no parameter `region`"),
+        ("EXECUTE \"delivery-by-region\"('a', quarter => 'b')", "`quarter` is given twice"),
+        ("EXECUTE \"delivery-by-region\"(quarter => 'a', TRUE)", "behind one with a name"),
+        ("EXECUTE \"delivery-by-town\"('a', TRUE)", "no approved query of this name"),
+    ] {
+        let error = world.sql(call).await.expect_err(call).to_string();
+        assert!(error.contains(says), "{call}: {error}");
+        assert!(error.contains("delivery-by-region"), "it says what there is: {error}");
+    }
+    let alder = Query {
+        who: Some("alder/benchmark-analyst".into()),
+        ..asked("EXECUTE \"delivery-by-region\"('a', TRUE)")
+    };
+    assert_eq!(world.ask(&alder, &[]).await.unwrap().code(), Some(Code::Recipient));
+}
+
+/// Approval adds no right, and an operator is told which approved query nobody can be answered.
+#[tokio::test]
+async fn an_approved_query_that_its_agreement_refuses_is_refused_and_told() {
+    for (text, code, says) in [
+        (APPROVED, None, ""),
+        ("SELECT avg(price) FROM orders WHERE quarter = $quarter", Some(Code::ColumnUse), "price"),
+        (
+            "SELECT count(*) FROM orders WHERE delivery_cost > $least",
+            Some(Code::LiteralCompare),
+            "delivery_cost",
+        ),
+        ("SELECT * FROM orders WHERE quarter = $quarter", Some(Code::AggRequired), "single rows"),
+    ] {
+        let world = approved(text).await;
+        let told = unusable(&world.agreement, Some(&world.tables)).await;
+        assert_eq!(told.is_empty(), code.is_none(), "{text}: {told:?}");
+        assert!(told.iter().all(|(_, why)| why.contains(says)), "{told:?}");
+        let places = text.matches('$').count();
+        let values = vec!["'1'"; places].join(", ").replacen("', '1'", "', 'true'", 1);
+        let verdict = world.sql(&format!("EXECUTE \"delivery-by-region\"({values})")).await.unwrap();
+        assert_eq!(verdict.code(), code, "{text}: {verdict}");
+    }
+    for (text, says) in [
+        ("SELECT count(*) FROM nowhere WHERE a = $b", "`nowhere` is not known"),
+        ("SELECT count(*) FROM orders WHERE $a IS NULL", "nothing gives parameter `$a` a type"),
+        ("SELECT count(*) FROM orders WHERE late = $a OR region = $a", "parameter `$a` is "),
+        ("SELECT count(*) FROM orders WHERE late = $1", "has no name"),
+        ("SELECT count(*) FROM orders WHERE late = ?", "has no name"),
+        ("SELECT 1; SELECT 2", "several statements"),
+        ("DROP TABLE orders", "DROP"),
+        ("-- nothing", "empty"),
+    ] {
+        let world = approved(text).await;
+        let told = unusable(&world.agreement, Some(&world.tables)).await;
+        assert!(matches!(told.as_slice(), [(_, why)] if why.contains(says)), "{text}: {told:?}");
+    }
+    // Without tables only the text itself can be looked at.
+    assert_eq!(unusable(&approved("SELECT a FROM b").await.agreement, None).await, []);
+    assert_eq!(unusable(&approved("SELECT a FRM b c d").await.agreement, None).await.len(), 1);
 }

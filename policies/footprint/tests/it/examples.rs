@@ -71,7 +71,16 @@ fn questions_touch_what_is_said() {
 
 /// What the tutorials say of a changed line: example, the line, what it becomes, who asks for what, what is asked, and the code
 /// before and after; an empty one is a permit.
-const CHANGES: [(&str, &str, &str, (&str, &str), &str, &str, &str); 14] = [
+const CHANGES: [(&str, &str, &str, (&str, &str), &str, &str, &str); 15] = [
+    (
+        "benchmarking",
+        "rows_out_max = 1000",
+        "templates_only = true",
+        ("makers-association/benchmark-analyst", "delivery-benchmark"),
+        "SELECT avg(delivery_cost) FROM orders",
+        "",
+        "TEMPLATE_ONLY",
+    ),
     (
         "heart",
         r#"cholesterol = { use = ["measure"], aggregates = ["avg", "sum"], missing = "public" }"#,
@@ -92,8 +101,8 @@ const CHANGES: [(&str, &str, &str, (&str, &str), &str, &str, &str); 14] = [
     ),
     (
         "heart",
-        "expires = 2029-12-31",
-        "expires = 2026-10-31",
+        "expires = 2029-12-31                                   # E\nreview = { due = 2029-06-30",
+        "expires = 2026-10-31\nreview = { due = 2026-06-30",
         ("heart-institute/analyst", "cardiac-care"),
         "SELECT count(*) FROM cardiac",
         "",

@@ -1,11 +1,12 @@
 //! The form of answers, what becomes of them, how long the agreement runs, and who signs.
 
+use super::Texts;
 use super::page::{Block, Clause, Text};
 use super::words::{all, any, count, day, duration, names, said, whole};
 use crate::file::{File, Onward, Review, Template};
 
 /// The form of answers.
-pub(super) fn answers(file: &File) -> Vec<Block> {
+pub(super) fn answers(file: &File, texts: Texts<'_>) -> Vec<Block> {
     let release = &file.release;
     let rows = if release.rows {
         "Recipients may learn rows about single people, in the columns that are open for this."
@@ -30,10 +31,14 @@ pub(super) fn answers(file: &File) -> Vec<Block> {
         Clause::saying("release.templates_only", &release.templates_only, only),
         Clause::saying("release.time_class_ms", &release.time_class_ms, time),
     ];
-    clauses.into_iter().chain(file.template.iter().flat_map(template)).map(Block::Clause).collect()
+    clauses
+        .into_iter()
+        .chain(file.template.iter().flat_map(|it| template(it, texts)))
+        .map(Block::Clause)
+        .collect()
 }
 
-fn template(template: &Template) -> [Clause; 4] {
+fn template(template: &Template, texts: Texts<'_>) -> [Clause; 4] {
     let name = said(&template.name);
     let who = if template.roles.is_empty() {
         "No role is named in which it may be asked, so no one may.".to_owned()
@@ -45,17 +50,33 @@ fn template(template: &Template) -> [Clause; 4] {
     } else {
         "Other answers may come first, so that it cannot be asked any more."
     };
+    let file = crate::template::file(&template.name);
     let text = format!(
         "Its text lies beside this agreement in the file {}. The file has the fingerprint {}.",
-        said(&crate::template::file(&template.name)),
+        said(&file),
         said(&template.sha256)
     );
+    let text = match texts(&file, &template.sha256) {
+        None => text,
+        Some(query) => format!("{text} {}", asks(&query)),
+    };
     [
         Clause::new("template.name", format!("An approved question is {name}.")),
         Clause::new("template.sha256", text),
         Clause::new("template.roles", who),
         Clause::saying("template.reserve", &template.reserve, reserve),
     ]
+}
+
+/// What a query asks, in its author's words and in its own.
+fn asks(query: &str) -> String {
+    let comment = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with("--");
+    let body: Vec<&str> = query.lines().skip_while(comment).map(str::trim).collect();
+    let own = format!("As the computer reads it: {}.", said(body.join(" ").trim()));
+    match crate::template::description(query) {
+        says if says.is_empty() => format!("It does not say in words what it asks. {own}"),
+        says => format!("Its author says of it: {} {own}", said(says)),
+    }
 }
 
 /// Retention, handing on, breach, security.

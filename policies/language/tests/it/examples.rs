@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use liquid_policy::id::Purpose;
 use liquid_policy::table::{Domain, DomainValue};
-use liquid_policy::{Code, Footprint, Named, Refusal, admit, decide, parse};
+use liquid_policy::{Code, Footprint, Named, Refusal, admit, decide, parse, parse_beside};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde::Deserialize;
 
@@ -57,7 +57,10 @@ fn every_example_has_all_its_parts() {
     for folder in folders() {
         assert_eq!(lacks(&folder), [""; 0], "{}", folder.display());
         let agreement = std::fs::read_to_string(folder.join("agreement.toml")).expect("readable");
-        parse(&agreement, "agreement.toml").unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let beside =
+            |name: &str, _: &str| std::fs::read(folder.join(name)).map_err(|error| error.to_string());
+        parse_beside(&agreement, "agreement.toml", &beside)
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         for expected in std::fs::read_dir(folder.join("bad")).expect("readable") {
             let path = expected.expect("readable").path();
             assert!(path.with_extension("toml").is_file(), "{}: of which agreement?", path.display());

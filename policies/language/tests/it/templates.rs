@@ -190,3 +190,26 @@ fn a_description_is_what_stands_before_the_query() {
         assert_eq!(description(text), said, "{text}");
     }
 }
+
+#[test]
+fn those_who_sign_read_what_a_query_asks() {
+    let file = liquid_policy::parse::read(&written(&good(), true), "t.toml").expect("keys");
+    let page = |text: Option<&str>| {
+        liquid_policy::render::plain(&liquid_policy::render::render_with(&file, &|_, _| {
+            text.map(str::to_owned)
+        }))
+    };
+    let flat = |text: Option<&str>| page(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = flat(Some(TEXT));
+    for part in ["by-ward", "Visits in one ward. By sex.", "SELECT count(*) FROM t -- all of them", "analyst"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!flat(None).contains("SELECT"));
+    assert!(flat(Some("SELECT 1")).contains("does not say in words what it asks"));
+    assert_ne!(
+        flat(Some(TEXT)),
+        flat(Some(&TEXT.replace("all", "some"))),
+        "another text is told in other words"
+    );
+}

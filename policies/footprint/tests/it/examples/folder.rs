@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion_common::ScalarValue;
 use datafusion_sql::sqlparser::ast::Statement;
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
+use liquid_footprint::template::plan_named;
 use liquid_footprint::{Catalogue, PlanError, TableKind, cut, footprint, plan, roundtrip};
-use liquid_policy::decide::judge;
 use liquid_policy::id::{KeyId, OrganisationName, Purpose, RoleName};
 use liquid_policy::statement::{Act, Signer};
 use liquid_policy::{
-    Agreement, Caller, Footprint, Keyring, Named, Refusal, Signed, SigningKey, TrustedKey, admit, parse,
+    Agreement, Caller, Footprint, Keyring, Named, Refusal, Signed, SigningKey, TrustedKey, admit, decide,
+    parse_beside,
 };
 use serde::Deserialize;
 
@@ -101,7 +103,7 @@ impl Example {
         let written = text("agreement.toml");
         assert!(from.is_empty() || written.contains(from), "{name}: `{from}` is not in the agreement");
         let written = if from.is_empty() { written } else { written.replacen(from, to, 1) };
-        let agreement = parse(&written, "agreement.toml")
+        let agreement = parse_beside(&written, "agreement.toml", &|file, _| Ok(text(file).into_bytes()))
             .unwrap_or_else(|e| panic!("{name}: {:?}", e.problems().collect::<Vec<_>>()));
         let queries = toml::from_str(&text("queries.toml"))
             .unwrap_or_else(|error| panic!("{name}/queries.toml: {error}"));
@@ -143,12 +145,20 @@ impl Example {
             purposes: vec![purpose.clone()],
         };
         let named = Named { purpose: Some(&purpose), ..Named::default() };
-        if let Err(refusal) =
-            admit(std::slice::from_ref(&self.signed), &caller, named, who.on.parse().unwrap())
-        {
-            return Verdict::Refusal(refusal);
-        }
-        let request = match plan(sql, &[], &self.catalogue).and_then(cut) {
+        let admitted =
+            match admit(std::slice::from_ref(&self.signed), &caller, named, who.on.parse().unwrap()) {
+                Ok(admitted) => admitted,
+                Err(refusal) => return Verdict::Refusal(refusal),
+            };
+        let (admitted, planned) = match called(sql) {
+            Some((name, values)) => {
+                let admitted = admitted.calling(name).unwrap_or_else(|error| panic!("{sql}: {error}"));
+                let text = admitted.template().unwrap().text().to_owned();
+                (admitted, plan_named(&text, &values, &self.catalogue))
+            }
+            None => (admitted, plan(sql, &[], &self.catalogue)),
+        };
+        let request = match planned.and_then(cut) {
             Ok(request) => request,
             Err(PlanError::Refused(refusal)) => return Verdict::Refusal(refusal),
             Err(PlanError::Invalid { .. }) => return Verdict::Unknown,
@@ -159,8 +169,7 @@ impl Example {
         for cut in &request.cuts {
             roundtrip(&cut.query, &self.catalogue).unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
-        let refusal =
-            request.cuts.iter().find_map(|cut| judge(self.agreement(), &footprint(&cut.query)).err());
+        let refusal = request.cuts.iter().find_map(|cut| decide(&admitted, &footprint(&cut.query)).err());
         refusal.map_or(Verdict::Permit, Verdict::Refusal)
     }
 
@@ -169,6 +178,13 @@ impl Example {
         let request = plan(sql, &[], &self.catalogue).and_then(cut).ok()?;
         Some(request.cuts.iter().map(|cut| footprint(&cut.query)).collect())
     }
+}
+
+/// The name and the values, all of them texts, of a call.
+fn called(sql: &str) -> Option<(&str, Vec<ScalarValue>)> {
+    let (name, values) = sql.trim().strip_prefix("EXECUTE \"")?.split_once('"')?;
+    let values = values.split('\'').skip(1).step_by(2).map(ScalarValue::from);
+    Some((name, values.collect()))
 }
 
 /// The tables of a `schema.sql`, with what the agreement says of whom their rows speak.
