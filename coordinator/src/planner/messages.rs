@@ -1,13 +1,11 @@
 //! The messages between a coordinator's front process and its planner, over [`liquid_node_api::worker::Worker`].
 
-use std::collections::BTreeSet;
-
 use liquid_node_api::Error;
 use liquid_node_api::call::Call;
 use liquid_node_api::catalogue::ModelTable;
 use liquid_node_api::engine::Caps;
 use liquid_node_api::parameter::Parameter;
-use liquid_policy::id::{ColumnName, SiteName, TableName};
+use liquid_policy::id::{SiteName, TableName};
 use serde::{Deserialize, Serialize};
 
 /// What a planner is asked.
@@ -50,8 +48,6 @@ pub struct FederatedTable {
     pub table: ModelTable,
     /// Every site that should hold it, reachable or not, in the order of the configuration.
     pub sites: Vec<TableSite>,
-    /// The columns of which every value stands for one entity, as the sites' agreements say.
-    pub of_one_entity: BTreeSet<ColumnName>,
 }
 
 /// One of the sites of a table.
@@ -168,7 +164,7 @@ mod tests {
             sql: "SELECT 1".into(),
             parameters: parameters.clone(),
             call: None,
-            tables: vec![FederatedTable { table, sites, of_one_entity: ["patient".into()].into() }],
+            tables: vec![FederatedTable { table, sites }],
         };
         check(Ask::Plan(question.clone()));
         let answers = vec![AnswerOf { cut: 1, site: "a".into() }];

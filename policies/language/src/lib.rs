@@ -41,7 +41,6 @@
 //!     groups: vec![],
 //!     aggregates: vec![count],
 //!     dates: vec![],
-//!     step: None,
 //! };
 //! let refusal = judge(&agreement, &touches).unwrap_err();
 //! assert_eq!(refusal.clause, "table.cardiac.columns.patient.use");

@@ -19,5 +19,4 @@ mod oracle;
 mod pinning;
 mod plans;
 mod site;
-mod steps;
 mod working;

@@ -15,5 +15,4 @@ mod generate;
 mod limits;
 mod marks;
 mod pooled;
-mod steps;
 mod upstream;

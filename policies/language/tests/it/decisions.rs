@@ -83,7 +83,6 @@ fn empty() -> Footprint {
         groups: vec![],
         aggregates: vec![],
         dates: vec![],
-        step: None,
     }
 }
 

@@ -2,7 +2,6 @@
 //! direction.
 
 mod edits;
-mod steps;
 mod words;
 
 use std::cell::Cell;
@@ -73,18 +72,19 @@ fn questions() -> Vec<Footprint> {
         joins: vec![],
         mixed: false,
         dates: vec![],
-        step: None,
         filter: vec![],
         groups: vec![],
         aggregates: vec![rows()],
     };
     let mut all = Vec::new();
     let positions = |from: &Footprint, column: &str| {
-        let filtered = vec![Aggregate { filter: columns(&[column]), ..rows() }];
         let mut found = vec![
             Footprint { filter: columns(&[column]), ..from.clone() },
             Footprint { groups: vec![GroupKey { columns: columns(&[column]) }], ..from.clone() },
-            Footprint { aggregates: filtered, ..from.clone() },
+            Footprint {
+                aggregates: vec![Aggregate { filter: columns(&[column]), ..rows() }],
+                ..from.clone()
+            },
         ];
         let term = |names: &[&str]| Term { columns: columns(names), factors: vec![] };
         let case = Argument::Case { conditions: columns(&[column]), branches: vec![term(&[])] };
@@ -95,8 +95,14 @@ fn questions() -> Vec<Footprint> {
             Argument::Expression { conditions: columns(&[column]), columns: Vec::new() },
             Argument::Expression { conditions: Vec::new(), columns: columns(&[column]) },
         ];
-        use Function::{Avg, Count, CountDistinct, Max, Min, Sum};
-        for function in [Count, CountDistinct, Sum, Avg, Min, Max] {
+        for function in [
+            Function::Count,
+            Function::CountDistinct,
+            Function::Sum,
+            Function::Avg,
+            Function::Min,
+            Function::Max,
+        ] {
             for argument in arguments.clone() {
                 let aggregates = vec![Aggregate { function, argument, filter: vec![] }];
                 found.push(Footprint { aggregates, ..from.clone() });
@@ -130,7 +136,6 @@ fn questions() -> Vec<Footprint> {
             }
         }
     }
-    all.extend(["visit", "person"].iter().flat_map(|table| steps::steps(&over(&[table]))));
     for (left, keys) in TABLES {
         for (right, others) in TABLES {
             for key in keys.iter().filter(|key| !["age", "income", "note", "more"].contains(*key)) {

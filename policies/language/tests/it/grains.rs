@@ -105,7 +105,6 @@ fn asked(looked: Looked, fits: &[Grain]) -> Footprint {
         groups: vec![GroupKey { columns: vec!["day".into()] }],
         aggregates: vec![],
         dates: vec![DateUse { column: "day".into(), looked, fits: fits.to_vec() }],
-        step: None,
     }
 }
 

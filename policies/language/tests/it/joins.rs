@@ -109,7 +109,6 @@ fn join(tables: &[&str], joins: &[(&str, &str)]) -> Footprint {
         groups: vec![],
         aggregates: vec![count],
         dates: vec![],
-        step: None,
     }
 }
 

@@ -24,7 +24,6 @@ fn cell() -> Footprint {
         groups: vec![],
         aggregates,
         dates: vec![],
-        step: None,
     }
 }
 

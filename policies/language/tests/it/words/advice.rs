@@ -159,20 +159,6 @@ const FAULTS: &[(&str, &str, Kind, &str, &str)] = &[
     ),
     ("id = \"A-1\"", "id = \"A-2\"", Kind::Weak, "", ""),
     (
-        "entity = \"person\"\n",
-        "entity = \"person\"\nrows_per_entity_max = 4\nentity_counts = [1, 2, 5]\n",
-        Kind::Contradiction,
-        "nobody can have 5",
-        "5",
-    ),
-    (
-        "entity = \"person\"\n",
-        "entity = \"person\"\nrows_per_entity_max = 5\nentity_counts = [1, 2, 5]\n",
-        Kind::Weak,
-        "",
-        "",
-    ),
-    (
         "purposes = [\"care\", \"planning\"]\nresidency",
         "purposes = [\"care\"]\nresidency",
         Kind::Contradiction,
