@@ -202,7 +202,7 @@ impl Agreements {
             seen.flat_map(|it| it.file().beside()).map(|(name, sha256)| (sha256, name)).collect();
         let mut left = FILES_BYTES_MAX;
         let files = files.iter().take(FILES_MAX).filter_map(|sha256| {
-            let text = self.folder.beside(named.get(sha256)?, sha256).ok()?;
+            let text = self.folder.agreed(named.get(sha256)?, sha256)?;
             left = left.checked_sub(text.len())?;
             Some((sha256.clone(), String::from_utf8(text).ok()?))
         });
@@ -234,8 +234,8 @@ impl Agreements {
         // Signatures first: reading a text that was made to be hard to read takes long.
         let state = self.state();
         let ring = state.life.ring();
-        let hash =
-            version_of(text).ok_or_else(|| not_kept(self.folder.parse(text, "proposal", files), text))?;
+        let hash = version_of(text)
+            .ok_or_else(|| not_kept(self.folder.parse_sent(text, "proposal", files), text))?;
         let wrote = Act::Write { agreement: hash.clone() };
         let authors = statements.iter().filter(|s| s.act == wrote && ring.standing(s) == Standing::Valid);
         let authors: BTreeSet<&OrganisationName> = authors.map(|s| &s.organisation).collect();
@@ -252,7 +252,7 @@ impl Agreements {
             self.counts(&state, statement, Some(&hash))?;
         }
         let agreement =
-            self.folder.parse(text, "proposal", files).map_err(|error| not_kept(Err(error), text))?;
+            self.folder.parse_sent(text, "proposal", files).map_err(|error| not_kept(Err(error), text))?;
         if !agreement.file().party.iter().any(|party| authors.contains(&party.organisation)) {
             return Err(unwritten_by_a_party());
         }
@@ -260,6 +260,8 @@ impl Agreements {
         self.config.floors.raise(agreement).map_err(|problem| {
             Error::invalid(format!("this site could not keep it: {problem}"), "mend it and propose it again")
         })?;
+        // Whoever may say no more of it holds nothing here either.
+        self.may_say(&state, statements, Some(&hash))?;
         if state.life.version(&hash).is_none() {
             if state.life.versions().count() >= VERSIONS_MAX {
                 return Err(Error::invalid(
@@ -285,7 +287,8 @@ impl Agreements {
     /// [`Error::Invalid`] where it is no agreement that this node could keep.
     pub fn draft(&self, text: &str, files: &[FileBeside]) -> Result<Agreement, Error> {
         few_enough(text, files)?;
-        let draft = self.folder.parse(text, "draft", files).map_err(|error| not_kept(Err(error), text))?;
+        let draft =
+            self.folder.parse_sent(text, "draft", files).map_err(|error| not_kept(Err(error), text))?;
         self.config.floors.raise(draft).map_err(|problem| {
             Error::invalid(format!("this site could not keep it: {problem}"), "mend it and preview it again")
         })
@@ -317,28 +320,8 @@ impl Agreements {
         proposed: Option<&AgreementHash>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
+        self.may_say(state, statements, proposed)?;
         let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
-        let mut said = BTreeMap::new();
-        for statement in &known {
-            *said.entry((&statement.organisation, &statement.key_id, kind(statement))).or_insert(0_usize) +=
-                1;
-        }
-        // All together: what one message says counts too.
-        let new: BTreeSet<&Statement> = statements.iter().filter(|it| !known.contains(it)).collect();
-        for statement in statements {
-            self.counts(state, statement, proposed)?;
-        }
-        for statement in new {
-            let kind @ (_, _, most) = kind(statement);
-            let said = said.entry((&statement.organisation, &statement.key_id, kind)).or_insert(0);
-            *said += 1;
-            if *said > most {
-                return Err(Error::invalid(
-                    format!("the key `{}` has said too much of one kind", statement.key_id),
-                    "say it with another key of the organisation",
-                ));
-            }
-        }
         let mut not_written = None;
         for statement in statements {
             let mut waiting = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
@@ -363,6 +346,38 @@ impl Agreements {
             Error::fault("the site cannot read its agreements", true, "tell the site's operator")
         })?;
         not_written.map_or(Ok(new), Err)
+    }
+
+    /// Whether statements are to be kept, all of them: each counts, and no key has said too much.
+    fn may_say(
+        &self,
+        state: &State,
+        statements: &[Statement],
+        proposed: Option<&AgreementHash>,
+    ) -> Result<(), Error> {
+        let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
+        let mut said = BTreeMap::new();
+        for statement in &known {
+            *said.entry((&statement.organisation, &statement.key_id, kind(statement))).or_insert(0_usize) +=
+                1;
+        }
+        // All together: what one message says counts too.
+        let new: BTreeSet<&Statement> = statements.iter().filter(|it| !known.contains(it)).collect();
+        for statement in statements {
+            self.counts(state, statement, proposed)?;
+        }
+        for statement in new {
+            let kind @ (_, _, most) = kind(statement);
+            let said = said.entry((&statement.organisation, &statement.key_id, kind)).or_insert(0);
+            *said += 1;
+            if *said > most {
+                return Err(Error::invalid(
+                    format!("the key `{}` has said too much of one kind", statement.key_id),
+                    "say it with another key of the organisation",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a statement is to be kept: by a key that counts, on something that is known here.

@@ -158,7 +158,8 @@ async fn told(
     Ok(match direction {
         Direction::Tightens | Direction::Same => exact,
         Direction::Loosens | Direction::Neither => {
-            rounded(exact, old.minimum_contributors().max(new.minimum_contributors()))
+            // By the version that stands: whoever writes the draft would choose what is told of a number.
+            rounded(exact, old.minimum_contributors())
         }
     })
 }
@@ -240,8 +241,8 @@ async fn wait(begun: Instant) {
 
 fn report(preview: &Preview, bytes: &[u8]) -> Told {
     let (run, newly_withheld) = match &preview.cells {
-        Cells::ByQuestion { answers, .. } => {
-            (answers.len() as u64, answers.iter().map(|it| it.newly_withheld).sum())
+        Cells::ByQuestion { answers, too_long, .. } => {
+            (answers.len() as u64 + too_long, answers.iter().map(|it| it.newly_withheld).sum())
         }
         Cells::Totals { .. } | Cells::Same => (0, 0),
     };

@@ -88,15 +88,34 @@ impl Folder {
         self.0.join("held/beside").join(format!("{sha256}.{extension}"))
     }
 
-    /// Reads an agreement's text, with the files that came with it or lie beside it in the folder.
+    /// Reads a text of this folder, with the files that lie beside it.
     ///
     /// # Errors
     /// As [`parse_beside`].
-    pub(super) fn parse(&self, text: &str, name: &str, came: &[FileBeside]) -> Result<Agreement, ParseError> {
+    pub(super) fn parse(&self, text: &str, name: &str) -> Result<Agreement, ParseError> {
+        parse_beside(text, name, &|file, sha256| self.beside(file, sha256))
+    }
+
+    /// Reads a text that somebody sent, with the files that came with it. A file of this folder serves only where it is the very
+    /// one that the text names: whoever sends a text learns neither which others lie here nor what is in them.
+    ///
+    /// # Errors
+    /// As [`parse_beside`].
+    pub(super) fn parse_sent(
+        &self,
+        text: &str,
+        name: &str,
+        came: &[FileBeside],
+    ) -> Result<Agreement, ParseError> {
         parse_beside(text, name, &|file, sha256| match sent(came, file, sha256) {
             Some(text) => Ok(text.as_bytes().to_vec()),
-            None => self.beside(file, sha256),
+            None => self.agreed(file, sha256).ok_or_else(|| NOT_SENT.to_owned()),
         })
+    }
+
+    /// The content of a file where it is the one that an agreement names.
+    pub(super) fn agreed(&self, file: &str, sha256: &str) -> Option<Vec<u8>> {
+        self.beside(file, sha256).ok().filter(|bytes| hash(bytes) == sha256)
     }
 
     /// The content of a file that an agreement names: as it was placed, or the copy that is held of the agreed one.
@@ -139,7 +158,7 @@ impl Folder {
             let text = match sent(came, file, sha256) {
                 Some(text) => text.to_owned(),
                 None => {
-                    let bytes = self.beside(file, sha256).map_err(io::Error::other)?;
+                    let bytes = self.agreed(file, sha256).ok_or_else(|| io::Error::other(NOT_SENT))?;
                     String::from_utf8(bytes).map_err(io::Error::other)?
                 }
             };
@@ -239,7 +258,7 @@ impl Folder {
     fn read_one(&self, file: &Path, floors: &Floors) -> Result<(Agreement, String, Vec<Statement>), String> {
         let name = file.to_string_lossy();
         let text = fs::read_to_string(file).map_err(|e| e.to_string())?;
-        let agreement = self.parse(&text, &name, &[]).map_err(|e| said(&e, &text))?;
+        let agreement = self.parse(&text, &name).map_err(|e| said(&e, &text))?;
         let agreement = floors.raise(agreement).map_err(|e| e.to_string())?;
         Ok((agreement, text, signatures(&signatures_of(file)).map_err(|e| format!("its signatures: {e}"))?))
     }
@@ -339,6 +358,9 @@ fn sent<'a>(came: &'a [FileBeside], name: &str, sha256: &str) -> Option<&'a str>
     let file = came.iter().find(|file| file.name == name)?;
     (hash(file.text.as_bytes()) == sha256).then_some(file.text.as_str())
 }
+
+/// Of a file that is needed: the same words whether another one of its name lies here or none.
+const NOT_SENT: &str = "the agreed file did not come with the agreement, and is not here";
 
 /// The SHA-256 of a file, in hex.
 pub fn hash(bytes: &[u8]) -> String {

@@ -212,25 +212,17 @@ impl Log {
         let today = (self.0.now)().date_naive();
         let Some(first) = today.checked_sub_days(Days::new(days.into())) else { return Ok(()) };
         let kept = SaltName::new(agreement, first);
-        let mut forgot = Ok(false);
-        {
-            let mut writer = self.0.lock();
-            let salts = writer.store.salts().map_err(LogError::Unforgotten)?;
-            for old in salts.iter().filter(|salt| salt.is_before(&kept)) {
-                match writer.store.forget(old) {
-                    Ok(()) => forgot = forgot.map(|_| true),
-                    Err(error) => forgot = Err(error),
-                }
-            }
+        let salts = self.0.lock().store.salts().map_err(LogError::Unforgotten)?;
+        let old: Vec<_> = salts.iter().filter(|salt| salt.is_before(&kept)).collect();
+        if old.is_empty() {
+            return Ok(());
         }
-        match forgot {
-            Ok(false) => Ok(()),
-            Ok(true) => {
-                let body = Body::Forgotten { agreement: agreement.clone(), before: first };
-                self.append(vec![body.clone()]).inspect_err(|_| self.owe(body))
-            }
-            Err(error) => Err(LogError::Unforgotten(error)),
-        }
+        // On record first: what is destroyed without a record would look like a loss.
+        self.append(vec![Body::Forgotten { agreement: agreement.clone(), before: first }])?;
+        let mut writer = self.0.lock();
+        // All that can be is destroyed, whatever becomes of one of them.
+        let failed = old.into_iter().filter_map(|salt| writer.store.forget(salt).err()).last();
+        failed.map_or(Ok(()), |error| Err(LogError::Unforgotten(error)))
     }
 
     /// Shows the records since a time, each held against its signature and the one before it. Of a log that is longer than

@@ -17,8 +17,8 @@ use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
 use liquid_policy::footprint::Footprint;
 use liquid_policy::id::{ColumnName, TableName};
-use liquid_policy::parse;
 use liquid_policy::table::{ColumnRule, Obligations, TableRules};
+use liquid_policy::{Agreement, parse};
 use tempfile::TempDir;
 
 /// An agreement with a minimum over tables as it would write them.
