@@ -117,6 +117,8 @@ pub struct FileStore {
     path: PathBuf,
     head: PathBuf,
     salts: PathBuf,
+    /// The salt that was used last, so that a question can be sealed where there is no descriptor left to read it with.
+    last: Option<(SaltName, Salt32)>,
 }
 
 /// Read and write for the owner.
@@ -149,7 +151,7 @@ impl FileStore {
                 .and_then(|folder| folder.sync_all())
                 .map_err(|e| format!("cannot sync the folder of the audit log `{shown}`: {e}"))?;
         }
-        Ok(Self { file, path: path.to_owned(), head: head_path(path), salts: salts_path(path) })
+        Ok(Self { file, path: path.to_owned(), head: head_path(path), salts: salts_path(path), last: None })
     }
 }
 
@@ -192,7 +194,11 @@ impl Store for FileStore {
     }
 
     fn salt(&mut self, name: &SaltName) -> io::Result<Salt32> {
+        if let Some((_, salt)) = self.last.as_ref().filter(|(last, _)| last == name) {
+            return Ok(*salt);
+        }
         if let Some(salt) = self.known_salt(name)? {
+            self.last = Some((name.clone(), salt));
             return Ok(salt);
         }
         let mut salt = [0; 32];
@@ -212,6 +218,7 @@ impl Store for FileStore {
         new.sync_all()?;
         std::fs::rename(&draft, &file)?;
         File::open(&self.salts)?.sync_all()?;
+        self.last = Some((name.clone(), salt));
         Ok(salt)
     }
 
@@ -233,6 +240,7 @@ impl Store for FileStore {
     }
 
     fn forget(&mut self, name: &SaltName) -> io::Result<()> {
+        self.last = None;
         let path = self.salts.join(String::from(name.clone()));
         let mut file = OpenOptions::new().write(true).open(&path)?;
         file.write_all(&[0; 32])?;

@@ -83,6 +83,10 @@ async fn a_version_that_names_a_list_can_be_proposed_where_the_list_is() {
     let propose = Governance::Propose { text: text.clone(), statements: vec![wrote], files: vec![] };
     let refused = way(&node).governance(&board, &propose).await.unwrap_err().to_string();
     assert!(refused.contains("`sexes.csv` cannot be read"), "{refused}");
+    // Another file of that name is no better than none, and nobody hears what it is.
+    std::fs::write(site.path("agreements/sexes.csv"), SEXES).unwrap();
+    let other = way(&node).governance(&board, &propose).await.unwrap_err().to_string();
+    assert_eq!(other, refused);
     std::fs::write(site.path("agreements/sexes.csv"), values).unwrap();
     way(&node).governance(&board, &propose).await.unwrap();
     // The list was kept with the proposal, so another one in its place, or none, changes nothing.

@@ -1,7 +1,6 @@
 //! The next version begins as the one before, to the letter but for its number and the name of what it replaces.
 
-use liquid_policy::parse;
-use liquid_policy::parse::{read, revise};
+use liquid_policy::parse::{parse_beside, read, revise};
 
 use super::leaves::example_text;
 use crate::support::SMALL;
@@ -10,6 +9,12 @@ use crate::support::SMALL;
 fn the_next_version_keeps_every_other_letter() {
     for example in ["heart", "wellbeing", "benchmarking", "research", "minimal", "customers", "open"] {
         let text = example_text(example);
+        let parse = |text: &str, name: &str| {
+            let folder = format!("{}/../examples/{example}", env!("CARGO_MANIFEST_DIR"));
+            parse_beside(text, name, &|file, _| {
+                std::fs::read(format!("{folder}/{file}")).map_err(|error| error.to_string())
+            })
+        };
         let before = parse(&text, "before.toml").expect("an agreement");
         let revised = revise(&text, "before.toml").expect(example);
         let after = parse(&revised, "after.toml").expect(example);
