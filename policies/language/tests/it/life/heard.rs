@@ -107,7 +107,8 @@ fn a_rollback_counts_from_when_all_have_said_it() {
     assert_eq!(stands(&past.life(&v1, &held, end()), end()), ok("3"), "it has been left meanwhile");
 
     // An approval from before all had gone back brings nothing forward again.
-    both.says("south/dpo", "03-05T00:00", &Act::Approve { agreement: v2.hash().clone() });
+    let dated_ahead = say_at("south/dpo", at("05-01T00:00"), Act::Approve { agreement: v2.hash().clone() });
+    both.hear(dated_ahead, at("03-05T00:00"));
     both.says(last, "04-01T00:00", &back(&v1, &v2, "03-01T00:00"));
     assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("1"));
     for who in ["north/guardian", "north/siro", "south/guardian"] {
