@@ -201,7 +201,8 @@ impl Agreements {
         let named: BTreeMap<String, String> =
             seen.flat_map(|it| it.file().beside()).map(|(name, sha256)| (sha256, name)).collect();
         let mut left = FILES_BYTES_MAX;
-        let files = files.iter().take(FILES_MAX).filter_map(|sha256| {
+        let wanted: BTreeSet<&String> = files.iter().take(FILES_MAX).collect();
+        let files = wanted.into_iter().filter_map(|sha256| {
             let text = self.folder.agreed(named.get(sha256)?, sha256)?;
             left = left.checked_sub(text.len())?;
             Some((sha256.clone(), String::from_utf8(text).ok()?))
@@ -248,9 +249,8 @@ impl Agreements {
         if authors.is_empty() {
             return Err(unwritten_by_a_party());
         }
-        for statement in statements {
-            self.counts(&state, statement, Some(&hash))?;
-        }
+        // Whoever may say no more of it has nothing read or held here either.
+        self.may_say(&state, statements, Some(&hash))?;
         let agreement =
             self.folder.parse_sent(text, "proposal", files).map_err(|error| not_kept(Err(error), text))?;
         if !agreement.file().party.iter().any(|party| authors.contains(&party.organisation)) {
@@ -260,8 +260,6 @@ impl Agreements {
         self.config.floors.raise(agreement).map_err(|problem| {
             Error::invalid(format!("this site could not keep it: {problem}"), "mend it and propose it again")
         })?;
-        // Whoever may say no more of it holds nothing here either.
-        self.may_say(&state, statements, Some(&hash))?;
         if state.life.version(&hash).is_none() {
             if state.life.versions().count() >= VERSIONS_MAX {
                 return Err(Error::invalid(
@@ -278,7 +276,7 @@ impl Agreements {
             self.folder.hold_beside(&beside, files).map_err(|e| unwritten(&e))?;
             self.folder.hold(&hash, text).map_err(|e| unwritten(&e))?;
         }
-        self.keep(&state, statements, Some(&hash), now)
+        self.keep(&state, statements, now)
     }
 
     /// Reads a draft as this node would hold it, its operator's floor included.
@@ -310,17 +308,18 @@ impl Agreements {
     /// As [`Self::propose`].
     pub fn hear(&self, statements: &[Statement], now: DateTime<Utc>) -> Result<Vec<Statement>, Error> {
         few(statements)?;
-        self.keep(&self.state(), statements, None, now)
+        let state = self.state();
+        self.may_say(&state, statements, None)?;
+        self.keep(&state, statements, now)
     }
 
+    /// Keeps statements that may be said.
     fn keep(
         &self,
         state: &State,
         statements: &[Statement],
-        proposed: Option<&AgreementHash>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
-        self.may_say(state, statements, proposed)?;
         let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
         let mut not_written = None;
         for statement in statements {

@@ -4,8 +4,7 @@
 //!
 //! Each request has a key of its own: HKDF-SHA256 over the seed of the audit key, with the site, the request's id and a salt. Salts lie
 //! beside the log, one for each agreement and day, so that what is older than an agreement keeps can be destroyed: without its salt
-//! nothing opens any more. The
-//! text is sealed by ChaCha20-Poly1305 under a random nonce, with site and request as associated data, so that it opens in its own
+//! nothing opens any more. The text is sealed by ChaCha20-Poly1305 under a random nonce, with site and request as associated data, so that it opens in its own
 //! record and nowhere else. It is padded with spaces to the next power of two, 1 KiB at least.
 
 use std::fmt;
