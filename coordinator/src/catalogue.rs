@@ -207,7 +207,9 @@ fn entries(catalogue: &Catalogue) -> usize {
     let agreement = |it: &PublishedAgreement| {
         let template = |it: &PublishedTemplate| 1 + it.parameters.len() + it.columns.len();
         let lists = [it.purposes.len(), it.tables.len(), it.disjoint.len(), it.replicated.len()];
-        1 + lists.into_iter().sum::<usize>() + it.templates.iter().map(template).sum::<usize>()
+        1 + lists.into_iter().sum::<usize>()
+            + it.templates.iter().map(template).sum::<usize>()
+            + it.of_one_entity.values().map(|columns| 1 + columns.len()).sum::<usize>()
     };
     catalogue.tables.iter().map(table).sum::<usize>()
         + catalogue.agreements.iter().map(agreement).sum::<usize>()
@@ -273,7 +275,17 @@ impl SharedTable {
             .iter()
             .map(|(site, holding)| TableSite { site: site.clone(), holds: holds(holding) })
             .collect();
-        FederatedTable { table: self.table.clone(), sites }
+        let published = self.holders.iter().filter_map(|(_, holding)| match holding {
+            Holding::Published(agreements) => Some(applying(agreements, options)),
+            Holding::Unpublished | Holding::Missing(_) => None,
+        });
+        let of_one_entity = published
+            .flatten()
+            .filter_map(|agreement| agreement.of_one_entity.get(&self.table.name))
+            .flatten()
+            .cloned()
+            .collect();
+        FederatedTable { table: self.table.clone(), sites, of_one_entity }
     }
 
     /// How a site stands to this table.

@@ -8,7 +8,7 @@ use liquid_node_api::engine::{Ask, CutOf, Told};
 use liquid_node_api::parameter::{PARAMETERS_MAX, Parameter};
 use liquid_node_api::sql::text::{shortened, without_literals};
 use liquid_policy::admit::{Admitted, Caller};
-use liquid_policy::id::{RequestId, TableName, TemplateName};
+use liquid_policy::id::{RequestId, TemplateName};
 use liquid_policy::{Code, Footprint, Permit, Refusal, decide};
 use tokio::time::Instant;
 
@@ -89,7 +89,9 @@ pub async fn check(
 /// What the engine is to plan: the question itself, an approved query with its values, or a cut of one.
 fn asks(node: &Node, admitted: &Admitted, question: &Question) -> Result<(Admitted, Ask), Error> {
     let (admitted, call) = approved(admitted, question)?;
-    let tables: Vec<TableName> = admitted.agreement().tables().keys().cloned().collect();
+    let agreement = admitted.agreement();
+    let tables = agreement.tables().iter();
+    let tables = tables.map(|(name, table)| (name.clone(), agreement.stand_for_one_entity(table))).collect();
     let catalogue = node.catalogue.clone();
     let (sql, parameters) = (question.sql.clone(), question.parameters.clone());
     let ask = match (admitted.template(), call) {

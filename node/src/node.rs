@@ -1,5 +1,6 @@
 //! Everything that is open while a node runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,6 +130,7 @@ impl Node {
         let mut tables: Vec<ModelTable> = Vec::new();
         for (agreement, purposes) in open_to(&heads, caller, now.date_naive()) {
             let (mut names, mut replicated, mut disjoint) = (Vec::new(), Vec::new(), Vec::new());
+            let mut of_one_entity = BTreeMap::new();
             for ruled in agreement.tables().values() {
                 let Some(table) = self.model.tables.iter().find(|t| t.name == *ruled.name()) else {
                     continue;
@@ -140,6 +142,9 @@ impl Node {
                     disjoint.push(table.name.clone());
                 }
                 let shown = shown(table, ruled);
+                let mut of_one = agreement.stand_for_one_entity(ruled);
+                of_one.retain(|name| shown.columns.iter().any(|column| column.name == *name));
+                of_one_entity.insert(table.name.clone(), of_one);
                 match tables.iter_mut().find(|known| known.name == shown.name) {
                     Some(known) => known.columns.extend(
                         shown.columns.into_iter().filter(|c| !known.columns.contains(c)).collect::<Vec<_>>(),
@@ -156,6 +161,7 @@ impl Node {
                 disjoint,
                 templates: self.templates.published(agreement, caller),
                 templates_only: agreement.templates_only(),
+                of_one_entity,
             });
         }
         Catalogue { site: self.config.node.site.clone(), agreements, tables }
@@ -165,7 +171,11 @@ impl Node {
     pub(crate) fn shared(&self, agreement: &Agreement) -> Vec<SharedTable> {
         let here = |ruled: &Table| self.model.tables.iter().find(|table| table.name == *ruled.name());
         let shared = |ruled: &Table| {
-            Some(SharedTable { table: shown(here(ruled)?, ruled), is_whole: ruled.entity().is_none() })
+            Some(SharedTable {
+                table: shown(here(ruled)?, ruled),
+                is_whole: ruled.entity().is_none(),
+                of_one_entity: agreement.stand_for_one_entity(ruled),
+            })
         };
         agreement.tables().values().filter_map(shared).collect()
     }

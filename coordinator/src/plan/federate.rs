@@ -7,7 +7,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use liquid_engine::call;
 use liquid_engine::federated::bind_site::{Bound, bind_site};
-use liquid_engine::federated::decompose::{Decomposed, decompose};
+use liquid_engine::federated::decompose::{Decomposed, above_step, decompose};
 use liquid_engine::federated::recipe::{KeySource, Recipe, Share};
 use liquid_engine::federated::{self, site_table};
 use liquid_engine::parameters::to_scalar;
@@ -76,8 +76,10 @@ fn federate_cut(question: &Question, cut: &Cut) -> Result<FederatedCut, PlanErro
     let tables = Tables::of(question, &cut.query)?;
     let site_columns = tables.site_columns();
     let decomposed = decompose(cut, &site_columns)?;
-    let at_site =
-        tables.tables.iter().fold(Catalogue::new(), |all, table| all.with(site_table(&table.table)));
+    let at_site = tables
+        .tables
+        .iter()
+        .fold(Catalogue::new(), |all, table| all.with(site_table(&table.table, &table.of_one_entity)));
     let own = tables.tables.iter().map(|table| Schema::new(table.table.fields().collect::<Vec<_>>()));
     let own = own.collect::<Vec<_>>();
     let base = base_schema(own.iter());
@@ -89,6 +91,7 @@ fn federate_cut(question: &Question, cut: &Cut) -> Result<FederatedCut, PlanErro
         }
     }
     tables.check_join()?;
+    check_step(cut, &tables, &sites, &site_columns)?;
     check_distinct(&decomposed, &tables, &sites, &site_columns)?;
     Ok(FederatedCut { query: decomposed.query, recipe: decomposed.recipe, sites })
 }
@@ -122,6 +125,33 @@ fn unwritable(error: PlanError, site: &SiteName) -> PlanError {
     }
 }
 
+/// What is computed for each entity at a site is all there is of that entity only where nobody is at two of them, or where it is
+/// asked for each site.
+fn check_step(
+    cut: &Cut,
+    tables: &Tables<'_>,
+    sites: &[AskedSite],
+    site_columns: &BTreeSet<String>,
+) -> Result<(), PlanError> {
+    let Some(step) = &cut.query.step else { return Ok(()) };
+    let is_site = |key: &Expr| key.try_as_col().is_some_and(|column| site_columns.contains(&column.name));
+    let asked: Vec<_> = sites.iter().map(|site| &site.share.site).collect();
+    if asked.len() < 2 || step.keys.iter().any(is_site) {
+        return Ok(());
+    }
+    match tables.overlapping(&asked) {
+        None => Ok(()),
+        Some(table) => Err(PlanError::Refused(Refusal::new(
+            Code::NotFederable,
+            format!("table.{table}.entities"),
+            format!(
+                "an entity of `{table}` can be at two sites, and neither knows what there is of it at the other"
+            ),
+            "add `site` to the GROUP BY of the aggregate by entity, or ask one site with `WHERE site = 'a'`",
+        ))),
+    }
+}
+
 /// Distinct counts add up only where no entity can be in two of the parts.
 fn check_distinct(
     cut: &Decomposed,
@@ -129,7 +159,8 @@ fn check_distinct(
     sites: &[AskedSite],
     site_columns: &BTreeSet<String>,
 ) -> Result<(), PlanError> {
-    let is_site = |key: &Expr| key.try_as_col().is_some_and(|column| site_columns.contains(&column.name));
+    let site_keys = above_step(&cut.query, site_columns)?;
+    let is_site = |key: &Expr| key.try_as_col().is_some_and(|column| site_keys.contains(&column.name));
     if cut.query.groups.iter().any(is_site) {
         return Ok(());
     }
@@ -157,7 +188,8 @@ fn check_distinct(
 fn federated_catalogue(question: &Question) -> Catalogue {
     let public = Opaque::new(QUERIES, TableKind::Public, queries::schema());
     let names: Vec<_> = queries::COLUMNS.into_iter().map(|(name, _, _)| name).collect();
-    let tables = question.tables.iter().map(|table| (&table.table, has_virtual_site(table)));
+    let tables = question.tables.iter();
+    let tables = tables.map(|table| (&table.table, has_virtual_site(table), &table.of_one_entity));
     federated::catalogue(tables).with(public.showing(names))
 }
 
@@ -196,7 +228,8 @@ mod tests {
             vec![column("sex", Kind::Text), column("age", Kind::Integer), column("chol", Kind::Float)];
         let table = ModelTable { name: "cardiac".into(), description: String::new(), columns };
         let sites = ["a", "b"].map(|site| TableSite { site: site.into(), holds: Some(Holds::Disjoint) });
-        let tables = vec![FederatedTable { table, sites: sites.into() }];
+        let of_one_entity = ["patient".into()].into();
+        let tables = vec![FederatedTable { table, sites: sites.into(), of_one_entity }];
         Question { sql: sql.to_owned(), parameters: Vec::new(), call: None, tables }
     }
 
@@ -258,6 +291,46 @@ mod tests {
         let plan = federate(&own).unwrap();
         let text = "SELECT \"site\" AS \"g0\", count(\"site\") AS \"a0\" FROM \"cardiac\" GROUP BY \"site\"";
         assert_eq!(plan.cuts[0].sites[1].text.sql, text);
+    }
+
+    /// Who is computed at each of two sites is two people.
+    #[test]
+    fn what_is_computed_for_each_entity_is_asked_where_nobody_is_at_two_sites() {
+        let asked = |sql: &str, holds| {
+            let mut asked = question(sql);
+            let patient = ModelColumn { name: "patient".into(), ..asked.tables[0].table.columns[0].clone() };
+            asked.tables[0].table.columns.push(patient);
+            asked.tables[0].sites.iter_mut().for_each(|site| site.holds = Some(holds));
+            federate(&asked)
+        };
+        let each = |keys: &str, filter: &str| {
+            format!("SELECT avg(n) FROM (SELECT {keys}, count(*) n FROM cardiac {filter} GROUP BY {keys}) p")
+        };
+        let plan = asked(&each("patient", "WHERE age > 50"), Holds::Disjoint).unwrap();
+        let text = "SELECT sum(CAST(\"v0\" AS DOUBLE)) AS \"a0\", count(\"v0\") AS \"a1\" FROM (SELECT \"patient\" AS \"k0\", \
+                    count(*) AS \"v0\" FROM \"cardiac\" WHERE (\"age\" > $1) GROUP BY \"patient\") AS \"s\"";
+        assert_eq!(plan.cuts[0].sites[1].text.sql, text);
+
+        let Err(PlanError::Refused(refusal)) = asked(&each("patient", ""), Holds::Overlapping) else {
+            panic!("it is planned")
+        };
+        assert_eq!(refusal.code, Code::NotFederable);
+        assert_eq!(refusal.clause, "table.cardiac.entities");
+        // For each site by itself, or at one of them.
+        for sql in [each("patient, site", ""), each("site, patient", ""), each("patient", "WHERE site = 'b'")]
+        {
+            let plan = asked(&sql, Holds::Overlapping).unwrap();
+            let text = &plan.cuts[0].sites[0].text.sql;
+            assert!(
+                text.contains("(SELECT \"patient\" AS \"k0\", count(*) AS \"v0\" FROM \"cardiac\" GROUP BY"),
+                "{text}"
+            );
+            assert!(!text.contains("site"), "{text}");
+        }
+        let by_site = "SELECT site, count(DISTINCT patient) FROM (SELECT patient, site FROM cardiac GROUP BY 1, 2) p GROUP BY site";
+        assert!(asked(by_site, Holds::Overlapping).is_ok());
+        let all = "SELECT count(DISTINCT patient) FROM (SELECT patient, site FROM cardiac GROUP BY 1, 2) p";
+        assert!(matches!(asked(all, Holds::Overlapping), Err(PlanError::Refused(_))));
     }
 
     /// Each at a site of its own: a join at no site would come back as none at all.

@@ -1,11 +1,13 @@
 //! The messages between a coordinator's front process and its planner, over [`liquid_node_api::worker::Worker`].
 
+use std::collections::BTreeSet;
+
 use liquid_node_api::Error;
 use liquid_node_api::call::Call;
 use liquid_node_api::catalogue::ModelTable;
 use liquid_node_api::engine::Caps;
 use liquid_node_api::parameter::Parameter;
-use liquid_policy::id::{SiteName, TableName};
+use liquid_policy::id::{ColumnName, SiteName, TableName};
 use serde::{Deserialize, Serialize};
 
 /// What a planner is asked.
@@ -48,6 +50,8 @@ pub struct FederatedTable {
     pub table: ModelTable,
     /// Every site that should hold it, reachable or not, in the order of the configuration.
     pub sites: Vec<TableSite>,
+    /// The columns of which every value stands for one entity, as the sites' agreements say.
+    pub of_one_entity: BTreeSet<ColumnName>,
 }
 
 /// One of the sites of a table.
@@ -164,7 +168,7 @@ mod tests {
             sql: "SELECT 1".into(),
             parameters: parameters.clone(),
             call: None,
-            tables: vec![FederatedTable { table, sites }],
+            tables: vec![FederatedTable { table, sites, of_one_entity: ["patient".into()].into() }],
         };
         check(Ask::Plan(question.clone()));
         let answers = vec![AnswerOf { cut: 1, site: "a".into() }];

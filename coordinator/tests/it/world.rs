@@ -189,6 +189,7 @@ impl FakeSite {
             disjoint: vec!["cardiac".into()],
             templates: vec![],
             templates_only: false,
+            of_one_entity: [("cardiac".into(), ["patient".into()].into())].into(),
         };
         let catalogue = Catalogue { site: name.into(), agreements: vec![agreement], tables: vec![cardiac()] };
         Arc::new(Self {

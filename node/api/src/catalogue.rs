@@ -1,5 +1,7 @@
 //! The tables that a site shows to one caller: names, types and meaning; never a row, a count or a statistic.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use arrow::datatypes::{DataType, Field};
 use liquid_policy::id::{AgreementHash, AgreementId, ColumnName, Purpose, SiteName, TableName, TemplateName};
 use serde::{Deserialize, Serialize};
@@ -119,6 +121,9 @@ pub struct PublishedAgreement {
     pub replicated: Vec<TableName>,
     /// Of those, the tables in which no entity is at two sites, so that distinct counts add up.
     pub disjoint: Vec<TableName>,
+    /// Of each of those, the columns of which every value stands for one entity, as far as the caller sees them.
+    #[serde(default)]
+    pub of_one_entity: BTreeMap<TableName, BTreeSet<ColumnName>>,
     /// The approved queries that this caller may call.
     #[serde(default)]
     pub templates: Vec<PublishedTemplate>,

@@ -3,9 +3,11 @@
 //! A front keeps tokens, agreements, decisions, disclosure and the audit log; an engine keeps DataFusion and the data.
 //! The engine lives in a child process for real and in the same process for tests; one request at a time either way.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use liquid_disclosure::Layout;
 use liquid_policy::footprint::Footprint;
-use liquid_policy::id::{SiteName, TableName};
+use liquid_policy::id::{ColumnName, SiteName, TableName};
 use liquid_policy::table::Obligations;
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +26,9 @@ pub enum Ask {
         sql: String,
         /// Its bound values.
         parameters: Vec<Parameter>,
-        /// The tables that this caller may name: the opaque sources of the plan.
-        tables: Vec<TableName>,
+        /// The tables that this caller may name, the opaque sources of the plan, each with the columns of which every value stands
+        /// for one entity ([`liquid_policy::document::Agreement::stand_for_one_entity`]).
+        tables: BTreeMap<TableName, BTreeSet<ColumnName>>,
         /// The version of the catalogue that the front decided on; an engine with another refuses.
         catalogue: String,
     },
@@ -36,8 +39,8 @@ pub enum Ask {
         text: String,
         /// The call.
         call: Call,
-        /// The tables that this caller may name.
-        tables: Vec<TableName>,
+        /// The tables that this caller may name, as for `Plan`.
+        tables: BTreeMap<TableName, BTreeSet<ColumnName>>,
         /// As for `Plan`.
         catalogue: String,
         /// The cut to plan in the query's place, if it is one of it.
@@ -93,6 +96,9 @@ pub struct SharedTable {
     pub table: ModelTable,
     /// It lies whole at every site.
     pub is_whole: bool,
+    /// The columns of which every value stands for one entity.
+    #[serde(default)]
+    pub of_one_entity: BTreeSet<ColumnName>,
 }
 
 /// Caps on one piece of an engine's work.

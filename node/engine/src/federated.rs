@@ -17,7 +17,7 @@ use datafusion::logical_expr::LogicalPlan;
 use liquid_footprint::{Catalogue, Opaque, PlanError, SiteQuery, TableKind, cut};
 use liquid_node_api::catalogue::ModelTable;
 use liquid_policy::footprint::column_in_cut;
-use liquid_policy::id::{SiteName, TableName};
+use liquid_policy::id::{ColumnName, SiteName, TableName};
 
 use bind_site::bind_site;
 use decompose::decompose;
@@ -30,22 +30,27 @@ pub fn has_virtual_site(table: &ModelTable, is_whole: bool) -> bool {
     !is_whole && table.columns.iter().all(|column| column.name.as_str() != SITE)
 }
 
-/// Federated tables as a caller may name them, each with whether it has the virtual column.
-pub fn catalogue<'a>(tables: impl IntoIterator<Item = (&'a ModelTable, bool)>) -> Catalogue {
-    tables.into_iter().fold(Catalogue::new(), |catalogue, (table, with_site)| {
+/// Federated tables as a caller may name them, each with whether it has the virtual column, and with the columns of which every
+/// value stands for one entity.
+pub fn catalogue<'a>(
+    tables: impl IntoIterator<Item = (&'a ModelTable, bool, &'a BTreeSet<ColumnName>)>,
+) -> Catalogue {
+    tables.into_iter().fold(Catalogue::new(), |catalogue, (table, with_site, of_one_entity)| {
         let site = with_site.then(|| Field::new(SITE, DataType::Utf8, false));
-        catalogue.with(opaque(table, table.fields().chain(site).collect()))
+        catalogue.with(opaque(table, table.fields().chain(site).collect(), of_one_entity))
     })
 }
 
 /// The same table as a site has it.
-pub fn site_table(table: &ModelTable) -> Opaque {
-    opaque(table, table.fields().collect())
+pub fn site_table(table: &ModelTable, of_one_entity: &BTreeSet<ColumnName>) -> Opaque {
+    opaque(table, table.fields().collect(), of_one_entity)
 }
 
-fn opaque(table: &ModelTable, columns: Vec<Field>) -> Opaque {
+fn opaque(table: &ModelTable, columns: Vec<Field>, of_one_entity: &BTreeSet<ColumnName>) -> Opaque {
     let names: Vec<_> = columns.iter().map(|field| field.name().clone()).collect();
-    Opaque::new(table.name.as_str(), TableKind::Protected, Arc::new(Schema::new(columns))).showing(names)
+    Opaque::new(table.name.as_str(), TableKind::Protected, Arc::new(Schema::new(columns)))
+        .showing(names)
+        .standing_for_one(of_one_entity.iter().map(ColumnName::as_str))
 }
 
 /// The virtual columns `site` of a cut over these tables, each with whether it has one, as the cut calls them.

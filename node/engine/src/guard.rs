@@ -25,6 +25,7 @@ use liquid_policy::id::ColumnName;
 use liquid_policy::table::{ColumnRule, Domain, Obligations};
 
 use crate::nulls::never_true_without;
+use crate::step::none_by_filter;
 
 /// The conditions to count under, for one aggregate. None is the condition that every row meets.
 #[derive(Debug)]
@@ -90,7 +91,10 @@ pub(crate) fn guard(
         let public = |column: &String| everybody && rule(obligations, column).missing_public;
         let read = read(branch);
         let (public, private): (Vec<_>, Vec<_>) = read.iter().cloned().partition(public);
-        for column in private.into_iter().filter(|column| !rule(obligations, column).required) {
+        let can_lack = |column: &String| {
+            !rule(obligations, column).required && !none_by_filter(query, obligations, column)
+        };
+        for column in private.into_iter().filter(can_lack) {
             let path = path(branch);
             if !path.as_ref().is_some_and(|path| never_true_without(path, &column)) {
                 let others: Vec<_> = read.iter().filter(|other| **other != column).cloned().collect();

@@ -15,7 +15,8 @@
 //! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
 //! 8. `product`, `statics`: what is public before any data is read.
 //! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
-//! 10. `names`, `hidden`, `apart`, `run`: one cut over the rows, with its hidden columns; `apart` counts whom a join leaves out.
+//! 10. `names`, `step`, `hidden`, `apart`, `differ`, `run`: one cut over the rows or over what a step computes for each entity, with
+//!     its hidden columns; `apart` counts whom a join leaves out, `differ` whom the conditions below a step concern.
 //! 11. [`finish`]: the rest of a query over released tables alone.
 //! 12. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
 //! 13. [`federated`]: a question over several sites, as one of them is asked it; [`call`]: approved queries with their values.
@@ -26,6 +27,7 @@ mod base;
 mod checks;
 pub mod config;
 mod contributors;
+mod differ;
 mod distinct;
 mod domain;
 mod entity_hash;
@@ -44,6 +46,7 @@ mod runtime;
 mod session;
 mod sources;
 mod statics;
+mod step;
 mod tables;
 mod three_valued;
 mod views;

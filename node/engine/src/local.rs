@@ -1,7 +1,7 @@
 //! [`LocalEngine`]: the worker that answers a front's questions about one site's data, in a child process for real and
 //! in the same process for tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -20,7 +20,7 @@ use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
 use liquid_policy::Footprint;
 use liquid_policy::document::{Agreement, Table};
-use liquid_policy::id::TableName;
+use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::Obligations;
 
 use crate::base::Base;
@@ -167,7 +167,7 @@ impl LocalEngine {
         &mut self,
         sql: String,
         parameters: Vec<Parameter>,
-        tables: Vec<TableName>,
+        tables: BTreeMap<TableName, BTreeSet<ColumnName>>,
         catalogue: &str,
     ) -> Result<Told, Failure> {
         let opened = self.opened(catalogue).await?;
@@ -311,12 +311,16 @@ fn called(
 }
 
 fn shared_catalogue(tables: &[SharedTable]) -> Catalogue {
-    federated::catalogue(tables.iter().map(|it| (&it.table, has_virtual_site(&it.table, it.is_whole))))
+    federated::catalogue(tables.iter().map(|it| {
+        let with_site = has_virtual_site(&it.table, it.is_whole);
+        (&it.table, with_site, &it.of_one_entity)
+    }))
 }
 
 /// What an approved query takes and gives.
 fn described(text: &str, tables: &[SharedTable]) -> Result<Told, PlanError> {
-    let here = tables.iter().fold(Catalogue::new(), |all, it| all.with(site_table(&it.table)));
+    let here =
+        tables.iter().fold(Catalogue::new(), |all, it| all.with(site_table(&it.table, &it.of_one_entity)));
     // One that reads the column `site` can only be asked of several sites.
     let (alone, catalogue, planned) = match call::plan_with_any(text, &here) {
         Ok(planned) => (true, here, planned),
@@ -360,12 +364,12 @@ async fn unchanged(config: &EngineConfig, stores: &Stores, opened: &Opened) -> b
 }
 
 /// The tables that a caller may name, as opaque sources.
-fn visible(opened: &Opened, tables: &[TableName]) -> Catalogue {
+fn visible(opened: &Opened, tables: &BTreeMap<TableName, BTreeSet<ColumnName>>) -> Catalogue {
     let mut catalogue = Catalogue::new();
-    for name in tables {
+    for (name, of_one) in tables {
         if let Some(table) = opened.tables.get(name) {
             let opaque = Opaque::new(name.as_str(), TableKind::Protected, Arc::clone(&table.schema));
-            catalogue = catalogue.with(opaque);
+            catalogue = catalogue.with(opaque.standing_for_one(of_one.iter().map(ColumnName::as_str)));
         }
     }
     catalogue

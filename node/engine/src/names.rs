@@ -70,3 +70,29 @@ pub(crate) const OUTSIDE: &str = "liquid:outside";
 
 /// An entity that a filter names.
 pub(crate) const OUT: &str = "liquid:out";
+
+/// Whether a row of a step by entity is there as asked: some row below it passes.
+pub(crate) const PRESENT: &str = "liquid:present";
+
+/// The entity of a row of a step.
+pub(crate) const OF_STEP: &str = "liquid:of";
+
+/// A value of a step as it would be without some of the conditions below it.
+pub(crate) fn undone(variant: usize, at: usize) -> String {
+    format!("liquid:u{variant}v{at}")
+}
+
+/// What an entity contributes to a branch of a cell, as asked and with conditions undone.
+pub(crate) fn contribution(at: usize, branch: usize, undone: bool) -> String {
+    format!("liquid:{}{at}_{branch}", if undone { "u" } else { "q" })
+}
+
+/// A group key among the counts of those whom the conditions below a step concern.
+pub(crate) fn differ_key(pass: usize, at: usize) -> String {
+    format!("liquid:d{pass}g{at}")
+}
+
+/// Whom the conditions below a step concern, for a branch of an aggregate.
+pub(crate) fn differ(pass: usize, at: usize, branch: usize) -> String {
+    format!("liquid:d{pass}l{at}_{branch}")
+}

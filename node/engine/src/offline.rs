@@ -23,7 +23,7 @@ use liquid_node_api::parameter::Parameter;
 use liquid_policy::admit::{Caller, Named, foresee};
 use liquid_policy::decide::judge;
 use liquid_policy::document::Agreement;
-use liquid_policy::id::{TableName, TemplateName};
+use liquid_policy::id::{ColumnName, TableName, TemplateName};
 use liquid_policy::refusal::Refusal;
 use liquid_policy::template::{NotCallable, callable, only_templates};
 use liquid_policy::verdict::Verdict;
@@ -60,10 +60,14 @@ impl Tables {
     }
 
     /// Some of them as opaque sources.
-    fn opaque(&self, which: impl Fn(&TableName) -> bool) -> Catalogue {
+    fn opaque(&self, agreement: &Agreement, which: impl Fn(&TableName) -> bool) -> Catalogue {
         let some = self.0.iter().filter(|(name, _)| which(name));
-        let opaque =
-            some.map(|(name, schema)| Opaque::new(name.as_str(), TableKind::Protected, Arc::clone(schema)));
+        let opaque = some.map(|(name, schema)| {
+            let ruled = agreement.tables().get(name);
+            let of_one = ruled.map(|table| agreement.stand_for_one_entity(table)).unwrap_or_default();
+            Opaque::new(name.as_str(), TableKind::Protected, Arc::clone(schema))
+                .standing_for_one(of_one.iter().map(ColumnName::as_str))
+        });
         opaque.fold(Catalogue::new(), Catalogue::with)
     }
 }
@@ -99,12 +103,12 @@ pub async fn explain(
         Ok(asked) => asked,
         Err(refusal) => return Ok(refusal.into()),
     };
-    let spoken_of = tables.opaque(|name| agreement.tables().contains_key(name));
+    let spoken_of = tables.opaque(agreement, |name| agreement.tables().contains_key(name));
     match verdict(agreement, &asked, spoken_of).await {
         // A table that the agreement does not speak of is unknown at a node. Here the schema has named it, so the agreement can
         // say what it says of it; but nothing is permitted that way.
         Err(Error::Invalid { message, fix }) => {
-            match verdict(agreement, &asked, tables.opaque(|_| true)).await {
+            match verdict(agreement, &asked, tables.opaque(agreement, |_| true)).await {
                 Ok(refusal) if !refusal.is_permit() => Ok(refusal),
                 Ok(_) | Err(_) => Err(Error::Invalid { message, fix }),
             }
@@ -161,7 +165,8 @@ pub async fn unusable(agreement: &Agreement, tables: Option<&Tables>) -> Vec<(Te
     let mut found = Vec::new();
     for template in agreement.templates().values() {
         let text = template.text().to_owned();
-        let here = tables.map(|tables| tables.opaque(|name| agreement.tables().contains_key(name)));
+        let here =
+            tables.map(|tables| tables.opaque(agreement, |name| agreement.tables().contains_key(name)));
         let work = async move {
             match here {
                 None => names(&text).map(|_| Vec::new()),

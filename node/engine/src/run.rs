@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
-use datafusion::common::{Column, JoinType, NullEquality, ScalarValue};
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality, ScalarValue};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionContext;
 use datafusion::functions::core::expr_fn::{coalesce, least};
@@ -23,10 +23,9 @@ use liquid_footprint::site_query::base_column;
 use liquid_footprint::{SiteQuery, branches};
 use liquid_node_api::engine::Caps;
 use liquid_policy::footprint::Function;
-use liquid_policy::id::TableName;
+use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::Obligations;
 
-use crate::apart;
 use crate::base::Base;
 use crate::checks::{self, Checked};
 use crate::error::Failure;
@@ -36,6 +35,7 @@ use crate::names;
 use crate::session::{collect, nullable};
 use crate::statics::{Cell, statics};
 use crate::tables::Table;
+use crate::{apart, differ, step};
 
 /// Runs one cut.
 pub(crate) async fn run(
@@ -64,7 +64,11 @@ pub(crate) async fn run(
 
 /// The cut as it was asked.
 fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<(Layout, LogicalPlan), Failure> {
-    let mut plan = LogicalPlanBuilder::from(base.rows(&query.columns())?);
+    let rows = match &query.step {
+        Some(step) => step::plain(base, step)?,
+        None => base.rows(&query.columns())?,
+    };
+    let mut plan = LogicalPlanBuilder::from(rows);
     if let Some(filter) = &query.filter {
         plan = plan.filter(filter.clone())?;
     }
@@ -96,14 +100,15 @@ async fn guarded(
     k: u32,
     caps: &Caps,
 ) -> Result<(Layout, LogicalPlan), Failure> {
-    let obligations = base.obligations;
+    let read = Read::of(base, query)?;
+    let obligations = &read.obligations;
     let guards = query
         .aggregates
         .iter()
         .map(|aggregate| guard(query, aggregate, obligations))
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::plan)?;
-    let statics = statics(session, &base.schema, query, &guards, obligations, caps).await?;
+    let statics = statics(session, &read.schema, query, &guards, obligations, caps).await?;
     let layout = Layout {
         groups: query.groups.len(),
         branches: guards.iter().map(|guard| guard.contributing.len()).collect(),
@@ -133,11 +138,9 @@ async fn guarded(
         left_out.push(left_out_of(at, guard, cell, k, &mut hidden)?);
         safe.push(nobody(cell));
     }
-    let mut columns = query.columns();
-    columns.insert(obligations.entity.as_str().to_owned());
     let entity = base_column(obligations.entity.as_str());
-    let mut data = hidden.plan(base.rows(&columns)?, query, entity)?;
-    let mut apart = vec![Vec::new(); query.aggregates.len()];
+    let data = hidden.plan(read.rows, query, entity)?;
+    let (mut data, mut apart) = differ::beside(base, query, &guards, obligations, k, data)?;
     for part in obligations.parts.iter().enumerate().filter(|_| !query.aggregates.is_empty()) {
         let (joined, counts) = apart::beside(base, query, part, k, data)?;
         data = joined;
@@ -145,7 +148,8 @@ async fn guarded(
     }
     for ((left_out, safe), mut apart) in left_out.iter_mut().zip(&mut safe).zip(apart) {
         if !apart.is_empty() {
-            // Whom the join leaves out is judged for each of its parts alone, as each kind of condition is.
+            // Whom the join leaves out is judged for each of its parts alone, and whom conditions below a step concern for each
+            // place of theirs, as each kind of condition is.
             let question = std::mem::replace(safe, lit(false));
             apart.push(when(question, lit(k)).otherwise(left_out.clone())?);
             *left_out = least(apart);
@@ -165,6 +169,32 @@ async fn guarded(
     };
     let keys = (0..groups).map(|at| base_column(&key(at)).alias(format!("g{at}")));
     Ok((layout, plan.project(keys.chain(outputs).collect::<Vec<_>>())?.build()?))
+}
+
+/// What a cut's own part reads: rows of the base, or of its step.
+struct Read {
+    rows: LogicalPlan,
+    schema: Schema,
+    obligations: Obligations,
+}
+
+impl Read {
+    fn of(base: &Base<'_>, query: &SiteQuery) -> Result<Self, Failure> {
+        let obligations = base.obligations.clone();
+        let Some(below) = &query.step else {
+            let mut columns = query.columns();
+            columns.insert(obligations.entity.as_str().to_owned());
+            return Ok(Self { rows: base.rows(&columns)?, schema: base.schema.clone(), obligations });
+        };
+        let tables = DFSchema::try_from(base.schema.clone())?;
+        let columns = obligations.step.clone();
+        let entity = ColumnName::new(names::OF_STEP);
+        Ok(Self {
+            rows: step::asked(base, below)?,
+            schema: below.output(&tables).map_err(Failure::plan)?,
+            obligations: Obligations { columns, entity, ..obligations },
+        })
+    }
 }
 
 /// Whom an aggregate leaves out of a group's cell, at most k, as the least over the kinds of condition that can.

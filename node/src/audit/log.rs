@@ -181,7 +181,7 @@ impl Log {
         outcome: Outcome,
     ) -> Result<(), LogError> {
         let request = asked.request.clone();
-        let cuts = cuts.into_iter().map(Touched::Footprint).collect();
+        let cuts = cuts.into_iter().map(|cut| Touched::Footprint(Box::new(cut))).collect();
         let within_ms = TIME_CLASSES_MS.first().copied();
         let closed = Body::Closed { request, cuts, within_ms, sealed: None, outcome };
         self.append(vec![Body::Asked(Box::new(asked)), closed])
@@ -420,7 +420,7 @@ impl Open {
     fn closed(&self, request: RequestId, sealed: Option<Sealed>, outcome: Outcome) -> Body {
         let elapsed = self.begun.elapsed().as_millis();
         let within_ms = TIME_CLASSES_MS.into_iter().find(|class| elapsed <= u128::from(*class));
-        let cuts = self.cuts.iter().cloned().map(Touched::Footprint).collect();
+        let cuts = self.cuts.iter().cloned().map(|cut| Touched::Footprint(Box::new(cut))).collect();
         Body::Closed { request, cuts, within_ms, sealed, outcome }
     }
 }

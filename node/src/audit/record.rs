@@ -100,7 +100,7 @@ pub struct Said {
 #[serde(untagged)]
 pub enum Touched {
     /// As this version says it.
-    Footprint(Footprint),
+    Footprint(Box<Footprint>),
     /// As an earlier version said it: footprints gain facts, and a log is good for longer than a version.
     Earlier(serde_json::Value),
 }

@@ -142,7 +142,7 @@ impl Reading {
         let known: Option<Vec<Footprint>> = cuts
             .into_iter()
             .map(|cut| match cut {
-                Touched::Footprint(footprint) => Some(footprint),
+                Touched::Footprint(footprint) => Some(*footprint),
                 Touched::Earlier(_) => None,
             })
             .collect();

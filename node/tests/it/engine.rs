@@ -81,6 +81,7 @@ fn footprint(group: &str) -> Footprint {
         groups: vec![GroupKey { columns: vec![group.into()] }],
         aggregates: vec![Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] }],
         dates: vec![],
+        step: None,
     }
 }
 

@@ -203,7 +203,9 @@ fn fits(batch: &RecordBatch, layout: &Layout, permit: &Permit) -> Result<(), Bug
     if layout.branches.contains(&0) {
         return Err(Bug::new("an aggregate without a branch has no contributors to count"));
     }
-    let declared = |name| permit.obligations().columns.get(name).is_some_and(|rule| rule.domain.is_some());
+    let obligations = permit.obligations();
+    let rules = if permit.footprint().step.is_some() { &obligations.step } else { &obligations.columns };
+    let declared = |name| rules.get(name).is_some_and(|rule| rule.domain.is_some());
     let keys = permit.footprint().groups.iter().flat_map(|key| &key.columns);
     if layout.declared && !keys.into_iter().all(declared) {
         return Err(Bug::new(

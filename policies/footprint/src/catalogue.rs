@@ -26,12 +26,13 @@ pub struct Opaque {
     kind: TableKind,
     schema: SchemaRef,
     shown: Option<Vec<String>>,
+    of_one_entity: Vec<String>,
 }
 
 impl Opaque {
     /// A table under its full name, `table` or `schema.table`.
     pub fn new(name: impl Into<String>, kind: TableKind, schema: SchemaRef) -> Self {
-        Self { name: name.into(), kind, schema, shown: None }
+        Self { name: name.into(), kind, schema, shown: None, of_one_entity: Vec::new() }
     }
 
     /// Lists the columns that error messages may show to this caller. Without it, no message lists any column.
@@ -39,6 +40,18 @@ impl Opaque {
     pub fn showing(mut self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.shown = Some(columns.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// Names the columns of which each value stands for one entity: an aggregate grouped by one of them is no cut.
+    #[must_use]
+    pub fn standing_for_one(mut self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.of_one_entity = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether each value of a column stands for one entity.
+    pub fn stands_for_one(&self, column: &str) -> bool {
+        self.of_one_entity.iter().any(|own| own == column)
     }
 
     /// Its full name, as the catalogue has it: `cardiac`, `system.queries`; `cut0`, `cut1` … for released cells.

@@ -1,29 +1,25 @@
 //! The release boundary: a plan becomes its cuts and what lies above them.
 //!
-//! A cut is the lowest aggregate (or DISTINCT, an aggregate without functions) over a protected table. Below it stand
-//! single rows ([`crate::inline`], [`crate::expression`]); above it stands SQL over released values ([`crate::upper`]). Both
-//! sides are closed lists: an unknown plan node or expression is refused, and a new variant of either does not compile.
+//! A cut is the lowest aggregate (or DISTINCT, an aggregate without functions) over a protected table that is not grouped by
+//! the entity or a key within it. Below it stand single rows ([`crate::inline`], [`crate::expression`]), what is computed for each
+//! entity included (`step`); above it stands SQL over released values ([`crate::upper`]). Both sides are closed lists: an unknown
+//! plan node or expression is refused, and a new variant of either does not compile.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion_common::{Column, DFSchema, TableReference};
-use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::logical_plan::TableScanBuilder;
 use datafusion_expr::{Aggregate, Distinct, Expr, LogicalPlan, Projection, Subquery, TableScan};
 use liquid_policy::Code;
-use liquid_policy::footprint::Function;
 
-use crate::branches::branches;
 use crate::catalogue::{Opaque, TableKind};
+use crate::draft::Draft;
 use crate::error::{PlanError, lift, lower};
-use crate::expression::{admit, admit_condition, boolean, refused};
-use crate::fold::is_constant;
-use crate::functions::FUNCTIONS;
-use crate::inline::{Rows, rows};
-use crate::join::of_one_table_each;
-use crate::site_query::{SiteAggregate, SiteQuery};
+use crate::inline::rows;
+use crate::site_query::SiteQuery;
+use crate::step::by_entity;
 use crate::upper;
 
 /// Cuts of one query.
@@ -110,12 +106,14 @@ fn released_columns(plan: &LogicalPlan) -> Option<Vec<usize>> {
     projection.expr.iter().map(column).collect()
 }
 
-/// Rows of a protected table reach this plan's output: no aggregate stands between.
+/// Rows of a protected table reach this plan's output: no aggregate stands between, but for those by entity.
 fn exposes_rows(plan: &LogicalPlan) -> bool {
     if let LogicalPlan::TableScan(scan) = plan {
         return Opaque::of(&scan.source).is_none_or(|t| t.kind() == TableKind::Protected);
     }
-    if matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(Distinct::All(_))) {
+    // What is computed for each entity is still a row of that entity.
+    if matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(Distinct::All(_))) && !by_entity(plan)
+    {
         return false;
     }
     plan.inputs().into_iter().any(exposes_rows)
@@ -247,7 +245,7 @@ impl Cutter {
         let index = match self.cuts.iter().position(same) {
             Some(index) => index,
             None => {
-                let base = Arc::new(rows.base.as_arrow().clone());
+                let base = Arc::new(rows.tables_schema());
                 let output = query.output(&base)?;
                 self.cuts.push(Cut { query, tables: rows.tables.clone(), base, output });
                 self.cuts.len() - 1
@@ -281,133 +279,6 @@ impl Cutter {
     }
 }
 
-/// Which column of the cut an output of the aggregate is.
-enum Output {
-    Group(usize),
-    Aggregate(usize),
-}
-
-impl Output {
-    fn position(&self, groups: usize) -> usize {
-        match self {
-            Self::Group(index) => *index,
-            Self::Aggregate(index) => groups + index,
-        }
-    }
-}
-
-/// A SiteQuery in the making.
-struct Draft<'a> {
-    rows: &'a Rows,
-    schema: &'a DFSchema,
-    query: SiteQuery,
-    outputs: Vec<Output>,
-}
-
-impl<'a> Draft<'a> {
-    fn new(rows: &'a Rows, schema: &'a DFSchema) -> Self {
-        let query = SiteQuery {
-            tables: rows.tables.iter().map(|table| table.name().into()).collect(),
-            joins: rows.joined.joins.clone(),
-            filter: rows.joined.filter.clone(),
-            groups: Vec::new(),
-            aggregates: Vec::new(),
-        };
-        Self { rows, schema, query, outputs: Vec::new() }
-    }
-
-    fn group(&mut self, key: &Expr) -> Result<(), PlanError> {
-        let key = admit(&self.rows.resolve(key, self.schema)?, &self.rows.base)?;
-        if key.data_type == DataType::Null {
-            return Err(refused("a group key of no type", "cast NULL to a type"));
-        }
-        let index = position_or_push(&mut self.query.groups, key.expr);
-        self.outputs.push(Output::Group(index));
-        Ok(())
-    }
-
-    fn aggregate(&mut self, expr: &Expr) -> Result<(), PlanError> {
-        let Expr::AggregateFunction(function) = expr.clone().unalias_nested().data else {
-            return Err(PlanError::bug("an aggregate that is none"));
-        };
-        let aggregate = self.site_aggregate(&function)?;
-        if aggregate.function == Function::CountDistinct {
-            branches(&aggregate)?; // nobody may count anything but plain columns
-        }
-        let index = position_or_push(&mut self.query.aggregates, aggregate);
-        self.outputs.push(Output::Aggregate(index));
-        Ok(())
-    }
-
-    fn site_aggregate(&self, call: &AggregateFunction) -> Result<SiteAggregate, PlanError> {
-        let name = call.func.name();
-        let params = &call.params;
-        let function = match (name, params.distinct) {
-            _ if !FUNCTIONS.aggregate(&call.func) => return Err(single_values(name)),
-            ("count", true) => Function::CountDistinct,
-            ("count", false) => Function::Count,
-            ("sum", false) => Function::Sum,
-            ("avg", false) => Function::Avg,
-            ("min", _) => Function::Min,
-            ("max", _) => Function::Max,
-            ("sum" | "avg", true) => {
-                return Err(function_refused("sum or avg of DISTINCT values", "leave DISTINCT out"));
-            }
-            _ => return Err(single_values(name)),
-        };
-        if !params.order_by.is_empty() || params.null_treatment.is_some() {
-            let what = format!("ORDER BY, WITHIN GROUP or IGNORE NULLS in `{name}`");
-            return Err(function_refused(&what, "leave it out"));
-        }
-        let [argument] = params.args.as_slice() else {
-            return Err(function_refused(&format!("`{name}` of several arguments"), "give it one"));
-        };
-        let filter = match &params.filter {
-            Some(filter) => {
-                let filter = admit_condition(&self.rows.resolve(filter, self.schema)?, &self.rows.base)?;
-                of_one_table_each(&filter, self.rows.tables.len())?;
-                Some(filter)
-            }
-            None => None,
-        };
-        let argument = admit(&self.rows.resolve(argument, self.schema)?, &self.rows.base)?.expr;
-        // `count(1)`, and whatever else is never NULL and the same for every row, counts rows.
-        let argument = match argument {
-            Expr::Literal(value, _) if function == Function::Count && !value.is_null() => None,
-            other if is_constant(&other) => {
-                return Err(refused(format!("`{name}` of a literal"), "use count(*)"));
-            }
-            other => Some(other),
-        };
-        Ok(SiteAggregate { function, argument, filter: filter.filter(|f| *f != boolean(true)) })
-    }
-}
-
-fn position_or_push<T: PartialEq>(all: &mut Vec<T>, new: T) -> usize {
-    match all.iter().position(|old| *old == new) {
-        Some(index) => index,
-        None => {
-            all.push(new);
-            all.len() - 1
-        }
-    }
-}
-
 fn no_place(what: &str, fix: &str) -> PlanError {
     PlanError::refused(Code::PlanNode, "plan", format!("{what} has no place in a query"), fix)
-}
-
-fn function_refused(what: &str, fix: &str) -> PlanError {
-    PlanError::refused(Code::Function, "functions", format!("{what} may not read single rows"), fix)
-}
-
-fn single_values(name: &str) -> PlanError {
-    let fix = match name {
-        "median" => "its result is a single value; use avg, or count with conditions",
-        "stddev" | "stddev_pop" | "var" | "var_pop" | "corr" | "covar_samp" | "covar_pop" => {
-            "compute it above from count, sum(x), sum(y), sum(x * x) and sum(x * y), in floating point: `1.0 * sum(x) / count(x)`"
-        }
-        _ => "use count, sum or avg, with CASE where you need conditions",
-    };
-    function_refused(&format!("aggregate `{name}`"), fix)
 }

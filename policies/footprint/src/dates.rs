@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use datafusion_common::ScalarValue;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::Expr;
-use liquid_policy::footprint::{DateUse, Looked};
+use liquid_policy::footprint::{DateUse, Function, Looked, step_key, step_value};
 use liquid_policy::grain::Grain;
 use liquid_policy::id::ColumnName;
 
 use crate::call::CALENDAR;
-use crate::site_query::{SiteQuery, columns_of};
+use crate::site_query::{SiteQuery, columns_of, renamed};
 
 /// Every column and way of looking of which some grain would be too coarse.
 pub(crate) fn dates(query: &SiteQuery) -> Vec<DateUse> {
     let mut found: BTreeMap<(String, Looked), BTreeSet<Grain>> = BTreeMap::new();
-    for expression in query.expressions() {
+    for expression in over_tables(query) {
         // The visitor's closure never fails.
         let _ = expression.apply(|node| {
             look(node, &mut found);
@@ -31,6 +31,20 @@ pub(crate) fn dates(query: &SiteQuery) -> Vec<DateUse> {
         fits: fits.into_iter().collect(),
     });
     uses.collect()
+}
+
+/// Every expression over the columns of the tables: above a step, each key stands for what it is, and the first or last day for a day.
+fn over_tables(query: &SiteQuery) -> Vec<Expr> {
+    let Some(step) = &query.step else { return query.expressions().cloned().collect() };
+    let keys = step.keys.iter().enumerate().map(|(at, key)| (step_key(at).to_string(), key.clone()));
+    let ends = step.values.iter().enumerate().filter_map(|(at, value)| match value.function {
+        Function::Min | Function::Max => Some((step_value(at).to_string(), value.argument.clone()?)),
+        Function::Count | Function::CountDistinct | Function::Sum | Function::Avg => None,
+    });
+    let stands_for: BTreeMap<String, Expr> = keys.chain(ends).collect();
+    let above =
+        query.expressions().map(|expression| renamed(expression, |name| stands_for.get(name).cloned()));
+    step.expressions().cloned().chain(above.flatten()).collect()
 }
 
 fn look(node: &Expr, found: &mut BTreeMap<(String, Looked), BTreeSet<Grain>>) {

@@ -130,7 +130,9 @@ fn rebuild(expr: &Expr, table: &DFSchema) -> Result<Typed, PlanError> {
 fn base_column(column: &Column, table: &DFSchema) -> Result<Typed, PlanError> {
     let field = table.field_with_unqualified_name(&column.name).map_err(PlanError::bug)?;
     let data_type = field.data_type().clone();
-    if !crate::plan::is_wire_type(&data_type) || data_type == DataType::Null {
+    // A part of a date, which a step may have as a key.
+    let known = crate::plan::is_wire_type(&data_type) || data_type == DataType::Int32;
+    if !known || data_type == DataType::Null {
         let message = format!("column `{}` has type {data_type}, which cannot be computed with", column.name);
         return Err(PlanError::refused(Code::Expression, "expressions", message, "use another column"));
     }

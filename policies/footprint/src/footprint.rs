@@ -6,13 +6,14 @@ use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::utils::split_conjunction;
 use datafusion_expr::{Expr, Operator};
 use liquid_policy::Footprint;
-use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Term, place_in_cut};
+use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Step, StepKey, Term, place_in_cut};
 use liquid_policy::id::ColumnName;
 
+use crate::bins::counts;
 use crate::branches::{branches, condition_columns};
 use crate::call::is_rewritten;
 use crate::dates::dates;
-use crate::site_query::{SiteAggregate, SiteQuery, columns_of};
+use crate::site_query::{SiteAggregate, SiteQuery, Step as SiteStep, columns_of};
 
 /// What a cut touches, by position. Columns of conditions and keys are in alphabetical order, each once; those of a term
 /// are as they are multiplied.
@@ -25,12 +26,26 @@ pub fn footprint(query: &SiteQuery) -> Footprint {
         groups: query.groups.iter().map(key).collect(),
         aggregates: query.aggregates.iter().map(aggregate).collect(),
         dates: dates(query),
+        step: query.step.as_ref().map(|below| step(query, below)),
+    }
+}
+
+fn step(query: &SiteQuery, step: &SiteStep) -> Step {
+    let keys = step.keys.iter().map(|key| StepKey { columns: read(key), plain: key.try_as_col().is_some() });
+    Step {
+        filter: step.filter.as_ref().map(read).unwrap_or_default(),
+        keys: keys.collect(),
+        values: step.values.iter().map(aggregate).collect(),
+        counts: counts(query, step),
     }
 }
 
 /// Whether a condition reads columns of several tables: a part of WHERE or FILTER that AND does not divide, or the conditions of
 /// one CASE, each of which is asked where those before it do not hold.
 fn mixed(query: &SiteQuery) -> bool {
+    if query.step.is_some() {
+        return false; // the columns above a step are of one relation, and below it there is one table
+    }
     let tables = query.tables.len();
     let several = |columns: BTreeSet<String>| {
         let mut read = columns
@@ -73,6 +88,13 @@ fn any(argument: &Expr) -> Argument {
     let (mut conditions, mut columns) = (BTreeSet::new(), BTreeSet::new());
     part(argument, &mut conditions, &mut columns);
     Argument::Expression { conditions: names(conditions), columns: names(columns) }
+}
+
+/// The columns that choose what an expression gives.
+pub(crate) fn chosen_by(argument: &Expr) -> BTreeSet<String> {
+    let (mut conditions, mut columns) = (BTreeSet::new(), BTreeSet::new());
+    part(argument, &mut conditions, &mut columns);
+    conditions
 }
 
 /// Sorts the columns of one part. Whatever says true or false of a value is a condition, CASE or none.

@@ -1,11 +1,13 @@
 //! What lies below a cut becomes expressions over base columns: projections are put in where they are named, filters and
-//! the conditions of inner joins are joined by AND, aliases vanish. Everything else that can stand in a plan is refused.
+//! the conditions of inner joins are joined by AND, aliases vanish, one aggregate by entity becomes a step, whose keys and values
+//! are the base columns of what stands above it. Everything else that can stand in a plan is refused.
 
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion_common::{Column, DFSchema, JoinType, NullEquality};
-use datafusion_expr::{Expr, Join, LogicalPlan};
+use datafusion_expr::{Distinct, Expr, Join, LogicalPlan};
 use liquid_policy::Code;
 use liquid_policy::footprint::column_in_cut;
 
@@ -13,33 +15,55 @@ use crate::catalogue::{Opaque, TableKind};
 use crate::error::{PlanError, lift, lower};
 use crate::expression::{Size, size};
 use crate::join::{Joined, separate};
-use crate::site_query::{base_column, base_schema};
+use crate::site_query::{Step, base_column, base_schema};
+use crate::step::Below;
 
 /// The rows below a cut, as a part of a plan sees them.
 #[derive(Debug)]
 pub(crate) struct Rows {
     /// The tables, in the order in which the plan reads them.
     pub(crate) tables: Vec<Arc<Opaque>>,
-    /// Their columns, as a cut calls them.
+    /// The base columns: those of the step, or of the tables, as a cut calls them.
     pub(crate) base: DFSchema,
-    /// Join conditions and WHERE.
+    /// Join conditions, and WHERE over the base columns.
     pub(crate) joined: Joined,
+    /// The step by entity.
+    pub(crate) step: Option<Step>,
     /// What each column of the plan's output is, over base columns.
     columns: Vec<Expr>,
 }
 
 /// Reads the part of a plan below a cut.
 pub(crate) fn rows(plan: &LogicalPlan) -> Result<Rows, PlanError> {
-    let mut reader = Reader { scans: scans(plan), tables: Vec::new(), conditions: Vec::new() };
+    let mut reader = Reader { scans: scans(plan), ..Reader::default() };
     let columns = reader.read(plan)?;
-    let Reader { tables, conditions, .. } = reader;
-    let base = base_schema(tables.iter().map(|table| table.columns().as_ref()));
-    let base = DFSchema::try_from(base).map_err(PlanError::bug)?;
+    let Reader { tables, conditions, below, .. } = reader;
+    if let Some(Below { rows, step, lifted }) = below {
+        let base = DFSchema::try_from(step.output(&rows.base)?).map_err(PlanError::bug)?;
+        let Joined { filter, .. } = separate(lifted.into_iter().chain(conditions).collect(), 1, &base)?;
+        let joined = Joined { joins: rows.joined.joins, filter };
+        return Ok(Rows { tables: rows.tables, base, joined, step: Some(step), columns });
+    }
+    let base = DFSchema::try_from(tables_schema(&tables)).map_err(PlanError::bug)?;
     let joined = separate(conditions, tables.len(), &base)?;
-    Ok(Rows { tables, base, joined, columns })
+    Ok(Rows { tables, base, joined, step: None, columns })
+}
+
+fn tables_schema(tables: &[Arc<Opaque>]) -> Schema {
+    base_schema(tables.iter().map(|table| table.columns().as_ref()))
 }
 
 impl Rows {
+    /// The columns of the tables, as a cut calls them.
+    pub(crate) fn tables_schema(&self) -> Schema {
+        tables_schema(&self.tables)
+    }
+
+    /// Of how many relations the base columns are.
+    pub(crate) fn width(&self) -> usize {
+        if self.step.is_some() { 1 } else { self.tables.len() }
+    }
+
     /// Writes an expression over `schema`, the output of the plan that these rows were read from, over base columns.
     pub(crate) fn resolve(&self, expr: &Expr, schema: &DFSchema) -> Result<Expr, PlanError> {
         resolve(expr, schema, &self.columns)
@@ -78,11 +102,16 @@ fn scans(plan: &LogicalPlan) -> usize {
 }
 
 /// Gathers tables and conditions on the way through a plan.
+#[derive(Default)]
 struct Reader {
     scans: usize,
     tables: Vec<Arc<Opaque>>,
     /// All of which a row must meet.
     conditions: Vec<Expr>,
+    /// The step by entity, and what lies below it.
+    below: Option<Below>,
+    /// How many joins we stand in.
+    joins: usize,
 }
 
 impl Reader {
@@ -125,9 +154,20 @@ impl Reader {
             }
             LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Window(_) => Err(no_place("a window function", "aggregate first")),
-            LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => {
+            LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) if self.joins > 0 => {
                 Err(no_place("an aggregate joined with rows", "aggregate each by itself"))
             }
+            LogicalPlan::Aggregate(aggregate) => {
+                let (below, columns) = Below::aggregate(aggregate)?;
+                self.below = Some(below);
+                Ok(columns)
+            }
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                let (below, columns) = Below::distinct(input)?;
+                self.below = Some(below);
+                Ok(columns)
+            }
+            LogicalPlan::Distinct(Distinct::On(_)) => Err(no_place("DISTINCT ON", "use GROUP BY")),
             LogicalPlan::Sort(_) => Err(no_place("ORDER BY", "order the aggregated result")),
             LogicalPlan::Limit(_) => Err(no_place("LIMIT", "limit the aggregated result")),
             LogicalPlan::Union(_) => Err(no_place("UNION", "aggregate each part, then unite the results")),
@@ -159,8 +199,10 @@ impl Reader {
                 "write `JOIN … ON a.key = b.key`; who is absent from a table cannot be asked",
             ));
         }
+        self.joins += 1;
         let mut columns = self.read(&join.left)?;
         columns.extend(self.read(&join.right)?);
+        self.joins -= 1;
         for (left, right) in &join.on {
             let left = resolve(left, &join.schema, &columns)?;
             self.conditions.push(left.eq(resolve(right, &join.schema, &columns)?));
@@ -172,7 +214,7 @@ impl Reader {
     }
 }
 
-fn no_place(what: &str, fix: &str) -> PlanError {
+pub(crate) fn no_place(what: &str, fix: &str) -> PlanError {
     let message = format!("{what} has no place below an aggregate over a protected table");
     PlanError::refused(Code::PlanNode, "plan", message, fix)
 }

@@ -92,7 +92,7 @@ pub(crate) fn of_one_table_each(condition: &Expr, tables: usize) -> Result<(), P
 }
 
 /// The parts of a chain of ANDs.
-fn conjuncts(condition: &Expr) -> Vec<&Expr> {
+pub(crate) fn conjuncts(condition: &Expr) -> Vec<&Expr> {
     let mut parts = Vec::new();
     let mut open = vec![condition];
     while let Some(next) = open.pop() {

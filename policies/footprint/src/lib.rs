@@ -19,12 +19,14 @@
 //! 15. [`template`]: queries whose parameters have names, and the types that their places give these.
 //! 16. [`marks`]: what lies above the cuts, rewritten to carry the marks of withheld cells.
 
+mod bins;
 pub mod branches;
 mod call;
 pub mod catalogue;
 pub mod cut;
 mod date_trunc;
 mod dates;
+mod draft;
 pub mod error;
 mod explain;
 mod expression;
@@ -38,7 +40,9 @@ pub mod marks;
 pub mod plan;
 pub mod print;
 pub mod site_query;
+mod site_step;
 mod statement;
+mod step;
 pub mod template;
 pub mod upper;
 

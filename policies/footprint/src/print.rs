@@ -29,31 +29,23 @@ pub struct Printed {
 /// [`PlanError::Bug`] for an expression outside the row-level language.
 pub fn print(query: &SiteQuery) -> Result<Printed, PlanError> {
     let mut printer = Printer { tables: query.tables.len(), parameters: Vec::new() };
-    let keys = query.groups.iter().map(|e| printer.expr(e)).collect::<Result<Vec<_>, _>>()?;
-    let values = query.aggregates.iter().map(|a| printer.aggregate(a)).collect::<Result<Vec<_>, _>>()?;
-    let columns = keys.iter().enumerate().map(|(i, key)| format!("{key} AS \"g{i}\""));
-    let columns = columns.chain(values.iter().enumerate().map(|(i, value)| format!("{value} AS \"a{i}\"")));
-    let tables = query.tables.iter().enumerate().map(|(at, table)| {
-        let name: Vec<_> = table.as_str().split('.').map(quoted).collect();
-        let alias = if printer.tables > 1 { format!(" AS \"t{at}\"") } else { String::new() };
-        name.join(".") + &alias
-    });
-    let (columns, tables): (Vec<_>, Vec<_>) = (columns.collect(), tables.collect());
-    let mut sql = format!("SELECT {} FROM {}", columns.join(", "), tables.join(", "));
-    let mut conditions = query
-        .joins
-        .iter()
-        .map(|(left, right)| Ok(format!("({} = {})", printer.column(left)?, printer.column(right)?)))
-        .collect::<Result<Vec<_>, PlanError>>()?;
-    if let Some(filter) = &query.filter {
-        conditions.push(printer.expr(filter)?);
-    }
-    if !conditions.is_empty() {
-        sql += &format!(" WHERE {}", conditions.join(" AND "));
-    }
-    if !keys.is_empty() {
-        sql += &format!(" GROUP BY {}", keys.join(", "));
-    }
+    let Some(step) = &query.step else {
+        let tables = printer.tables(query);
+        let sql = printer.select(query, &tables, ["g", "a"])?;
+        return Ok(Printed { sql, parameters: printer.parameters });
+    };
+    let below = SiteQuery {
+        step: None,
+        filter: step.filter.clone(),
+        groups: step.keys.clone(),
+        aggregates: step.values.clone(),
+        ..query.clone()
+    };
+    let tables = printer.tables(&below);
+    let below = printer.select(&below, &tables, ["k", "v"])?;
+    printer.tables = 1;
+    let above = SiteQuery { joins: Vec::new(), ..query.clone() };
+    let sql = printer.select(&above, &format!("({below}) AS \"s\""), ["g", "a"])?;
     Ok(Printed { sql, parameters: printer.parameters })
 }
 
@@ -81,6 +73,46 @@ struct Printer {
 }
 
 impl Printer {
+    /// The tables of a question.
+    fn tables(&self, query: &SiteQuery) -> String {
+        let tables = query.tables.iter().enumerate().map(|(at, table)| {
+            let name: Vec<_> = table.as_str().split('.').map(quoted).collect();
+            let alias = if self.tables > 1 { format!(" AS \"t{at}\"") } else { String::new() };
+            name.join(".") + &alias
+        });
+        tables.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A question over `from`, its keys and values called by these letters.
+    fn select(
+        &mut self,
+        query: &SiteQuery,
+        from: &str,
+        [key, value]: [&str; 2],
+    ) -> Result<String, PlanError> {
+        let keys = query.groups.iter().map(|e| self.expr(e)).collect::<Result<Vec<_>, _>>()?;
+        let values = query.aggregates.iter().map(|a| self.aggregate(a)).collect::<Result<Vec<_>, _>>()?;
+        let columns = keys.iter().enumerate().map(|(i, text)| format!("{text} AS \"{key}{i}\""));
+        let columns =
+            columns.chain(values.iter().enumerate().map(|(i, text)| format!("{text} AS \"{value}{i}\"")));
+        let mut sql = format!("SELECT {} FROM {from}", columns.collect::<Vec<_>>().join(", "));
+        let mut conditions = query
+            .joins
+            .iter()
+            .map(|(left, right)| Ok(format!("({} = {})", self.column(left)?, self.column(right)?)))
+            .collect::<Result<Vec<_>, PlanError>>()?;
+        if let Some(filter) = &query.filter {
+            conditions.push(self.expr(filter)?);
+        }
+        if !conditions.is_empty() {
+            sql += &format!(" WHERE {}", conditions.join(" AND "));
+        }
+        if !keys.is_empty() {
+            sql += &format!(" GROUP BY {}", keys.join(", "));
+        }
+        Ok(sql)
+    }
+
     fn aggregate(&mut self, aggregate: &SiteAggregate) -> Result<String, PlanError> {
         let argument = aggregate.argument.as_ref().map_or_else(|| Ok("*".to_owned()), |a| self.expr(a))?;
         let mut text = match aggregate.function {

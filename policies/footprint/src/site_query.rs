@@ -19,6 +19,7 @@ use liquid_policy::id::TableName;
 
 use crate::error::{PlanError, lower};
 use crate::expression::{admit, admit_condition, boolean, type_of};
+pub use crate::site_step::Step;
 
 /// One cut: `SELECT groups, aggregates FROM tables WHERE joins AND filter GROUP BY groups`.
 ///
@@ -32,6 +33,8 @@ pub struct SiteQuery {
     /// What joins them, inner joins all: pairs of columns of two tables that are equal. The earlier table's column stands
     /// first, the pairs are sorted, each stands there once.
     pub joins: Vec<(String, String)>,
+    /// The step by entity, where there is one: `filter`, `groups` and `aggregates` then read its columns.
+    pub step: Option<Step>,
     /// WHERE; none where every row counts. A row passes where it is true, neither false nor NULL.
     pub filter: Option<Expr>,
     /// The group keys; none means one group over everything, which is there even if no row is.
@@ -52,15 +55,24 @@ pub struct SiteAggregate {
 }
 
 impl SiteQuery {
-    /// Every column that the query reads beside its join conditions.
+    /// Every column that the query reads beside its join conditions: of its step, where it has one.
     pub fn columns(&self) -> BTreeSet<String> {
         self.expressions().flat_map(columns_of).collect()
     }
 
-    /// Every expression of the query: filter, groups, arguments, FILTERs.
+    /// Every expression of the query above its step: filter, groups, arguments, FILTERs.
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let inner = self.aggregates.iter().flat_map(|a| a.argument.iter().chain(a.filter.iter()));
         self.filter.iter().chain(self.groups.iter()).chain(inner)
+    }
+
+    /// The columns that `filter`, `groups` and `aggregates` read, over those of the tables.
+    fn read(&self, base: &Schema) -> Result<DFSchema, PlanError> {
+        let base = DFSchema::try_from(base.clone()).map_err(PlanError::bug)?;
+        match &self.step {
+            Some(step) => DFSchema::try_from(step.output(&base)?).map_err(PlanError::bug),
+            None => Ok(base),
+        }
     }
 
     /// The columns of the result, named `g0` … and `a0` …, with DataFusion's own types; all nullable, since any cell
@@ -69,7 +81,7 @@ impl SiteQuery {
     /// # Errors
     /// A column that `base` ([`base_schema`]) does not have, which is a bug of the caller.
     pub fn output(&self, base: &Schema) -> Result<SchemaRef, PlanError> {
-        let base = DFSchema::try_from(base.clone()).map_err(PlanError::bug)?;
+        let base = self.read(base)?;
         let groups = self.groups.iter().enumerate().map(|(i, e)| (format!("g{i}"), e.clone()));
         let aggregates = self.aggregates.iter().enumerate();
         let aggregates = aggregates.map(|(i, a)| (format!("a{i}"), a.expression(a.filter.clone())));
@@ -93,6 +105,9 @@ impl SiteQuery {
         value: &ScalarValue,
         base: &Schema,
     ) -> Result<Self, PlanError> {
+        if self.step.is_some() {
+            return self.bind_below(columns, value, base);
+        }
         let base = DFSchema::try_from(base.clone()).map_err(PlanError::bug)?;
         let condition = |e: &Expr| admit_condition(&substitute(e, columns, value)?, &base);
         let expression = |e: &Expr| Ok(admit(&substitute(e, columns, value)?, &base)?.expr);
@@ -115,6 +130,7 @@ impl SiteQuery {
         };
         Ok(Self {
             tables: self.tables.clone(),
+            step: None,
             joins: self.joins.iter().filter(|pair| known(pair) == (false, false)).cloned().collect(),
             filter: self.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true)),
             groups: self.groups.iter().map(expression).collect::<Result<_, PlanError>>()?,
@@ -122,13 +138,77 @@ impl SiteQuery {
         })
     }
 
-    /// No row can pass WHERE: it is the literal `false`.
+    /// The same for a query with a step: the step is bound as a query is, and what stands above follows its columns.
+    fn bind_below(
+        &self,
+        columns: &BTreeSet<String>,
+        value: &ScalarValue,
+        base: &Schema,
+    ) -> Result<Self, PlanError> {
+        let Some(step) = &self.step else { return Err(PlanError::bug("a query without a step")) };
+        let below = Self {
+            tables: self.tables.clone(),
+            joins: self.joins.clone(),
+            step: None,
+            filter: step.filter.clone(),
+            groups: step.keys.clone(),
+            aggregates: step.values.clone(),
+        };
+        let below = below.bind(columns, value, base)?;
+        let (step, lifted, becomes) = Step::rebuilt(below.filter, &below.groups, &below.aggregates)?;
+        let follow = |e: &Expr| renamed(e, |name| becomes.get(name).cloned());
+        let above = Self {
+            tables: below.tables,
+            joins: below.joins,
+            step: Some(step),
+            filter: lifted
+                .into_iter()
+                .map(Ok)
+                .chain(self.filter.iter().map(follow))
+                .collect::<Result<Vec<_>, PlanError>>()?
+                .into_iter()
+                .reduce(Expr::and),
+            groups: self.groups.iter().map(follow).collect::<Result<_, PlanError>>()?,
+            aggregates: self.aggregates.iter().map(|a| a.with(follow)).collect::<Result<_, PlanError>>()?,
+        };
+        above.folded(base)
+    }
+
+    /// What stands above a step, folded: some of its columns may have become literals.
+    fn folded(self, base: &Schema) -> Result<Self, PlanError> {
+        let base = self.read(base)?;
+        let condition = |e: &Expr| admit_condition(e, &base);
+        let expression = |e: &Expr| Ok(admit(e, &base)?.expr);
+        let aggregate = |a: &SiteAggregate| {
+            let filter = a.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true));
+            let argument = a.argument.as_ref().map(expression).transpose()?;
+            Ok(SiteAggregate { function: a.function, argument, filter })
+        };
+        Ok(Self {
+            filter: self.filter.as_ref().map(condition).transpose()?.filter(|f| *f != boolean(true)),
+            groups: self.groups.iter().map(expression).collect::<Result<_, PlanError>>()?,
+            aggregates: self.aggregates.iter().map(aggregate).collect::<Result<_, PlanError>>()?,
+            ..self
+        })
+    }
+
+    /// No row can pass WHERE, here or below a step: it is the literal `false`.
     pub fn never(&self) -> bool {
-        self.filter.as_ref().is_some_and(|f| *f == boolean(false))
+        let below = self.step.as_ref().and_then(|step| step.filter.as_ref());
+        self.filter.iter().chain(below).any(|f| *f == boolean(false))
     }
 }
 
 impl SiteAggregate {
+    /// The aggregate with its expressions made anew.
+    fn with(&self, make: impl Fn(&Expr) -> Result<Expr, PlanError>) -> Result<Self, PlanError> {
+        Ok(Self {
+            function: self.function,
+            argument: self.argument.as_ref().map(&make).transpose()?,
+            filter: self.filter.as_ref().map(&make).transpose()?,
+        })
+    }
+
     /// The aggregate as DataFusion's expression, with this FILTER in the place of its own. An engine that guards a
     /// cell puts WHERE into it.
     pub fn expression(&self, filter: Option<Expr>) -> Expr {
@@ -181,11 +261,17 @@ pub fn base_column(name: &str) -> Expr {
 }
 
 fn substitute(expr: &Expr, columns: &BTreeSet<String>, value: &ScalarValue) -> Result<Expr, PlanError> {
-    let replaced = expr.clone().transform_up(|e| match &e {
-        Expr::Column(c) if columns.contains(&c.name) => {
-            Ok(Transformed::yes(Expr::Literal(value.clone(), None)))
-        }
-        _ => Ok(Transformed::no(e)),
+    renamed(expr, |name| columns.contains(name).then(|| Expr::Literal(value.clone(), None)))
+}
+
+/// An expression with others in the place of some of its columns.
+///
+/// # Errors
+/// None that a caller could cause.
+pub fn renamed(expr: &Expr, by: impl Fn(&String) -> Option<Expr>) -> Result<Expr, PlanError> {
+    let replaced = expr.clone().transform_up(|e| match e.try_as_col().and_then(|column| by(&column.name)) {
+        Some(other) => Ok(Transformed::yes(other)),
+        None => Ok(Transformed::no(e)),
     });
     replaced.data().map_err(lower)
 }

@@ -5,6 +5,7 @@
 
 mod joins;
 mod one_base;
+mod step;
 
 use crate::admit::{Admitted, Caller};
 use crate::diff::tightens;
@@ -132,6 +133,11 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
     });
     let judge = Judge { tables: tables.collect::<Result<_, _>>()?, guarded: agreement.minimum().is_some() };
     let joined = joins::judge(&judge, footprint)?;
+    if let Some(below) = &footprint.step {
+        let step = step::judge(&judge, footprint, below)?;
+        footprint.dates.iter().try_for_each(|used| judge.dates(used))?;
+        return Ok(Obligations { step, ..joins::obligations(&judge, joined, agreement.minimum()) });
+    }
     judge.conditions(&footprint.filter)?;
     for key in &footprint.groups {
         key.columns.iter().try_for_each(|column| judge.group(column))?;

@@ -141,6 +141,17 @@ impl Agreement {
         Obligations::of_table(table.rules(), self.minimum())
     }
 
+    /// The columns of a table of which each value stands for one entity: the entity and the keys within it. Rows grouped by one of
+    /// them are that entity's own, so what is computed for each group is no result yet. Without a minimum, those by which
+    /// groups may be released are not among them.
+    pub fn stand_for_one_entity(&self, table: &Table) -> BTreeSet<ColumnName> {
+        let grouped = |name: &ColumnName| {
+            table.columns.get(name).is_some_and(|column| column.uses.contains(&Use::Group))
+        };
+        let own = table.entity.iter().chain(&table.keys_within);
+        own.filter(|name| self.minimum().is_some() || !grouped(name)).cloned().collect()
+    }
+
     /// The minimum, unless it is switched off.
     pub fn minimum(&self) -> Option<u32> {
         (self.minimum_contributors > 1).then_some(self.minimum_contributors)
@@ -213,6 +224,7 @@ pub struct Table {
     pub(crate) entities: Entities,
     pub(crate) keys_within: BTreeSet<ColumnName>,
     pub(crate) rows_per_entity_max: Option<u32>,
+    pub(crate) entity_counts: Vec<u32>,
     pub(crate) join_keys: BTreeSet<ColumnName>,
     pub(crate) references: BTreeMap<ColumnName, (TableName, ColumnName)>,
     pub(crate) unique: BTreeSet<ColumnName>,
@@ -236,6 +248,12 @@ impl Table {
     /// Columns of which each value belongs to one entity.
     pub fn keys_within(&self) -> &BTreeSet<ColumnName> {
         &self.keys_within
+    }
+
+    /// The numbers at which bins of counts for each entity begin, ascending; none where nothing may be grouped or filtered by such
+    /// a count.
+    pub fn entity_counts(&self) -> &[u32] {
+        &self.entity_counts
     }
 
     /// The columns on which the table may be joined.

@@ -2,6 +2,8 @@
 //!
 //! A footprint is made from a bound plan by `liquid-footprint`; anything that has no place here was refused before.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::grain::Grain;
@@ -26,9 +28,60 @@ pub struct Footprint {
     pub groups: Vec<GroupKey>,
     /// The aggregates, in order; none means that only the presence of groups is released (DISTINCT).
     pub aggregates: Vec<Aggregate>,
-    /// How the days of columns are looked at, wherever that stands; each column and way once.
+    /// How the days of columns are looked at, wherever that stands; each column and way once. With a step by entity these are
+    /// columns of the tables below it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dates: Vec<DateUse>,
+    /// The step by entity, where there is one: then `filter`, `groups` and `aggregates` read its keys and values
+    /// ([`step_key`], [`step_value`]), and `mixed` speaks of the conditions below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+}
+
+/// An aggregate below the cut: rows grouped by the entity, or by a key within it, so that each of its rows still speaks of one
+/// entity.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Step {
+    /// Columns that WHERE below it reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<ColumnName>,
+    /// What it groups by.
+    pub keys: Vec<StepKey>,
+    /// What it computes for each group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Aggregate>,
+    /// Counts among the values that conditions and group keys above look at, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<CountUse>,
+}
+
+/// One group key of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepKey {
+    /// Every column that it reads.
+    pub columns: Vec<ColumnName>,
+    /// It is that column as it stands.
+    pub plain: bool,
+}
+
+/// How a count of a step is looked at by conditions and keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CountUse {
+    /// Which value of the step.
+    pub value: ColumnName,
+    /// The numbers at which one answer ends and another begins (`n >= 3` has 3, `n = 3` has 3 and 4); none where it is looked at
+    /// in another way than by comparing it with whole numbers.
+    pub edges: Option<BTreeSet<i64>>,
+}
+
+/// What stands above a step calls one of its keys.
+pub fn step_key(at: usize) -> ColumnName {
+    ColumnName::new(format!("k{at}"))
+}
+
+/// What stands above a step calls one of its values.
+pub fn step_value(at: usize) -> ColumnName {
+    ColumnName::new(format!("v{at}"))
 }
 
 /// How the days of a column are looked at.

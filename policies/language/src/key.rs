@@ -173,7 +173,7 @@ pub const KEYS: &[Key] = &[
     enforced("table.*.replicated"),
     enforced("table.*.rows_per_entity_max"),
     enforced("table.*.keys_within"),
-    later("table.*.entity_counts"),
+    enforced("table.*.entity_counts"),
     later("table.*.impossible"),
     enforced("table.*.entities"),
     enforced("table.*.row_filter"),

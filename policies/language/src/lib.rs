@@ -41,6 +41,7 @@
 //!     groups: vec![],
 //!     aggregates: vec![count],
 //!     dates: vec![],
+//!     step: None,
 //! };
 //! let refusal = judge(&agreement, &touches).unwrap_err();
 //! assert_eq!(refusal.clause, "table.cardiac.columns.patient.use");

@@ -206,6 +206,9 @@ pub struct Obligations {
     pub tied: Vec<(ColumnName, ColumnName)>,
     /// Under a minimum: parts of the join, as positions of tables, of which the whole join can leave rows out.
     pub parts: Vec<BTreeSet<usize>>,
+    /// What is public about each column of the cut's step by entity; empty where it has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub step: BTreeMap<ColumnName, ColumnRule>,
 }
 
 impl Obligations {
@@ -238,6 +241,7 @@ impl Obligations {
             minimum: None,
             equal: Vec::new(),
             parts: Vec::new(),
+            step: BTreeMap::new(),
         }
     }
 
@@ -253,6 +257,7 @@ impl Obligations {
             equal: Vec::new(),
             tied: Vec::new(),
             parts: Vec::new(),
+            step: BTreeMap::new(),
         }
     }
 }

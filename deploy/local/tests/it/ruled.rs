@@ -17,6 +17,19 @@ fn agreement() -> String {
         ("entity = \"l_custkey\"\n", "entity = \"l_custkey\"\nfilter_from = \"customer\"\n"),
         ("o_orderdate = { ", "o_orderdate = { grain = \"month\", "),
         ("l_quantity = { ", "l_quantity = { bounds = [5, 30], "),
+        // Nobody groups by a customer or an order, so what is computed for each of them stands below the cut.
+        (
+            "o_custkey = { use = [\"group\", \"filter\", \"measure\", \"join\"] }",
+            "o_custkey = { use = [\"join\"] }",
+        ),
+        (
+            "o_orderkey = { use = [\"group\", \"filter\", \"measure\", \"join\"] }",
+            "o_orderkey = { use = [\"join\"], required = true }",
+        ),
+        (
+            "keys_within = [\"o_orderkey\"]\n",
+            "keys_within = [\"o_orderkey\"]\nentity_counts = [1, 2, 10, 20]\n",
+        ),
     ] {
         assert_eq!(text.matches(before).count(), 1, "{before}");
         text = text.replace(before, after);
@@ -47,6 +60,18 @@ const ASKED: &[&str] = &[
     "SELECT count(*) FROM lineitem WHERE l_quantity = 30",
     "SELECT c_mktsegment, count(*), sum(o_totalprice) FROM customer JOIN orders ON c_custkey = o_custkey GROUP BY c_mktsegment",
     "SELECT o_orderdate, sum(l_quantity) FROM orders JOIN lineitem ON o_orderkey = l_orderkey GROUP BY o_orderdate",
+    "SELECT count(*) FROM (SELECT DISTINCT o_custkey FROM orders) AS each",
+    "SELECT count(*), avg(n), avg(total), sum(n * total) FROM \
+     (SELECT o_custkey, count(*) AS n, sum(o_totalprice) AS total FROM orders GROUP BY o_custkey) AS each",
+    "SELECT CASE WHEN n >= 20 THEN 'many' WHEN n >= 10 THEN 'some' ELSE 'few' END AS orders, count(*), sum(total) FROM \
+     (SELECT o_custkey, count(*) FILTER (WHERE o_orderstatus <> 'P') AS n, sum(o_totalprice) AS total FROM orders \
+      WHERE o_orderdate >= '1993-03-01' GROUP BY o_custkey) AS each GROUP BY orders",
+    "SELECT o_orderstatus, count(*), count(DISTINCT who) FROM \
+     (SELECT o_custkey AS who, o_orderstatus, date_part('year', o_orderdate) AS year, count(*) AS n FROM orders GROUP BY 1, 2, 3) AS each \
+     WHERE n >= 2 AND year < 1998 GROUP BY o_orderstatus",
+    "SELECT site, avg(n) FROM (SELECT o_custkey, site, count(*) AS n FROM orders WHERE site <> 'north' GROUP BY o_custkey, site) AS each \
+     GROUP BY site",
+    "SELECT first, count(*) FROM (SELECT o_orderkey, min(o_orderdate) AS first FROM orders GROUP BY o_orderkey) AS each GROUP BY first",
     "SELECT p_brand, avg(l_quantity) FROM lineitem JOIN part ON l_partkey = p_partkey GROUP BY p_brand",
 ];
 
@@ -79,6 +104,10 @@ async fn a_federation_answers_what_is_left() {
         ("SELECT date_part('day', o_orderdate), count(*) FROM orders GROUP BY 1", "COLUMN_USE"),
         ("SELECT date_trunc('week', o_orderdate), count(*) FROM orders GROUP BY 1", "COLUMN_USE"),
         ("SELECT date_trunc('second', o_orderdate), count(*) FROM orders GROUP BY 1", "EXPRESSION"),
+        (
+            "SELECT count(*) FROM (SELECT o_custkey, count(*) AS n FROM orders GROUP BY o_custkey) AS each WHERE n >= 3",
+            "LITERAL_COMPARE",
+        ),
     ] {
         let refusal = client.ask(sql).await.expect_err(sql).to_string();
         assert!(refusal.contains(code), "{sql}\n{refusal}");

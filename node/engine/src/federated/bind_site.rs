@@ -72,8 +72,8 @@ pub fn bind_site(
         columns: groups.len() + aggregates.len(),
         keys,
     };
-    let SiteQuery { tables, joins, filter, .. } = bound;
-    Ok(Some(Bound { query: SiteQuery { tables, joins, filter, groups, aggregates }, share }))
+    let SiteQuery { tables, joins, step, filter, .. } = bound;
+    Ok(Some(Bound { query: SiteQuery { tables, joins, step, filter, groups, aggregates }, share }))
 }
 
 /// Where the sum of a column is asked for as it is, it serves as the sum of the widened column too: a plan names both

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::Expr;
+use liquid_footprint::site_query::columns_of;
 use liquid_footprint::{Cut, PlanError, SiteAggregate, SiteQuery};
 use liquid_node_api::wire;
-use liquid_policy::footprint::Function;
+use liquid_policy::footprint::{Function, step_key};
 use liquid_policy::{Code, Refusal};
 
 use super::recipe::{Cell, PartialKind, Recipe};
@@ -27,6 +28,7 @@ pub struct Decomposed {
 pub fn decompose(cut: &Cut, site_columns: &BTreeSet<String>) -> Result<Decomposed, PlanError> {
     let mut partials = Vec::new();
     let mut cells = Vec::with_capacity(cut.query.aggregates.len());
+    let site_columns = &above_step(&cut.query, site_columns)?;
     for aggregate in &cut.query.aggregates {
         if reads_site(aggregate, site_columns) {
             return Err(PlanError::Refused(site_in_argument()));
@@ -58,6 +60,20 @@ pub fn decompose(cut: &Cut, site_columns: &BTreeSet<String>) -> Result<Decompose
         schema: wire::schema(&cut.output, true),
     };
     Ok(Decomposed { query, recipe })
+}
+
+/// The columns that are `site`, or computed from it alone, to what stands above a step.
+///
+/// # Errors
+/// Where `site` stands inside one of its values.
+pub fn above_step(query: &SiteQuery, site_columns: &BTreeSet<String>) -> Result<BTreeSet<String>, PlanError> {
+    let Some(step) = &query.step else { return Ok(site_columns.clone()) };
+    if step.values.iter().any(|value| reads_site(value, site_columns)) {
+        return Err(PlanError::Refused(site_in_argument()));
+    }
+    let site = |key: &Expr| !key.column_refs().is_empty() && columns_of(key).is_subset(site_columns);
+    let keys = step.keys.iter().enumerate().filter(|(_, key)| site(key));
+    Ok(keys.map(|(at, _)| step_key(at).to_string()).collect())
 }
 
 /// The number of a partial result; one that is already asked for is not asked for again.

@@ -19,4 +19,5 @@ mod oracle;
 mod pinning;
 mod plans;
 mod site;
+mod steps;
 mod working;

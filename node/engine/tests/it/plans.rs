@@ -9,6 +9,7 @@ mod conditions;
 mod dice;
 mod generate;
 mod language;
+mod people;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,6 +110,8 @@ impl Tally {
             "a joined row could speak of two people",
             "an outer join",
             "single rows leave",
+            "a count by person off the steps",
+            "by person, of which some may be missing",
         ] {
             assert!(self.reasons.contains_key(kind), "{kind}: {:#?}", self.reasons);
         }

@@ -15,6 +15,7 @@ use liquid_engine::{EngineConfig, LocalEngine, OpenError};
 use liquid_node_api::engine::{Ask, Caps, Told};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
+use liquid_policy::document::Table;
 use liquid_policy::footprint::Footprint;
 use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::{ColumnRule, Obligations, TableRules};
@@ -110,10 +111,27 @@ impl Front {
     }
 
     pub(crate) async fn try_plan(&mut self, sql: &str, parameters: &[Parameter], tables: &[&str]) -> Told {
+        let tables = tables.iter().map(|table| (TableName::new(*table), BTreeSet::new())).collect();
+        self.plan_over(sql, parameters, tables).await
+    }
+
+    /// Plans a query as a node does that holds this agreement.
+    pub(crate) async fn plan_under(&mut self, sql: &str, agreement: &Agreement) -> Told {
+        let of_one = |table: &Table| agreement.stand_for_one_entity(table);
+        let tables = agreement.tables().iter().map(|(name, table)| (name.clone(), of_one(table)));
+        self.plan_over(sql, &[], tables.collect()).await
+    }
+
+    async fn plan_over(
+        &mut self,
+        sql: &str,
+        parameters: &[Parameter],
+        tables: BTreeMap<TableName, BTreeSet<ColumnName>>,
+    ) -> Told {
         let ask = Ask::Plan {
             sql: sql.to_owned(),
             parameters: parameters.to_vec(),
-            tables: tables.iter().map(|table| TableName::new(*table)).collect(),
+            tables,
             catalogue: self.catalogue.clone(),
         };
         self.ask(ask, Vec::new()).await.0

@@ -86,6 +86,7 @@ pub(crate) fn footprint(keys: &[&str], branches: &[usize]) -> Footprint {
         groups: keys.iter().map(|key| GroupKey { columns: vec![(*key).into()] }).collect(),
         aggregates: branches.iter().map(aggregate).collect(),
         dates: vec![],
+        step: None,
     }
 }
 

@@ -128,7 +128,7 @@ const ATTACKS: &[(u32, &str, Expect)] = &[
     (17, "SELECT count(*) FROM person GROUP BY concat(name, postcode)", Grouped(&["name", "postcode"])),
     (17, "SELECT count(*) FROM person GROUP BY dob, substr(postcode, 1, 3)", Grouped(&["dob", "postcode"])),
     (17, "SELECT DISTINCT name FROM person", Grouped(&["name"])),
-    (17, "SELECT DISTINCT * FROM crime", Grouped(&["fine", "offence", "ts", "upi"])),
+    (17, "SELECT DISTINCT * FROM crime", Grouped(&["damage", "fine", "note", "offence", "ts", "upi"])),
     (17, "SELECT DISTINCT ON (ward) ward, name FROM person", PLAN_NODE),
     (17, "SELECT name FROM person GROUP BY name", Grouped(&["name"])),
     (

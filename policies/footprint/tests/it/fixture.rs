@@ -31,7 +31,14 @@ pub(crate) fn catalogue() -> Catalogue {
         ("band", Utf8),
         ("note", Utf8),
     ];
-    let crime = [("upi", Utf8), ("offence", Utf8), ("ts", Date32), ("fine", Float64)];
+    let crime = [
+        ("upi", Utf8),
+        ("offence", Utf8),
+        ("ts", Date32),
+        ("fine", Float64),
+        ("damage", Int64),
+        ("note", Utf8),
+    ];
     let cardiac = [
         ("patient", Utf8),
         ("age", Int64),
@@ -51,11 +58,11 @@ pub(crate) fn catalogue() -> Catalogue {
     let queries = [("id", Utf8), ("elapsed_ms", Int64)];
     let shown = ["age", "sex", "chol"];
     Catalogue::new()
-        .with(table("person", TableKind::Protected, &person))
-        .with(table("crime", TableKind::Protected, &crime))
+        .with(table("person", TableKind::Protected, &person).standing_for_one(["upi"]))
+        .with(table("crime", TableKind::Protected, &crime).standing_for_one(["upi"]))
         .with(table("hh", TableKind::Protected, &[("upi", Utf8), ("hh_id", Utf8)]))
-        .with(table("visit", TableKind::Protected, &visit))
-        .with(table("treatment", TableKind::Protected, &treatment))
+        .with(table("visit", TableKind::Protected, &visit).standing_for_one(["upi", "visit_id"]))
+        .with(table("treatment", TableKind::Protected, &treatment).standing_for_one(["upi", "visit_id"]))
         .with(table("ward", TableKind::Protected, &[("ward", Utf8), ("region", Utf8), ("people", Int64)]))
         .with(table("cardiac", TableKind::Protected, &cardiac).showing(shown))
         .with(table("system.queries", TableKind::Public, &queries))
@@ -98,6 +105,7 @@ benefit_amt = { use = ["measure"] }
 bonus = { use = ["measure", "filter"] }
 [table.crime]
 entity = "upi"
+entity_counts = [1, 2, 3, 5, 10]
 entities = "disjoint"
 join = { keys = ["upi"], references = { upi = "person.upi" } }
 [table.crime.columns]
@@ -105,6 +113,8 @@ upi = { use = ["join"] }
 offence = { use = ["group", "filter"] }
 ts = { use = ["group", "filter"], grain = "year" }
 fine = { use = ["measure"] }
+damage = { use = ["measure"], required = true }
+note = { use = [] }
 [table.hh]
 entity = "upi"
 join = { keys = ["upi"], unique = ["upi"], references = { upi = "person.upi" } }

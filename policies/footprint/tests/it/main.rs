@@ -15,4 +15,5 @@ mod generate;
 mod limits;
 mod marks;
 mod pooled;
+mod steps;
 mod upstream;

@@ -3,7 +3,7 @@
 //! Columns that the conditions make equal, directly or along one another, are one *class*. All protected tables must be tied
 //! by classes that hold the entity of each, or a key within the entity of each: then one joined row speaks of one entity.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::one_base::{self, OneBase};
 use super::{Judge, key};
@@ -158,6 +158,7 @@ pub(super) fn obligations(judge: &Judge<'_>, joined: Joined, minimum: Option<u32
         equal: joined.equal.0.iter().map(|class| class.iter().map(called).collect()).collect(),
         tied: joined.tied.iter().map(|(left, right)| (called(left), called(right))).collect(),
         parts: joined.one_base.parts,
+        step: BTreeMap::new(),
     }
 }
 

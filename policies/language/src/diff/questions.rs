@@ -141,6 +141,7 @@ fn over(table: &TableName) -> Footprint {
         joins: Vec::new(),
         mixed: false,
         dates: Vec::new(),
+        step: None,
         filter: Vec::new(),
         groups: Vec::new(),
         aggregates: Vec::new(),

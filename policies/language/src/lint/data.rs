@@ -19,6 +19,7 @@ pub(super) fn tables(file: &File, advice: &mut Vec<Advice>) {
         replicated(file, name, table, advice);
         unfiltered(file, name, table, advice);
         joins(file, name, table, advice);
+        counts(name, table, advice);
         for (column, written) in &table.columns {
             let path = ["table", name.as_str(), "columns", column.as_str()];
             uses(&path, table, column, written, advice);
@@ -55,6 +56,19 @@ fn unfiltered(file: &File, name: &TableName, table: &Table, advice: &mut Vec<Adv
             &["table", name.as_str()],
             format!("people are left out of `{ruling}`, and of `{name}` nobody"),
             format!("if `{name}` speaks of the same people, add `filter_from = \"{ruling}\"`"),
+        ));
+    }
+}
+
+/// Steps of counts that nobody can reach.
+fn counts(name: &TableName, table: &Table, advice: &mut Vec<Advice>) {
+    let Some(most) = table.rows_per_entity_max else { return };
+    for (index, step) in table.entity_counts.iter().enumerate().filter(|(_, step)| **step > most) {
+        advice.push(Advice::new(
+            Kind::Contradiction,
+            &["table", name.as_str(), "entity_counts", &index.to_string()],
+            format!("nobody has more than {most} rows, so nobody can have {step}"),
+            "leave the step out",
         ));
     }
 }

@@ -286,6 +286,7 @@ impl Check<'_> {
             entities: table.entities,
             keys_within: table.keys_within.iter().cloned().collect(),
             rows_per_entity_max: table.rows_per_entity_max,
+            entity_counts: table.entity_counts.clone(),
             join_keys: self.join_keys(name, table),
             references: self.references(file, name, table),
             unique: self.unique(name, table),

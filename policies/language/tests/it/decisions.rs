@@ -83,6 +83,7 @@ fn empty() -> Footprint {
         groups: vec![],
         aggregates: vec![],
         dates: vec![],
+        step: None,
     }
 }
 

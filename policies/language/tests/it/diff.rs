@@ -3,6 +3,7 @@
 
 mod asked;
 mod edits;
+mod steps;
 mod words;
 
 use std::cell::Cell;

@@ -105,6 +105,7 @@ fn asked(looked: Looked, fits: &[Grain]) -> Footprint {
         groups: vec![GroupKey { columns: vec!["day".into()] }],
         aggregates: vec![],
         dates: vec![DateUse { column: "day".into(), looked, fits: fits.to_vec() }],
+        step: None,
     }
 }
 

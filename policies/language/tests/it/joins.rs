@@ -109,6 +109,7 @@ fn join(tables: &[&str], joins: &[(&str, &str)]) -> Footprint {
         groups: vec![],
         aggregates: vec![count],
         dates: vec![],
+        step: None,
     }
 }
 

@@ -24,6 +24,7 @@ fn cell() -> Footprint {
         groups: vec![],
         aggregates,
         dates: vec![],
+        step: None,
     }
 }
 

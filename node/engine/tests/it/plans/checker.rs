@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use chrono::{Datelike as _, NaiveDate, Weekday};
 
 use crate::plans::below::{Below, STRIDE, columns, is_test, put, read};
-use crate::plans::language::{Agg, Body, Cut, Expr, Query, Rows};
+use crate::plans::language::{Agg, Body, Cut, Expr, Grouped, Query, Rows};
+use crate::plans::people;
 use crate::plans::world::{Column, Kind, Use, World};
 
 /// What may read single rows, and what may read released values.
@@ -27,8 +28,11 @@ pub(crate) fn reasons(world: &World, query: &Query) -> BTreeSet<String> {
         Query::Set(_, left, right) | Query::Beside(left, right) | Query::Above(left, right) => {
             reasons(world, left).into_iter().chain(reasons(world, right)).collect()
         }
-        Query::Over { inner, functions, .. } => {
+        Query::Over { inner, listed, functions, .. } => {
             let mut all = reasons(world, inner);
+            if by_person_below(inner, listed).is_some_and(|cut| of_cut(world, &cut).is_empty()) {
+                all.clear();
+            }
             for name in functions.iter().filter(|name| !ABOVE.contains(&format!(" {name} "))) {
                 all.insert(format!("`{name}` over released values"));
             }
@@ -36,6 +40,28 @@ pub(crate) fn reasons(world: &World, query: &Query) -> BTreeSet<String> {
         }
         Query::Statement(word, _) => BTreeSet::from([format!("`{word}` is no question")]),
     }
+}
+
+/// What is grouped by person leaves nobody's row, where another aggregate stands above: then that one is the cut.
+fn by_person_below(inner: &Query, listed: &str) -> Option<Cut> {
+    let Query::Cut(cut) = inner else { return None };
+    let Cut { from, filter, keys, aggs, aside: None, .. } = cut.as_ref().clone() else { return None };
+    if matches!(cut.grouped, Grouped::Rollup) {
+        return None;
+    }
+    let body = Body::Person { from: Box::new(from), filter, keys, aggs, having: None };
+    let first = Expr::Col(0);
+    let agg = |function, arg| Agg { function, distinct: false, arg, filter: None };
+    let (keys, aggs) = match listed {
+        "DISTINCT c0" => (vec![first], vec![]),
+        "count(c0), max(c0)" => (vec![], vec![agg("count", Some(first.clone())), agg("max", Some(first))]),
+        "CASE WHEN c0 IS NULL THEN 0 ELSE 1 END, count(*)" => {
+            (vec![Expr::Behind(Box::new(first), "IS NULL".to_owned())], vec![agg("count", None)])
+        }
+        _ => return None,
+    };
+    let from = Rows { alias: String::new(), cte: false, body };
+    Some(Cut { from, filter: None, keys, aggs, grouped: Grouped::Words, aside: None })
 }
 
 /// An aggregate by person can also be meant as what leaves, where the entity may be grouped by: then all above it is free.
@@ -75,9 +101,9 @@ fn of_cut(world: &World, cut: &Cut) -> BTreeSet<String> {
     }
 }
 
-struct Judge<'a> {
-    world: &'a World,
-    below: &'a Below,
+pub(crate) struct Judge<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) below: &'a Below,
     found: BTreeSet<String>,
 }
 
@@ -109,30 +135,33 @@ impl Judge<'_> {
         all.iter().for_each(|it| self.everywhere(it));
     }
 
-    fn column(&self, at: usize) -> &Column {
+    pub(crate) fn column(&self, at: usize) -> &Column {
         self.world.column((self.below.tables[at / STRIDE], at % STRIDE))
     }
 
-    fn name(&self, at: usize) -> String {
+    pub(crate) fn name(&self, at: usize) -> String {
         format!("{}.{}", self.world.tables[self.below.tables[at / STRIDE]].name, self.column(at).name)
     }
 
-    fn is_entity(&self, at: usize) -> bool {
+    pub(crate) fn is_entity(&self, at: usize) -> bool {
         self.world.tables[self.below.tables[at / STRIDE]].entity == Some(at % STRIDE)
     }
 
-    fn is_within(&self, at: usize) -> bool {
+    pub(crate) fn is_within(&self, at: usize) -> bool {
         self.world.tables[self.below.tables[at / STRIDE]].within.contains(&(at % STRIDE))
     }
 
-    fn wrong(&mut self, what: String) {
+    pub(crate) fn wrong(&mut self, what: String) {
         self.found.insert(what);
     }
 
     /// Every column of an expression stands in this position; what an aggregate by person gave stands there as what it was made of.
-    fn touched(&mut self, expr: &Expr, position: Use) {
+    pub(crate) fn touched(&mut self, expr: &Expr, position: Use) {
+        if self.on_bins(expr) {
+            return;
+        }
         if let Expr::Person(agg) = expr {
-            // How many rows a person has is no column's value, and no use can be granted for it but by bins, which none has here.
+            // How many rows a person has is no column's value, and is seen in the steps of the agreement alone.
             if agg.function == "count" && position != Use::Measure {
                 self.wrong(format!("a count by person in the position {position:?}"));
             }
@@ -148,7 +177,7 @@ impl Judge<'_> {
         expr.parts().into_iter().for_each(|part| self.touched(part, position));
     }
 
-    fn condition(&mut self, expr: &Expr) {
+    pub(crate) fn condition(&mut self, expr: &Expr) {
         self.touched(expr, Use::Filter);
         self.of_one_table_each(expr);
     }
@@ -170,7 +199,7 @@ impl Judge<'_> {
         }
     }
 
-    fn aggregate(&mut self, agg: &Agg) {
+    pub(crate) fn aggregate(&mut self, agg: &Agg) {
         agg.filter.iter().for_each(|it| self.condition(it));
         let Some(arg) = &agg.arg else { return };
         match (agg.function, agg.distinct) {
@@ -188,7 +217,7 @@ impl Judge<'_> {
     }
 
     /// The values that an aggregate takes in, and the conditions that choose among them.
-    fn values(&mut self, function: &'static str, expr: &Expr) {
+    pub(crate) fn values(&mut self, function: &'static str, expr: &Expr) {
         match expr {
             Expr::Col(at) => {
                 let column = self.column(*at);
@@ -215,8 +244,8 @@ impl Judge<'_> {
             }
             // What it gives keeps the uses of what it takes in; a count is a number of its own.
             Expr::Person(agg) => {
-                self.aggregate(agg);
-                if agg.function != "count" {
+                self.by_person(agg);
+                if agg.function != "count" && function != "count" {
                     agg.arg.iter().for_each(|it| self.values(function, it));
                 }
             }
@@ -227,7 +256,7 @@ impl Judge<'_> {
 
     /// Under a minimum a sum or an average stands over a product of one or two columns and of at most two factors `1 ± column`, or
     /// over CASE with such results, 0, 1 and NULL.
-    fn shape(&mut self, expr: &Expr) {
+    pub(crate) fn shape(&mut self, expr: &Expr) {
         let fits = |term: &Expr| {
             let (mut columns, mut factors, mut other) = (0, 0, 0);
             for part in factors_of(term) {
@@ -241,7 +270,9 @@ impl Judge<'_> {
                     _ => other += 1,
                 }
             }
-            (1..=2).contains(&columns) && factors <= 2 && other == 0
+            let of_people = factors_of(term).iter().any(|part| matches!(part, Expr::Person(_)));
+            let most = if of_people { (1, 0) } else { (2, 2) };
+            (1..=most.0).contains(&columns) && factors <= most.1 && other == 0
         };
         let literal =
             |it: &Expr| matches!(it, Expr::Lit(text) if matches!(text.as_str(), "0" | "1" | "NULL"));
@@ -265,18 +296,20 @@ impl Judge<'_> {
             return;
         }
         let Some(arg) = &agg.arg else { return };
-        let mut choosing: BTreeSet<usize> =
-            keys.iter().chain(&self.below.conditions).chain(&agg.filter).flat_map(read).collect();
+        let below = self.below.people.iter().flat_map(|(keys, _)| keys);
+        let written = keys.iter().chain(&self.below.conditions).chain(&agg.filter).chain(below);
+        let mut choosing: BTreeSet<usize> = written.flat_map(people::choosing).collect();
         let mut added = BTreeSet::new();
         match uncast(arg) {
             Expr::Case { base, whens, otherwise } => {
-                choosing.extend(base.iter().flat_map(|it| read(it)));
-                choosing.extend(whens.iter().flat_map(|(when, _)| read(when)));
-                added.extend(whens.iter().flat_map(|(_, then)| read(then)));
-                added.extend(otherwise.iter().flat_map(|it| read(it)));
+                choosing.extend(base.iter().flat_map(|it| people::choosing(it)));
+                choosing.extend(whens.iter().flat_map(|(when, _)| people::choosing(when)));
+                added.extend(whens.iter().flat_map(|(_, then)| people::added(then)));
+                added.extend(otherwise.iter().flat_map(|it| people::added(it)));
             }
-            other => added.extend(read(other)),
+            other => added.extend(people::added(other)),
         }
+        choosing.extend(people::conditions(arg));
         if choosing.intersection(&added).next().is_some() {
             self.wrong("a column is added up under a condition that reads it".to_owned());
         }
@@ -386,23 +419,6 @@ impl Judge<'_> {
             None => self.wrong("tables that protect nobody are asked about alone".to_owned()),
             Some(first) if protected.is_subset(&reached(*first, &ties)) => {}
             Some(_) => self.wrong("a joined row could speak of two people".to_owned()),
-        }
-    }
-
-    /// An aggregate by person is grouped by the entity; whatever else it is grouped by is a key.
-    fn people(&mut self) {
-        for (keys, first) in self.below.people.clone() {
-            if !keys
-                .iter()
-                .any(|key| matches!(key, Expr::Col(at) if self.is_entity(*at) && at / STRIDE >= first))
-            {
-                self.wrong("an aggregate below an aggregate is not by person".to_owned());
-            }
-            for key in &keys {
-                if !matches!(key, Expr::Col(at) if self.is_entity(*at)) {
-                    self.touched(key, Use::Group);
-                }
-            }
         }
     }
 }

@@ -267,7 +267,11 @@ impl Generator<'_> {
             keys.push(self.key(&reach));
         }
         let aggs: Vec<Agg> = (0..=self.dice.below(2)).map(|_| self.agg(&reach)).collect();
-        let having = self.dice.percent(20).then(|| Expr::Col(keys.len()).bin(">", Expr::lit("2")));
+        let having = self.dice.percent(30).then(|| {
+            let op = self.dice.pick(&[">=", ">=", "<", ">", "<=", "="]);
+            let number = self.dice.pick(&["1", "2", "3", "4", "5", "10"]);
+            Expr::Col(keys.len()).bin(op, Expr::lit(number))
+        });
         Body::Person { from, filter, keys, aggs, having }
     }
 

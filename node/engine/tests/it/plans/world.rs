@@ -71,6 +71,8 @@ pub(crate) struct Table {
     pub(crate) entity: Option<usize>,
     /// Columns of which each value belongs to one entity.
     pub(crate) within: Vec<usize>,
+    /// The steps in which it may be seen how many rows an entity has.
+    pub(crate) bins: Vec<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -175,6 +177,9 @@ impl World {
                 }
                 None => writeln!(text, "replicated = true"),
             };
+            if table.entity.is_some() && !table.bins.is_empty() {
+                let _ = writeln!(text, "entity_counts = {:?}", table.bins);
+            }
             if !table.within.is_empty() {
                 let within: Vec<_> = table.within.iter().map(|at| table.columns[*at].name).collect();
                 let _ = writeln!(text, "keys_within = {within:?}");
@@ -271,7 +276,8 @@ fn table(
         .collect();
     let is_within = |at: &usize| within.contains(&columns[*at].name) && columns[*at].listed;
     let within = (0..columns.len()).filter(is_within).filter(|_| dice.percent(80)).collect();
-    Table { name, columns, entity, within }
+    let bins = [1, 2, 3, 5, 10].into_iter().filter(|_| dice.percent(60)).collect();
+    Table { name, columns, entity, within, bins: if dice.percent(70) { bins } else { vec![] } }
 }
 
 fn roll_column(

@@ -107,7 +107,7 @@ impl Example {
             .unwrap_or_else(|e| panic!("{name}: {:?}", e.problems().collect::<Vec<_>>()));
         let queries = toml::from_str(&text("queries.toml"))
             .unwrap_or_else(|error| panic!("{name}/queries.toml: {error}"));
-        let catalogue = catalogue(&text("schema.sql"));
+        let catalogue = catalogue(&text("schema.sql"), &agreement);
         Self { name: name.to_owned(), queries, catalogue, signed: signed(Arc::new(agreement)) }
     }
 
@@ -187,8 +187,8 @@ fn called(sql: &str) -> Option<(&str, Vec<ScalarValue>)> {
     Some((name, values.collect()))
 }
 
-/// The tables of a `schema.sql`.
-fn catalogue(text: &str) -> Catalogue {
+/// The tables of a `schema.sql`, with what the agreement says of whom their rows speak.
+fn catalogue(text: &str, agreement: &Agreement) -> Catalogue {
     let statements = Parser::parse_sql(&GenericDialect {}, text).unwrap();
     let mut catalogue = Catalogue::new();
     for statement in statements {
@@ -207,7 +207,11 @@ fn catalogue(text: &str) -> Catalogue {
         let columns: Vec<(String, DataType)> = columns.collect();
         let columns: Vec<(&str, DataType)> =
             columns.iter().map(|(n, kind)| (n.as_str(), kind.clone())).collect();
-        catalogue = catalogue.with(table(&create.name.to_string(), TableKind::Protected, &columns));
+        let name = create.name.to_string();
+        let ruled = agreement.tables().get(&name.as_str().into());
+        let of_one = ruled.map(|table| agreement.stand_for_one_entity(table)).unwrap_or_default();
+        let table = table(&name, TableKind::Protected, &columns);
+        catalogue = catalogue.with(table.standing_for_one(of_one.iter().map(|column| column.as_str())));
     }
     catalogue
 }

@@ -97,6 +97,7 @@ fn in_words(clause: &str) -> String {
         ["table", _, "columns", column, ..] => format!("what is said of `{column}`"),
         ["table", table, "columns"] => format!("what may be computed of `{table}`"),
         ["table", table, "entity"] => format!("who is protected in `{table}`"),
+        ["table", table, "entity_counts"] => format!("by which counts `{table}` may be seen"),
         ["table", table, "join", ..] => format!("how `{table}` may be joined"),
         ["liquid", "aggregates"] => "no single rows, a rule of the platform".to_owned(),
         ["liquid", "functions"] => "which functions there are, a rule of the platform".to_owned(),

@@ -24,6 +24,7 @@ impl Check<'_> {
                 ("entities", entities),
                 ("rows_per_entity_max", table.rows_per_entity_max.is_some()),
                 ("keys_within", !table.keys_within.is_empty()),
+                ("entity_counts", !table.entity_counts.is_empty()),
             ] {
                 if written {
                     self.problem(

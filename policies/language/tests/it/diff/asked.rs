@@ -1,5 +1,6 @@
 //! What is asked of every pair of agreements: questions of every shape, all callers, and the days on which something changes.
 
+use super::steps::steps;
 use crate::support::{caller, day};
 use chrono::NaiveDate;
 use liquid_policy::Caller;
@@ -26,6 +27,7 @@ pub(super) fn questions() -> Vec<Footprint> {
         joins: vec![],
         mixed: false,
         dates: vec![],
+        step: None,
         filter: vec![],
         groups: vec![],
         aggregates: vec![rows()],
@@ -70,6 +72,7 @@ pub(super) fn questions() -> Vec<Footprint> {
             all.extend(positions(&over(&[table]), name));
         }
     }
+    all.extend(["visit", "person"].iter().flat_map(|table| steps(&over(&[table]))));
     // Days that begin some steps, and parts that some steps have.
     use Grain::{Day, Month, Quarter, Week, Year};
     for fits in [

@@ -159,6 +159,20 @@ const FAULTS: &[(&str, &str, Kind, &str, &str)] = &[
     ),
     ("id = \"A-1\"", "id = \"A-2\"", Kind::Weak, "", ""),
     (
+        "[table.visits]\nentity = \"person\"\n",
+        "[table.visits]\nentity = \"person\"\nrows_per_entity_max = 4\nentity_counts = [1, 2, 5]\n",
+        Kind::Contradiction,
+        "nobody can have 5",
+        "5",
+    ),
+    (
+        "[table.visits]\nentity = \"person\"\n",
+        "[table.visits]\nentity = \"person\"\nrows_per_entity_max = 5\nentity_counts = [1, 2, 5]\n",
+        Kind::Weak,
+        "",
+        "",
+    ),
+    (
         "purposes = [\"care\", \"planning\"]\nresidency",
         "purposes = [\"care\"]\nresidency",
         Kind::Contradiction,

@@ -1,0 +1,256 @@
+//! Whom the conditions below a step by entity concern: those whose part of a cell is another one without them.
+//!
+//! A condition below a step need not leave anybody out. It changes what is computed for somebody, and so what they contribute to a
+//! cell, or to which group they belong. A question without it can be asked, too, and the difference is made of exactly these
+//! entities, so they must be enough. An entity with rows that fail a condition is not among them as long as its contribution is
+//! the same: counting such would let a crowd that does not matter hide one person who does.
+//!
+//! For each group and entity, what it contributes as asked stands beside what it would contribute without the conditions.
+//! Contributions are those that the cell is made of: how many, to a count; how much, to a sum or an average.
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, JoinType, NullEquality};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions::math::expr_fn::abs;
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::{
+    Expr, ExprFunctionExt, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast, lit, when,
+};
+use liquid_footprint::site_query::{Step, base_column, columns_of};
+use liquid_footprint::{Branch, SiteAggregate, SiteQuery, branches};
+use liquid_policy::footprint::{Function, step_key, step_value};
+use liquid_policy::table::Obligations;
+
+use crate::base::Base;
+use crate::contributors::contributors;
+use crate::entity_hash::entity_hash;
+use crate::error::Failure;
+use crate::guard::{Guard, all, counted};
+use crate::names;
+use crate::step::{Undone, wide};
+
+/// What is compared with the question in one pass.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    number: usize,
+    /// Which of the step's variants.
+    variant: usize,
+    undone: &'a Undone,
+    /// The conditions above the step are undone, too.
+    above: bool,
+}
+
+/// Counts, for each group and aggregate, whom the conditions below the step concern, at most k, and puts the counts beside
+/// `data`, the groups of the cut. Answers with the expressions that hold them, for each aggregate; none where nothing that a cell
+/// reads stands under such a condition.
+pub(crate) fn beside(
+    base: &Base<'_>,
+    query: &SiteQuery,
+    guards: &[Guard],
+    above: &Obligations,
+    k: u32,
+    mut data: LogicalPlan,
+) -> Result<(LogicalPlan, Vec<Vec<Expr>>), Failure> {
+    let mut counts = vec![Vec::new(); query.aggregates.len()];
+    let Some(step) = &query.step else { return Ok((data, counts)) };
+    let variants = Undone::all_of(step);
+    let mut number = 0;
+    for (variant, undone) in variants.iter().enumerate() {
+        for above_too in [false, true] {
+            let pass = Pass { number, variant, undone, above: above_too };
+            let cells: Vec<usize> =
+                (0..query.aggregates.len()).filter(|at| concerned(query, guards, *at, pass)).collect();
+            if cells.is_empty() {
+                continue;
+            }
+            number += 1;
+            let compared = Compared { base, query, guards, above, step, pass, cells: &cells };
+            let differ = compared.plan(&variants, k)?;
+            data = joined(data, differ, query.groups.len(), pass.number)?;
+            for at in cells {
+                let branches = guards.get(at).map_or(0, |guard| guard.contributing.len());
+                let of = (0..branches).map(|branch| base_column(&names::differ(pass.number, at, branch)));
+                if let Some(counts) = counts.get_mut(at) {
+                    counts.extend(of.map(|count| coalesce(vec![count, lit(0_u32)])));
+                }
+            }
+        }
+    }
+    Ok((data, counts))
+}
+
+/// Whether a cell could be another one: a row comes or goes, or a value that it reads is another.
+fn concerned(query: &SiteQuery, guards: &[Guard], at: usize, pass: Pass<'_>) -> bool {
+    let (Some(aggregate), Some(guard)) = (query.aggregates.get(at), guards.get(at)) else { return false };
+    if pass.above && guard.condition.is_none() {
+        return false; // nothing stands above that could be undone
+    }
+    if pass.undone.filter {
+        return true;
+    }
+    let read = query.filter.iter().chain(&query.groups).chain(&aggregate.argument).chain(&aggregate.filter);
+    let read: Vec<String> = read.flat_map(columns_of).collect();
+    pass.undone.values.iter().any(|at| read.iter().any(|name| name == step_value(*at).as_str()))
+}
+
+/// Puts counts beside the groups that they belong to.
+fn joined(
+    data: LogicalPlan,
+    differ: LogicalPlan,
+    groups: usize,
+    pass: usize,
+) -> Result<LogicalPlan, Failure> {
+    let data = LogicalPlanBuilder::from(data);
+    if groups == 0 {
+        return Ok(data.cross_join(differ)?.build()?);
+    }
+    let ours = (0..groups).map(|at| Column::from_name(names::key(at))).collect::<Vec<_>>();
+    let theirs = (0..groups).map(|at| Column::from_name(names::differ_key(pass, at))).collect::<Vec<_>>();
+    let joined =
+        data.join_detailed(differ, JoinType::Left, (ours, theirs), None, NullEquality::NullEqualsNull)?;
+    Ok(joined.build()?)
+}
+
+struct Compared<'a> {
+    base: &'a Base<'a>,
+    query: &'a SiteQuery,
+    guards: &'a [Guard],
+    above: &'a Obligations,
+    step: &'a Step,
+    pass: Pass<'a>,
+    cells: &'a [usize],
+}
+
+impl Compared<'_> {
+    /// One row a group: whom the pass concerns, for each cell and branch.
+    fn plan(&self, variants: &[Undone], k: u32) -> Result<LogicalPlan, Failure> {
+        let rows = wide(self.base, self.step, variants)?;
+        let asked = self.side(rows.clone(), false)?;
+        let undone = self.side(rows, true)?;
+        let groups = self.query.groups.len();
+        let keys = || (0..groups).map(|at| base_column(&names::key(at)));
+
+        let events = LogicalPlanBuilder::from(asked).union(undone)?;
+        let schema = events.schema().clone();
+        let (mut sums, mut differ, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, branch, aggregate) in self.branches() {
+            let [one, other] = [false, true].map(|undone| names::contribution(at, branch, undone));
+            let floating = base_column(&one).get_type(&schema)?.is_floating();
+            for name in [&one, &other] {
+                sums.push(sum(base_column(name)).alias(name));
+            }
+            let flag = names::differ(self.pass.number, at, branch);
+            let [one, other] = [one, other].map(|name| base_column(&name));
+            differ.push(differs(aggregate.function, floating, one, other).alias(&flag));
+            let count = contributors(k).call(vec![base_column(names::ENTITY)]);
+            counts.push(count.filter(base_column(&flag)).build()?.alias(&flag));
+        }
+        let of_one = keys().chain([base_column(names::ENTITY)]).collect::<Vec<_>>();
+        let kept = of_one.iter().cloned().chain(differ).collect::<Vec<_>>();
+        let named =
+            (0..groups).map(|at| base_column(&names::key(at)).alias(names::differ_key(self.pass.number, at)));
+        let counted =
+            self.branches().map(|(at, branch, _)| base_column(&names::differ(self.pass.number, at, branch)));
+        let outputs = named.chain(counted).collect::<Vec<_>>();
+        let plan = events
+            .aggregate(of_one, sums)?
+            .project(kept)?
+            .aggregate(keys().collect::<Vec<_>>(), counts)?
+            .project(outputs)?;
+        Ok(plan.build()?)
+    }
+
+    fn branches(&self) -> impl Iterator<Item = (usize, usize, &SiteAggregate)> {
+        self.cells.iter().filter_map(|at| Some((*at, self.query.aggregates.get(*at)?))).flat_map(
+            |(at, aggregate)| {
+                let branches = self.guards.get(at).map_or(0, |guard| guard.contributing.len());
+                (0..branches).map(move |branch| (at, branch, aggregate))
+            },
+        )
+    }
+
+    /// What each row of the step contributes, to which group: as asked, or with conditions undone.
+    fn side(&self, rows: LogicalPlan, undone: bool) -> Result<LogicalPlan, Failure> {
+        let mut plan = LogicalPlanBuilder::from(rows);
+        if !(undone && self.pass.undone.filter) {
+            plan = plan.filter(base_column(names::PRESENT))?;
+        }
+        let keys = (0..self.step.keys.len()).map(|at| base_column(step_key(at).as_str()));
+        let values = (0..self.step.values.len()).map(|at| match undone {
+            true => base_column(&names::undone(self.pass.variant, at)).alias(step_value(at).as_str()),
+            false => base_column(step_value(at).as_str()),
+        });
+        let entity = base_column(names::OF_STEP);
+        let plan = plan.project(keys.chain(values).chain([entity.clone()]).collect::<Vec<_>>())?;
+
+        let groups = self.query.groups.iter().enumerate();
+        let mut columns: Vec<Expr> = groups.map(|(at, group)| group.clone().alias(names::key(at))).collect();
+        columns.push(entity_hash().call(vec![entity]).alias(names::ENTITY));
+        let schema = plan.schema().clone();
+        for (at, branch, aggregate) in self.branches() {
+            let (condition, term) = self.contribution(at, branch, aggregate, undone && self.pass.above)?;
+            let kind = match term.get_type(&schema)? {
+                kind if kind.is_floating() => DataType::Float64,
+                _ => DataType::Int64,
+            };
+            let none = cast(lit(0_i64), kind.clone());
+            let term = cast(term, kind);
+            let made = match condition {
+                Some(condition) => when(condition, term).otherwise(none.clone())?,
+                None => term,
+            };
+            let sides = if undone { [none, made] } else { [made, none] };
+            for (side, undone) in sides.into_iter().zip([false, true]) {
+                columns.push(side.alias(names::contribution(at, branch, undone)));
+            }
+        }
+        Ok(plan.project(columns)?.build()?)
+    }
+
+    /// When a row contributes to a branch of a cell, and what: 1 where rows or entities are counted, the term where they are added
+    /// up. With `free`, the conditions above the step do not count.
+    fn contribution(
+        &self,
+        at: usize,
+        branch: usize,
+        aggregate: &SiteAggregate,
+        free: bool,
+    ) -> Result<(Option<Expr>, Expr), Failure> {
+        let all_branches = branches(aggregate).map_err(Failure::plan)?;
+        let branch: &Branch =
+            all_branches.get(branch).ok_or_else(|| Failure::engine("a branch that is not there"))?;
+        let there = counted(aggregate, branch, self.above);
+        let condition = match free {
+            true => there,
+            false => {
+                let passes = [self.query.filter.clone(), aggregate.filter.clone(), branch.condition.clone()];
+                all(passes.into_iter().chain([there]))
+            }
+        };
+        let term = match aggregate.function {
+            Function::Count | Function::CountDistinct => lit(1_i64),
+            Function::Sum | Function::Avg => branch.term.clone(),
+            Function::Min | Function::Max => {
+                return Err(Failure::engine(format!("aggregate {at} is a single value under a minimum")));
+            }
+        };
+        Ok((condition, term))
+    }
+}
+
+/// Sums that differ by less than this share of themselves are the same: the order of additions alone can make so much.
+const SHARE: f64 = 1e-9;
+
+/// Whether an entity's part of a cell is another one.
+fn differs(function: Function, floating: bool, one: Expr, other: Expr) -> Expr {
+    if function == Function::CountDistinct {
+        // An entity with one row in the cell is in it.
+        return one.gt(lit(0_i64)).not_eq(other.gt(lit(0_i64)));
+    }
+    if !floating {
+        return one.not_eq(other);
+    }
+    let apart = abs(one.clone() - other.clone());
+    let size = abs(one.clone()) + abs(other.clone());
+    one.not_eq(other).and(apart.gt(lit(SHARE) * size))
+}
