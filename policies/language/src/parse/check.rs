@@ -310,11 +310,12 @@ impl Check<'_> {
     }
 
     fn column(&mut self, path: &[&str; 4], column: &file::Column) -> document::Column {
-        let at = |key| [path.as_slice(), &[key]].concat();
+        let [table, name, columns, own] = *path;
+        let at = |key| [table, name, columns, own, key];
         let mut uses = BTreeSet::new();
         for (index, word) in column.uses.iter().enumerate() {
             let place = index.to_string();
-            let place = [path.as_slice(), &["use", &place]].concat();
+            let place = [table, name, columns, own, "use", &place];
             let new = match word {
                 UseWord::Group => uses.insert(Use::Group),
                 UseWord::Filter => uses.insert(Use::Filter),

@@ -54,15 +54,16 @@ impl Check<'_> {
     }
 
     fn list(&mut self, path: &[&str; 4], values: &[DomainValue], grain: Option<Grain>) -> Option<Domain> {
-        let at = [path.as_slice(), &["domain", "values"]].concat();
+        let [table, name, columns, own] = *path;
         if values.is_empty() {
+            let at = [table, name, columns, own, "domain", "values"];
             self.problem(&at, "the domain has no value", "list every value that can occur");
         }
-        let mut domain = Vec::new();
+        let (mut domain, mut seen) = (Vec::new(), BTreeSet::new());
         for (index, value) in values.iter().enumerate() {
             let place = index.to_string();
-            let place = [&at[..], &[place.as_str()]].concat();
-            if values.iter().take(index).any(|earlier| earlier == value) {
+            let place = [table, name, columns, own, "domain", "values", place.as_str()];
+            if !seen.insert(value) {
                 self.problem(
                     &place,
                     format!("the value `{value}` stands in the domain twice"),
