@@ -4,7 +4,7 @@
 //! whole agreement, so that nobody signs a rule that nothing keeps. The JSON Schema carries this list, and a test holds the
 //! two together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -79,33 +79,43 @@ pub struct Key {
 impl Key {
     /// The key that rules for a path such as `table.*.columns.*.use`: itself, or the nearest one above it.
     pub fn of(path: &str) -> Option<&'static Self> {
-        let above = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
-        above.into_iter().find_map(|path| INDEX.keys.get(path).copied())
-    }
-
-    /// True where a path leads to keys of this list.
-    pub(crate) fn is_container(path: &str) -> bool {
-        INDEX.containers.contains(path)
+        let (mut at, mut key) = (Step::first(), None);
+        for name in path.split('.') {
+            let Some(next) = at.below.get(name) else { break };
+            at = next;
+            key = at.key.or(key);
+        }
+        key
     }
 }
 
-/// The list by path: an agreement of a hundred kilobytes asks for some thousand of them.
-struct Index {
-    keys: HashMap<&'static str, &'static Key>,
-    /// Whatever stands above a key.
-    containers: HashSet<&'static str>,
+/// The list as a tree, by which a whole file is walked without a text for each of its paths.
+#[derive(Default)]
+pub(crate) struct Step {
+    /// The key that ends here.
+    pub(crate) key: Option<&'static Key>,
+    below: BTreeMap<&'static str, Self>,
 }
 
-static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let above = |path: &'static str| {
-        std::iter::successors(path.rsplit_once('.'), |(path, _)| path.rsplit_once('.'))
-            .map(|(above, _)| above)
-    };
-    Index {
-        keys: KEYS.iter().map(|key| (key.path, key)).collect(),
-        containers: KEYS.iter().flat_map(|key| above(key.path)).collect(),
+impl Step {
+    /// Above all keys.
+    pub(crate) fn first() -> &'static Self {
+        static FIRST: LazyLock<Step> = LazyLock::new(|| {
+            let mut first = Step::default();
+            for key in KEYS {
+                key.path.split('.').fold(&mut first, |at, name| at.below.entry(name).or_default()).key =
+                    Some(key);
+            }
+            first
+        });
+        &FIRST
     }
-});
+
+    /// One step down, by a name as a file writes it: a key of the language, or one that the agreement chooses.
+    pub(crate) fn below(&self, name: &str) -> Option<&Self> {
+        self.below.get(name).or_else(|| self.below.get("*"))
+    }
+}
 
 const fn key(path: &'static str, class: Class, support: Support) -> Key {
     Key { path, class, support }

@@ -141,10 +141,11 @@ impl Problem {
     /// Points at a character that there is: an error at the end of a line or of the file points at the last one before.
     fn within(self, text: &str) -> Self {
         let Range { start, end } = self.span();
+        if start < end && end <= text.len() {
+            return self;
+        }
         let last = text.char_indices().rev().find(|(at, c)| *at < text.len().min(end.max(1)) && *c != '\n');
-        let last = last.map_or(0..0, |(at, c)| at..at + c.len_utf8());
-        let inside = start < end && end <= text.len();
-        Self { span: if inside { start..end } else { last }.into(), ..self }
+        Self { span: last.map_or(0..0, |(at, c)| at..at + c.len_utf8()).into(), ..self }
     }
 
     /// What is wrong.

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue, Deserializer};
 
 use super::Problem;
-use crate::key::{Fixed, Key, Support};
+use crate::key::{Fixed, Step, Support};
 
 /// The greatest whole number that every reader of JSON reads exactly.
 const WHOLE_MAX: i64 = (1 << 53) - 1;
@@ -88,7 +88,7 @@ impl<'t> Tree<'t> {
     /// Every written key that this version does not enforce as written.
     pub(super) fn unsupported(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        walk(&self.root, "", "", &mut problems);
+        walk(&self.root, Step::first(), &mut Vec::new(), &mut problems);
         problems
     }
 
@@ -112,33 +112,38 @@ fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// `path` is for readers, `pattern` has `*` for the names that an agreement chooses.
-fn walk(at: &Spanned<DeValue<'_>>, path: &str, pattern: &str, problems: &mut Vec<Problem>) {
+/// `known` is what the language has at `path`.
+fn walk<'a>(
+    at: &'a Spanned<DeValue<'_>>,
+    known: &Step,
+    path: &mut Vec<&'a str>,
+    problems: &mut Vec<Problem>,
+) {
     match at.get_ref() {
         DeValue::Table(table) => {
             for (name, value) in table {
-                let path = join(path, name.get_ref());
-                let named = join(pattern, name.get_ref());
-                let pattern = match Key::of(&named) {
-                    None if !Key::is_container(&named) => join(pattern, "*"),
-                    _ => named,
-                };
-                match Key::of(&pattern).map(|key| key.support) {
+                let Some(known) = known.below(name.get_ref()) else { continue };
+                path.push(name.get_ref());
+                match known.key.map(|key| key.support) {
                     Some(Support::None) => problems.push(Problem::new(
-                        format!("`{path}` is not enforced by this version, so the agreement cannot be used with it"),
+                        format!(
+                            "`{}` is not enforced by this version, so the agreement cannot be used with it",
+                            path.join(".")
+                        ),
                         "remove the key if the parties agree without it, or wait for a version that enforces it",
                         name.span(),
                     )),
                     Some(Support::Only(fixed)) if !fixed.is(value.get_ref()) => problems.push(Problem::new(
-                        format!("`{path}` is enforced by this version as `{fixed}` only"),
+                        format!("`{}` is enforced by this version as `{fixed}` only", path.join(".")),
                         format!("write `{} = {fixed}`, or leave the key out: it means the same", name.get_ref()),
                         value.span(),
                     )),
-                    _ => walk(value, &path, &pattern, problems),
+                    _ => walk(value, known, path, problems),
                 }
+                path.pop();
             }
         }
-        DeValue::Array(list) => list.iter().for_each(|value| walk(value, path, pattern, problems)),
+        DeValue::Array(list) => list.iter().for_each(|value| walk(value, known, path, problems)),
         _ => {}
     }
 }

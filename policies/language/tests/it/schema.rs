@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 
 use liquid_policy::key::{KEYS, Key, Support};
+use liquid_policy::parse;
 use liquid_policy::schema::{json_schema, json_schema_text};
 use serde_json::Value;
+
+use crate::support::SMALL;
 
 #[test]
 fn schema_is_published() {
@@ -88,4 +91,28 @@ fn fixed_keys_have_their_value_as_default() {
         seen += 1;
     }
     assert!(seen > 5);
+}
+
+/// A name that an agreement chooses is a name, whatever it looks like: no key below it goes unseen.
+#[test]
+fn names_that_look_like_keys_hide_no_key() {
+    for (table, column) in [
+        ("t", "*.use"),
+        ("t", "*.grain"),
+        ("t", "use"),
+        ("t", "*"),
+        ("t", "x.use"),
+        ("*.entity", "c"),
+        ("*.columns.*.use", "c"),
+        ("agreement.id", "c"),
+    ] {
+        let written = format!("'{column}' = {{ transform = \"token\" }}\n");
+        let text = match table {
+            "t" => SMALL.replace("person = { use = [] }\n", &format!("person = {{ use = [] }}\n{written}")),
+            _ => format!("{SMALL}[table.'{table}'.columns]\n{written}"),
+        };
+        let path = format!("`table.{table}.columns.{column}.transform` is not enforced");
+        let error = parse(&text, "test.toml").expect_err(&text);
+        assert!(error.problems().any(|problem| problem.message().starts_with(&path)), "{path}: {error:?}");
+    }
 }
