@@ -1,11 +1,12 @@
 //! The text of a file becomes a document, or an error that points into the file.
 //!
-//! 1. `tree`: TOML with the place of every key and value, and the canonical form.
+//! 1. `tree`: TOML with the place of every key and value; `canonical`: the form that signatures are made over.
 //! 2. `words`: what the TOML reader complains of, in words for the people who write agreements.
 //! 3. `check`: keys that no node enforces yet, contradictions, and then the [`Agreement`]; `csv`: lists of values that lie in a
 //!    file of their own.
 //! 4. `revise`: the beginning of the next version.
 
+mod canonical;
 mod check;
 mod csv;
 mod revise;

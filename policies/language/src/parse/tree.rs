@@ -1,16 +1,12 @@
-//! TOML with the place of every key and value, and the canonical form that signatures are made over.
+//! TOML with the place of every key and value.
 
 use std::ops::Range;
 
-use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue, Deserializer};
 
-use super::Problem;
+use super::{Problem, canonical};
 use crate::key::{Fixed, Step, Support};
-
-/// The greatest whole number that every reader of JSON reads exactly.
-const WHOLE_MAX: i64 = (1 << 53) - 1;
 
 pub(super) struct Tree<'t> {
     text: &'t str,
@@ -92,11 +88,11 @@ impl<'t> Tree<'t> {
         problems
     }
 
-    /// The document as RFC 8785 writes it, days as text.
+    /// The document as signatures are made over it.
     pub(super) fn canonical(&self) -> Result<Vec<u8>, Problem> {
-        serde_json_canonicalizer::to_vec(&json(&self.root)?).map_err(|_| {
-            Problem::new("the file has no canonical form", "write plain texts and numbers", 0..0)
-        })
+        let mut out = Vec::with_capacity(self.text.len());
+        canonical::write(&self.root, &mut out)?;
+        Ok(out)
     }
 }
 
@@ -160,41 +156,6 @@ impl Fixed {
     }
 }
 
-fn whole(written: &DeInteger<'_>) -> Option<i64> {
+pub(super) fn whole(written: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(written.as_str(), written.radix()).ok()
-}
-
-fn json(at: &Spanned<DeValue<'_>>) -> Result<Value, Problem> {
-    Ok(match at.get_ref() {
-        DeValue::String(text) => Value::String(text.to_string()),
-        DeValue::Boolean(flag) => Value::Bool(*flag),
-        DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Integer(written) => match whole(written) {
-            Some(number) if (-WHOLE_MAX..=WHOLE_MAX).contains(&number) => Value::Number(number.into()),
-            _ => {
-                return Err(Problem::new(
-                    "the number is too large to be signed exactly",
-                    format!("write whole numbers from -{WHOLE_MAX} to {WHOLE_MAX}"),
-                    at.span(),
-                ));
-            }
-        },
-        DeValue::Float(written) => match written.as_str().parse().ok().and_then(Number::from_f64) {
-            Some(number) => Value::Number(number),
-            None => {
-                return Err(Problem::new(
-                    "infinite numbers cannot be signed",
-                    "write a finite number",
-                    at.span(),
-                ));
-            }
-        },
-        DeValue::Array(list) => Value::Array(list.iter().map(json).collect::<Result<_, _>>()?),
-        DeValue::Table(table) => Value::Object(
-            table
-                .iter()
-                .map(|(name, value)| Ok((name.get_ref().to_string(), json(value)?)))
-                .collect::<Result<Map<_, _>, Problem>>()?,
-        ),
-    })
 }
