@@ -222,6 +222,7 @@ impl Check<'_> {
 
     fn recipients(&mut self, file: &File) -> Vec<Recipient> {
         let mut recipients = Vec::new();
+        let purposes: BTreeSet<_> = file.agreement.purposes.iter().collect();
         for (index, recipient) in file.recipient.iter().enumerate() {
             let index = index.to_string();
             let at = |key| ["recipient", index.as_str(), key];
@@ -229,7 +230,7 @@ impl Check<'_> {
             self.names(&at("roles"), recipient.roles.iter());
             self.names(&at("purposes"), recipient.purposes.iter());
             for (place, purpose) in recipient.purposes.iter().enumerate() {
-                if !file.agreement.purposes.contains(purpose) {
+                if !purposes.contains(purpose) {
                     let place = place.to_string();
                     self.problem(
                         &["recipient", &index, "purposes", &place],

@@ -151,26 +151,32 @@ fn is_of_one_entity(
     entities || (table.keys_within.contains(column) && target.keys_within.contains(key))
 }
 
-/// The tables of each entity.
+/// The tables of each entity: those that are tied, directly or along one another.
 fn families<'a>(protected: &BTreeMap<&'a TableName, &'a file::Table>) -> Vec<BTreeSet<&'a TableName>> {
-    let mut families: Vec<BTreeSet<&TableName>> = Vec::new();
+    let mut first_of: BTreeMap<&ColumnName, &TableName> = BTreeMap::new();
+    let mut ties: BTreeMap<&TableName, BTreeSet<&TableName>> = BTreeMap::new();
     for (name, table) in protected {
-        let alike = protected.iter().filter(|(_, other)| other.entity == table.entity).map(|(name, _)| *name);
-        let from = table.filter_from.iter();
+        let alike = table.entity.iter().map(|entity| *first_of.entry(entity).or_insert(name));
+        let from = table.filter_from.iter().filter_map(|from| protected.get_key_value(from));
         let references = table.join.iter().flat_map(|join| &join.references);
         let referred = references.filter_map(|(column, written)| {
             let (to, key) = written.parts()?;
-            is_of_one_entity(table, column, protected.get(&to)?, &key).then_some(to)
+            let (to, target) = protected.get_key_value(&to)?;
+            is_of_one_entity(table, column, target, &key).then_some(*to)
         });
-        let referred: BTreeSet<TableName> = referred.collect();
-        let known = |other: &&&TableName| referred.contains(**other);
-        let mut family: BTreeSet<&TableName> = alike.chain([*name]).collect();
-        family.extend(from.filter_map(|from| protected.get_key_value(from).map(|(name, _)| *name)));
-        family.extend(protected.keys().filter(known).copied());
-        let (meeting, apart): (Vec<_>, Vec<_>) =
-            families.into_iter().partition(|other| !other.is_disjoint(&family));
-        families = apart;
-        family.extend(meeting.into_iter().flatten());
+        for other in alike.chain(from.map(|(from, _)| *from)).chain(referred) {
+            ties.entry(name).or_default().insert(other);
+            ties.entry(other).or_default().insert(name);
+        }
+    }
+    let mut families = Vec::new();
+    while let Some((first, others)) = ties.pop_first() {
+        let mut family = BTreeSet::from([first]);
+        let mut open: Vec<_> = others.into_iter().collect();
+        while let Some(name) = open.pop() {
+            family.insert(name);
+            open.extend(ties.remove(name).into_iter().flatten());
+        }
         families.push(family);
     }
     families
