@@ -1,6 +1,5 @@
-//! A valid agreement of any size: more and more tables of ten columns each.
-
-use std::fmt::Write as _;
+//! Valid agreements of any size: more and more tables of ten columns each; and two at the edges, one with a single long list
+//! of values, one with very many tables of one entity.
 
 const HEAD: &str = r#"schema = "liquid/agreement/1"
 [agreement]
@@ -31,18 +30,32 @@ name = { use = [] }
 number = { use = [] }
 "#;
 
-/// One of at least so many bytes.
-pub(crate) fn of_size(bytes: usize) -> String {
-    let mut text = HEAD.to_owned();
-    let mut table = 0;
-    while text.len() < bytes {
-        // A text takes whatever is written to it.
-        let _ = writeln!(
-            text,
-            "[table.visits_{table}]\nentity = \"person_{table}\"\nentities = \"disjoint\"\nrow_filter = \"sex <> 'M' OR age >= 18\"\n\
-             [table.visits_{table}.columns]\nperson_{table} = {{ use = [] }}\n{COLUMNS}"
-        );
-        table += 1;
+/// Agreements of at least so many bytes, each with what it consists of.
+pub(crate) fn of_size(bytes: usize) -> [(&'static str, String); 3] {
+    let mut values = String::from(
+        "[table.t]\nentity = \"p\"\n[table.t.columns]\np = { use = [] }\nward = { domain = { values = [",
+    );
+    grow(&mut values, bytes, |at| format!("\"W{at}\", "));
+    values.push_str("] } }\n");
+    let mut tables = String::new();
+    grow(&mut tables, bytes, |at| {
+        format!("[table.t{at}]\nentity = \"p\"\n[table.t{at}.columns]\np = {{ use = [] }}\n")
+    });
+    let mut wide = String::new();
+    grow(&mut wide, bytes, |at| {
+        format!(
+            "[table.visits_{at}]\nentity = \"person_{at}\"\nentities = \"disjoint\"\nrow_filter = \"sex <> 'M' OR age >= 18\"\n\
+             [table.visits_{at}.columns]\nperson_{at} = {{ use = [] }}\n{COLUMNS}"
+        )
+    });
+    [("tables of ten columns", wide), ("one list of values", values), ("tables of one column", tables)]
+        .map(|(of, tables)| (of, format!("{HEAD}{tables}")))
+}
+
+fn grow(text: &mut String, bytes: usize, part: impl Fn(usize) -> String) {
+    let mut at = 0;
+    while HEAD.len() + text.len() < bytes {
+        text.push_str(&part(at));
+        at += 1;
     }
-    text
 }
