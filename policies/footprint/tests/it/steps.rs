@@ -55,6 +55,19 @@ const REFUSED: &[(Code, &str)] = &[
         LiteralCompare,
         "SELECT sum(n) FILTER (WHERE upi = 'U7') FROM (SELECT upi, count(*) n FROM crime GROUP BY upi) p",
     ),
+    // Conditions below read what may be filtered by.
+    (
+        LiteralCompare,
+        "SELECT avg(n) FROM (SELECT upi, count(*) n FROM crime WHERE note = 'seen at night' GROUP BY upi) p",
+    ),
+    (
+        LiteralCompare,
+        "SELECT avg(d) FROM (SELECT upi, sum(damage) FILTER (WHERE note = 'seen at night') d FROM crime GROUP BY upi) p",
+    ),
+    (
+        LiteralCompare,
+        "SELECT avg(d) FROM (SELECT upi, sum(damage) d FROM crime WHERE damage > 100 GROUP BY upi) p",
+    ),
     // An expression of the entity is not the entity.
     (ColumnUse, "SELECT avg(n) FROM (SELECT upper(upi) u, count(*) n FROM crime GROUP BY upper(upi)) p"),
     (ColumnUse, "SELECT avg(n) FROM (SELECT upi || '' u, count(*) n FROM crime GROUP BY 1) p"),
