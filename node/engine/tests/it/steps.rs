@@ -146,10 +146,9 @@ async fn a_crowd_that_changes_nothing_hides_nobody() {
     let rows: Vec<Row> = (0..12)
         .flat_map(|id| [row(id, "x", 1), row(id, "x", 1), row(id, "z", if id == 7 { 5 } else { 0 })])
         .collect();
-    let (_site, mut front) = site(&rows).await;
     let each =
         |values: &str, filter: &str| format!("(SELECT id, {values} FROM visit {filter} GROUP BY id) p");
-    for (question, left_out) in [
+    for (question, expected) in [
         // One person's five, whichever way the others are kept out of the sum.
         (format!("SELECT sum(s) FROM {}", each("sum(cost) s", "WHERE kind <> 'z'")), 1),
         (format!("SELECT avg(s) FROM {}", each("sum(cost) FILTER (WHERE kind = 'x') s", "")), 1),
@@ -165,11 +164,52 @@ async fn a_crowd_that_changes_nothing_hides_nobody() {
             3,
         ),
     ] {
-        let found = cells(&mut front, &question, &agreement(3)).await;
-        let count = found.column_by_name("l0").unwrap();
-        let count = arrow::array::AsArray::as_primitive::<arrow::datatypes::UInt32Type>(count).value(0);
-        assert_eq!(count, left_out, "{question}");
+        assert_eq!(left_out(&rows, &question).await, expected, "{question}");
     }
+}
+
+/// Some move into a group and others out of it, each with nothing to add where they come from: all that is left of the difference
+/// to the question without several conditions at once is one person's.
+#[tokio::test]
+async fn those_who_cancel_out_hide_nobody() {
+    let of = |id, visits: &[(&'static str, i64)]| {
+        let row = |(kind, cost): &(&'static str, i64)| Row { id, ward: Some("A"), kind, cost: *cost };
+        visits.iter().map(row).collect::<Vec<_>>()
+    };
+    let six = |from: i64, visits: &[(&'static str, i64)]| {
+        (from..from + 6).flat_map(|id| of(id, visits)).collect::<Vec<_>>()
+    };
+    let ann = of(99, &[("x", 1), ("x", 0), ("z", 5)]);
+
+    // Two conditions below, each undone alone with six others, and together with Ann alone.
+    let two = [
+        six(0, &[("x", 1), ("x", 0)]),
+        six(10, &[("x", 1), ("z", -1)]),
+        six(20, &[("x", 0), ("x", 0), ("x", 0), ("x", 0), ("z", 2)]),
+        ann.clone(),
+    ];
+    let values = "count(*) FILTER (WHERE kind = 'x') n, sum(cost) FILTER (WHERE kind <> 'z') s";
+    let question =
+        format!("SELECT sum(s) FROM (SELECT id, {values} FROM visit GROUP BY id) p WHERE n >= 2 AND n < 5");
+    assert_eq!(left_out(&two.concat(), &question).await, 1, "{question}");
+
+    // One below and one above.
+    let one = [
+        six(0, &[("x", 1), ("x", 0), ("z", 0)]),
+        six(10, &[("x", 1), ("x", 0), ("x", 0), ("z", -1)]),
+        of(99, &[("x", 1), ("z", 5)]),
+    ];
+    let values = "count(*) FILTER (WHERE kind = 'x') n, sum(cost) FILTER (WHERE kind = 'x') s";
+    let question = format!("SELECT sum(s) FROM (SELECT id, {values} FROM visit GROUP BY id) p WHERE n < 3");
+    assert_eq!(left_out(&one.concat(), &question).await, 1, "{question}");
+}
+
+/// How many the first cell leaves out under a minimum of three, at most three.
+async fn left_out(rows: &[Row], question: &str) -> u32 {
+    let (_site, mut front) = site(rows).await;
+    let found = cells(&mut front, question, &agreement(3)).await;
+    arrow::array::AsArray::as_primitive::<arrow::datatypes::UInt32Type>(found.column_by_name("l0").unwrap())
+        .value(0)
 }
 
 /// A file says how many values it has, and a condition above a step changes how many are left.
