@@ -125,7 +125,7 @@ async fn nothing_is_kept_that_does_not_count() {
     let mut site = Site::new();
     let node = site.open().await;
     let known = parse(AGREEMENT, "one").unwrap().hash().clone();
-    let approve = |hash: &str| Act::Approve { agreement: hash.into() };
+    let approve = |hash: &str| Act::Approve { agreement: hash.into(), after: None };
     let mut forged = suspend();
     forged.organisation = "institute".into();
     let mut moved = suspend();
@@ -177,9 +177,9 @@ async fn a_proposal_is_held_and_takes_over_at_its_instant() {
     let standing = tell(&node, propose(vec![write])).await.unwrap();
     let held = &standing.agreements[0].versions[1];
     assert_eq!((held.version.as_str(), held.placed, held.lacks.len()), ("2.0.0", false, 1));
-    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: hash.clone() });
+    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: hash.clone(), after: None });
     let at = noon() + chrono::TimeDelta::minutes(5);
-    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at });
+    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at, after: None });
     said(&node, vec![approve, activate]).await.unwrap();
     let answer = ask(&node, "counted").await.unwrap();
     assert_ne!(answer.report.hash, hash);
@@ -263,7 +263,7 @@ async fn a_version_that_is_lost_closes_its_agreement_alone_and_only_once_it_is_a
         assert_eq!(node.agreements().unreadable().len(), 1);
         assert_eq!(code(ask(&node, "counted").await), None, "nobody has activated it: {text}");
     }
-    let active = say(CONTROLLER_SEED, Act::Activate { agreement: "00".into(), at: noon() });
+    let active = say(CONTROLLER_SEED, Act::Activate { agreement: "00".into(), at: noon(), after: None });
     let forged = say(9, active.act.clone());
     let statement = site.path("agreements/held/statements/00.toml");
     for (statements, open) in [(vec![forged], true), (vec![active], false)] {
@@ -293,7 +293,7 @@ async fn nobody_is_kept_from_suspending() {
     let hash = parse(AGREEMENT, "one").unwrap().hash().clone();
     let activate = |n: i64| {
         let at = noon() + chrono::TimeDelta::days(1000 + n);
-        say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at })
+        say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at, after: None })
     };
     said(&node, (0..200).map(activate).collect()).await.unwrap();
     let error = said(&node, vec![activate(200)]).await.unwrap_err();

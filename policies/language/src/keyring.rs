@@ -6,6 +6,7 @@
 //! over to, unless the configuration trusts that one by itself. What a revoked key has *stopped* stays stopped, and what has
 //! happened by it has happened ([`Keyring::unrevoked`]): taking a key away opens nothing.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
@@ -26,6 +27,25 @@ pub struct Keyring {
     before: Option<Box<Keyring>>,
     /// What is known of statements by now: checking a signature takes time.
     known: BTreeMap<Statement, Result<Key, Standing>>,
+    /// How many signatures were checked to make it.
+    checks: usize,
+}
+
+/// Signatures that were checked: each takes time, and is asked for again and again while a ring is made.
+#[derive(Default)]
+struct Checks<'a>(RefCell<BTreeMap<(&'a Statement, Vec<u8>), bool>>);
+
+impl<'a> Checks<'a> {
+    fn made(&self, statement: &'a Statement, key: &Key) -> bool {
+        let mut known = self.0.borrow_mut();
+        *known.entry((statement, key.public.clone())).or_insert_with(|| signed(statement, key))
+    }
+}
+
+/// Whether a key made a statement.
+fn signed(statement: &Statement, key: &Key) -> bool {
+    let Some(signature) = statement.bytes() else { return false };
+    UnparsedPublicKey::new(&ED25519, &key.public).verify(&statement.message(), &signature).is_ok()
 }
 
 /// A key that counts.
@@ -84,31 +104,45 @@ impl Keyring {
         let mut given: Vec<&Statement> =
             statements.iter().filter(|s| matches!(s.act, Act::HandOver { .. })).collect();
         given.sort_by_key(|statement| (heard.get(statement), *statement));
-        let ever = Self::handed_over(trusted, &given, &Revoked::new(), Revoking::Ends);
+        let checks = Checks::default();
+        let ever = Self::handed_over(trusted, &given, &Revoked::new(), Revoking::Ends, &checks);
         let mut revoked = Revoked::new();
         for statement in statements {
             let Act::Revoke { revoked: key } = &statement.act else { continue };
-            if ever.signer(statement).is_ok() {
+            if ever.found(statement, |key| checks.made(statement, key)).is_ok() {
                 let at = heard.get(statement).copied();
                 let since = revoked.entry((statement.organisation.clone(), key.clone())).or_insert(at);
                 *since = [*since, at].into_iter().flatten().min();
             }
         }
-        let mut ring = Self::handed_over(trusted, &given, &revoked, Revoking::TakesAway);
+        let mut ring = Self::handed_over(trusted, &given, &revoked, Revoking::TakesAway, &checks);
         ring.revoked = revoked.keys().cloned().collect();
-        ring.one_person_each(&given);
-        ring.know(statements);
-        let mut ever = Self::handed_over(trusted, &given, &revoked, Revoking::Ends);
-        ever.know(statements);
+        ring.one_person_each(&given, &checks);
+        ring.know(statements, &checks);
+        let mut ever = Self::handed_over(trusted, &given, &revoked, Revoking::Ends, &checks);
+        ever.know(statements, &checks);
         ring.before = Some(Box::new(ever));
+        ring.checks = checks.0.borrow().len();
         ring
     }
 
-    fn know(&mut self, statements: &[Statement]) {
-        self.known = statements.iter().map(|s| (s.clone(), self.check(s).cloned())).collect();
+    /// How many signatures were checked to make it: each at most once for each key of the name that it bears.
+    pub fn checks(&self) -> usize {
+        self.checks
     }
 
-    fn handed_over(trusted: &[TrustedKey], given: &[&Statement], revoked: &Revoked, how: Revoking) -> Self {
+    fn know<'a>(&mut self, statements: &'a [Statement], checks: &Checks<'a>) {
+        let known = |s: &'a Statement| self.found(s, |key| checks.made(s, key)).cloned();
+        self.known = statements.iter().map(|s| (s.clone(), known(s))).collect();
+    }
+
+    fn handed_over<'a>(
+        trusted: &[TrustedKey],
+        given: &[&'a Statement],
+        revoked: &Revoked,
+        how: Revoking,
+        checks: &Checks<'a>,
+    ) -> Self {
         let mut ring = Self::default();
         let gone = |name: &Name| matches!(how, Revoking::TakesAway) && revoked.contains_key(name);
         let end = |name: &Name| revoked.get(name).copied().flatten();
@@ -121,28 +155,37 @@ impl Keyring {
                 ring.keys.entry(name).or_default().push(Key { person: public.clone(), public, roles, until });
             }
         }
-        // What was handed over can be handed on: as often as there are statements at most. Nobody takes a name from another:
-        // several keys of one name all count.
+        // What was handed over can be handed on, in whichever order it is found. Nobody takes a name from another: several keys of
+        // one name all count.
+        let mut open: Vec<&Statement> = given.to_vec();
         loop {
-            let next = given.iter().find_map(|statement| {
-                let (name, public) = taken_over(statement)?;
-                let from = ring.signer(statement).ok()?;
-                let is_known =
-                    ring.keys.get(&name).is_some_and(|keys| keys.iter().any(|key| key.public == public));
+            let before = open.len();
+            open.retain(|statement| {
+                let Ok(from) = ring.found(statement, |key| checks.made(statement, key)) else { return true };
+                let Some((name, public)) = taken_over(statement).filter(|(name, _)| !gone(name)) else {
+                    return false;
+                };
                 let until = [from.until, end(&name)].into_iter().flatten().min();
                 let key = Key { public, roles: from.roles.clone(), person: from.person.clone(), until };
-                (!is_known && !gone(&name)).then_some((name, key))
+                let keys = ring.keys.entry(name).or_default();
+                if keys.iter().all(|known| known.public != key.public) {
+                    keys.push(key);
+                }
+                false
             });
-            let Some((name, key)) = next else { return ring };
-            ring.keys.entry(name).or_default().push(key);
+            if open.len() == before {
+                return ring;
+            }
         }
     }
 
     /// Whoever hands over to a key is one person with it, also where the configuration has that key as well.
-    fn one_person_each(&mut self, given: &[&Statement]) {
+    fn one_person_each<'a>(&mut self, given: &[&'a Statement], checks: &Checks<'a>) {
         for statement in given {
             let Some((name, public)) = taken_over(statement) else { continue };
-            let Ok(giver) = self.signer(statement).map(|key| key.person.clone()) else { continue };
+            let giver =
+                self.found(statement, |key| checks.made(statement, key)).map(|key| key.person.clone());
+            let Ok(giver) = giver else { continue };
             let taker = self.keys.get(&name).and_then(|keys| keys.iter().find(|key| key.public == public));
             let Some(taker) = taker.map(|key| key.person.clone()) else { continue };
             self.keys.values_mut().flatten().filter(|key| key.person == taker).for_each(|key| {
@@ -158,25 +201,17 @@ impl Keyring {
     pub fn signer(&self, statement: &Statement) -> Result<&Key, Standing> {
         match self.known.get(statement) {
             Some(known) => known.as_ref().map_err(|standing| *standing),
-            None => self.check(statement),
+            None => self.found(statement, |key| signed(statement, key)),
         }
     }
 
-    fn check(&self, statement: &Statement) -> Result<&Key, Standing> {
+    fn found(&self, statement: &Statement, made: impl Fn(&Key) -> bool) -> Result<&Key, Standing> {
         let name = (statement.organisation.clone(), statement.key_id.clone());
         if self.revoked.contains(&name) {
             return Err(Standing::Revoked);
         }
         let keys = self.keys.get(&name).ok_or(Standing::Untrusted)?;
-        let (message, signature) = (statement.message(), statement.bytes().ok_or(Standing::Broken)?);
-        keys.iter()
-            .find(|key| UnparsedPublicKey::new(&ED25519, &key.public).verify(&message, &signature).is_ok())
-            .ok_or(Standing::Broken)
-    }
-
-    /// Whether a key that counted then had made a statement, by what was heard of it.
-    pub(crate) fn counted(&self, statement: &Statement, at: DateTime<Utc>) -> bool {
-        self.unrevoked().signer(statement).is_ok_and(|key| key.until.is_none_or(|until| at < until))
+        keys.iter().find(|key| made(key)).ok_or(Standing::Broken)
     }
 
     /// The same keys as if none had been revoked: for what stops something, and for the order of what has happened.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Agreement;
 use crate::id::{OrganisationName, RoleName};
-use crate::keyring::{Keyring, Standing};
+use crate::keyring::{Key, Keyring, Standing};
 use crate::parse::ParseError;
 use crate::refusal::list;
 use crate::statement::{Act, Statement};
@@ -70,39 +70,73 @@ impl fmt::Display for Lack {
 
 /// Whether a key may speak for its organisation as one of those who sign an agreement.
 pub(crate) fn is_signatory(agreement: &Agreement, statement: &Statement, ring: &Keyring) -> bool {
-    let Ok(key) = ring.signer(statement) else { return false };
-    let proved = key.roles.contains(&statement.role);
-    match agreement.approvers.get(&statement.organisation) {
-        Some(roles) => proved && roles.contains(&statement.role),
-        None => proved || key.roles.is_empty(),
-    }
+    ring.signer(statement).is_ok_and(|key| Approval::new(statement, key).is_of_signatory(agreement))
 }
 
 /// A signature that counts: in which role, by which key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Approval {
-    organisation: OrganisationName,
-    role: RoleName,
-    person: Vec<u8>,
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Approval {
+    pub(crate) organisation: OrganisationName,
+    pub(crate) role: RoleName,
+    pub(crate) person: Vec<u8>,
     /// Whether the key is trusted in that role.
-    proved: bool,
+    pub(crate) proved: bool,
     /// Whether the key is bound to no role at all.
-    unbound: bool,
+    pub(crate) unbound: bool,
+}
+
+impl Approval {
+    /// What a key has signed.
+    pub(crate) fn new(statement: &Statement, key: &Key) -> Self {
+        Self {
+            organisation: statement.organisation.clone(),
+            role: statement.role.clone(),
+            person: key.person.clone(),
+            proved: key.roles.contains(&statement.role),
+            unbound: key.roles.is_empty(),
+        }
+    }
+
+    /// Whether it was given in a role in which somebody may sign an agreement for that organisation.
+    pub(crate) fn is_of_signatory(&self, agreement: &Agreement) -> bool {
+        match agreement.approvers.get(&self.organisation) {
+            Some(roles) => self.proved && roles.contains(&self.role),
+            None => self.proved || self.unbound,
+        }
+    }
+
+    /// The same for one of its controllers.
+    pub(crate) fn is_of_controller(&self, agreement: &Agreement) -> bool {
+        agreement.controllers().any(|it| *it == self.organisation) && self.is_of_signatory(agreement)
+    }
 }
 
 impl Signed {
-    /// Holds what was said of an agreement against the keys that this node trusts. Statements on other versions are passed over.
+    /// Holds what was said of an agreement, in whichever chapter, against the keys that this node trusts. Statements on other
+    /// versions are passed over.
     pub fn verify(agreement: Arc<Agreement>, statements: &[Statement], ring: &Keyring) -> Self {
-        let mine = |s: &&Statement| s.act.agreement() == Some(agreement.hash());
-        let signatures: Vec<(Statement, Standing)> = statements
-            .iter()
-            .filter(mine)
-            .filter(|s| matches!(s.act, Act::Write { .. } | Act::Approve { .. }))
-            .map(|statement| (statement.clone(), ring.standing(statement)))
-            .collect();
-        let authors = authors(&agreement, statements, ring);
-        let approving = |s: &&Statement| s.act == Act::Approve { agreement: agreement.hash().clone() };
-        let approvals = approvals(statements.iter().filter(approving), ring);
+        Self::of(agreement, statements.iter(), ring)
+    }
+
+    /// The same for some statements.
+    pub(crate) fn of<'a>(
+        agreement: Arc<Agreement>,
+        statements: impl Iterator<Item = &'a Statement>,
+        ring: &Keyring,
+    ) -> Self {
+        let (mut signatures, mut approvals, mut authors) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for statement in statements.filter(|it| it.act.agreement() == Some(agreement.hash())) {
+            let signer = ring.signer(statement);
+            match (&statement.act, signer) {
+                (Act::Approve { .. }, Ok(key)) => approvals.push(Approval::new(statement, key)),
+                (Act::Write { .. }, Ok(key)) if agreement.parties.contains_key(&statement.organisation) => {
+                    authors.insert(key.person.clone());
+                }
+                (Act::Approve { .. } | Act::Write { .. }, _) => {}
+                _ => continue,
+            }
+            signatures.push((statement.clone(), signer.err().unwrap_or(Standing::Valid)));
+        }
         let lacks = lacks(&agreement, &approvals, Some(&authors));
         Self { agreement, signatures, lacks, suspended: Vec::new(), approvals, authors }
     }
@@ -145,12 +179,7 @@ impl Signed {
         Self { lacks, ..self }
     }
 
-    /// Whether the approvals of this version are also those that another version's rule for sign-off asks of its parties.
-    pub(crate) fn satisfies(&self, other: &Agreement) -> bool {
-        self.lacks_for(other).is_empty()
-    }
-
-    /// What they lack for that.
+    /// What the approvals of this version lack of what another version's rule for sign-off asks of its parties.
     pub(crate) fn lacks_for(&self, other: &Agreement) -> Vec<Lack> {
         lacks(other, &self.approvals, Some(&self.authors))
     }
@@ -163,48 +192,30 @@ impl Signed {
 
     /// Whether one controller has done its part.
     pub(crate) fn is_signed_by(&self, organisation: &OrganisationName) -> bool {
-        !self.lacks.iter().any(|lack| match lack {
-            Lack::Author => true,
-            Lack::Signatures { organisation: lacking, .. } => lacking == organisation,
-        })
+        is_signed_by(&self.lacks, organisation)
     }
 }
 
-/// What statements that all say one thing still lack of an agreement's sign-off.
-pub(crate) fn still_lacking(agreement: &Agreement, alike: &[Statement], ring: &Keyring) -> Vec<Lack> {
-    lacks(agreement, &approvals(alike.iter(), ring), None)
-}
-
-/// Keys of whoever said that they wrote this version.
-fn authors(agreement: &Agreement, statements: &[Statement], ring: &Keyring) -> BTreeSet<Vec<u8>> {
-    let wrote = |s: &&Statement| s.act == Act::Write { agreement: agreement.hash().clone() };
-    let of_a_party = |s: &&Statement| agreement.parties.contains_key(&s.organisation);
-    let keys = statements.iter().filter(wrote).filter(of_a_party).filter_map(|s| ring.signer(s).ok());
-    keys.map(|key| key.person.clone()).collect()
-}
-
-/// The statements that count.
-fn approvals<'a>(statements: impl Iterator<Item = &'a Statement>, ring: &Keyring) -> Vec<Approval> {
-    let counting = statements.filter_map(|statement| {
-        let key = ring.signer(statement).ok()?;
-        Some(Approval {
-            organisation: statement.organisation.clone(),
-            role: statement.role.clone(),
-            person: key.person.clone(),
-            proved: key.roles.contains(&statement.role),
-            unbound: key.roles.is_empty(),
-        })
-    });
-    counting.collect()
+/// Whether one controller has done its part where something is lacking.
+pub(crate) fn is_signed_by(lacks: &[Lack], organisation: &OrganisationName) -> bool {
+    !lacks.iter().any(|lack| match lack {
+        Lack::Author => true,
+        Lack::Signatures { organisation: lacking, .. } => lacking == organisation,
+    })
 }
 
 /// What is missing: the author, or signatures of a controller. Where what is said has no author, nobody is barred.
-fn lacks(agreement: &Agreement, approvals: &[Approval], authors: Option<&BTreeSet<Vec<u8>>>) -> Vec<Lack> {
+pub(crate) fn lacks<'a>(
+    agreement: &Agreement,
+    approvals: impl IntoIterator<Item = &'a Approval>,
+    authors: Option<&BTreeSet<Vec<u8>>>,
+) -> Vec<Lack> {
+    let approvals: Vec<&Approval> = approvals.into_iter().collect();
     let needed = agreement.signoff.roles_per_party;
     let barring = authors.filter(|_| !agreement.signoff.author_may_sign);
     let lacking = agreement.controllers().filter_map(|controller| {
         let roles = agreement.approvers.get(controller).cloned().unwrap_or_default();
-        let counts = |approval: &&Approval| {
+        let counts = |approval: &&&Approval| {
             approval.organisation == *controller
                 && !barring.is_some_and(|authors| authors.contains(&approval.person))
                 && match (roles.is_empty(), needed) {
@@ -267,9 +278,12 @@ impl SignatureFile {
         toml::from_str(text).map_err(|error| ParseError::from_toml(&error, text, file))
     }
 
-    /// Adds a statement, in place of an earlier one of the same kind by the same key.
+    /// Adds a statement, in place of an earlier one of the same kind by the same key in the same chapter.
     pub fn add(&mut self, statement: Statement) {
-        let of = |s: &Statement| (s.organisation.clone(), s.key_id.clone(), std::mem::discriminant(&s.act));
+        let of = |s: &Statement| {
+            let kind = (std::mem::discriminant(&s.act), s.act.after().cloned());
+            (s.organisation.clone(), s.key_id.clone(), kind)
+        };
         let name = of(&statement);
         self.signatures.retain(|s| of(s) != name);
         self.signatures.push(statement);

@@ -7,6 +7,10 @@
 //! canonical form, so any edit that changes the meaning voids what was said of it, and no signature that was made for
 //! anything else can be passed off as a statement. Statements need no order and no secrecy: whoever carries them can hold
 //! them back, and nothing else.
+//!
+//! A rollback that is agreed begins a new *chapter* in the life of its agreement. What is said of versions names the chapter for
+//! which it is said (`after`), by the hash of the rollback that began it; nothing is named in the first one. So no approval of an
+//! earlier chapter speaks in a later one, whenever it is heard.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +21,15 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, SiteName, StatementHash};
+use crate::id::{
+    AgreementHash, AgreementId, ChapterHash, KeyId, OrganisationName, RoleName, SiteName, StatementHash,
+};
 
 /// What a statement is signed over, before its canonical form.
 const DOMAIN: &[u8] = b"liquid/statement/1\n";
+
+/// What a chapter is the hash of, before the canonical form of the rollback.
+const CHAPTER: &[u8] = b"liquid/chapter/1\n";
 
 /// What is said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +44,9 @@ pub enum Act {
     Approve {
         /// Which.
         agreement: AgreementHash,
+        /// In which chapter: the last rollback that was agreed; none in the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<ChapterHash>,
     },
     /// "This version takes the place of the one before it at this instant." It does so where it is approved by then.
     Activate {
@@ -42,6 +54,9 @@ pub enum Act {
         agreement: AgreementHash,
         /// When.
         at: DateTime<Utc>,
+        /// In which chapter: the last rollback that was agreed; none in the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<ChapterHash>,
     },
     /// "Nothing leaves under this agreement from now on, whatever its version."
     Suspend {
@@ -55,7 +70,7 @@ pub enum Act {
         /// Which.
         suspensions: BTreeSet<StatementHash>,
     },
-    /// "We go back from one version to an earlier one at this instant."
+    /// "We go back from one version to an earlier one at this instant." With it, a chapter ends and another one begins.
     Rollback {
         /// The earlier one.
         agreement: AgreementHash,
@@ -63,6 +78,9 @@ pub enum Act {
         from: AgreementHash,
         /// When.
         at: DateTime<Utc>,
+        /// Which chapter ends: the last rollback that was agreed before; none for the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<ChapterHash>,
     },
     /// "This key of ours counts no longer, nor does anything that it signed or handed over."
     Revoke {
@@ -94,7 +112,7 @@ impl Act {
     pub fn agreement(&self) -> Option<&AgreementHash> {
         match self {
             Self::Write { agreement }
-            | Self::Approve { agreement }
+            | Self::Approve { agreement, .. }
             | Self::Activate { agreement, .. }
             | Self::Rollback { agreement, .. } => Some(agreement),
             Self::Suspend { .. }
@@ -103,6 +121,23 @@ impl Act {
             | Self::HandOver { .. }
             | Self::Preview { .. } => None,
         }
+    }
+
+    /// The chapter in which it is said, none in the first one and where that does not matter.
+    pub fn after(&self) -> Option<&ChapterHash> {
+        match self {
+            Self::Approve { after, .. } | Self::Activate { after, .. } | Self::Rollback { after, .. } => {
+                after.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The chapter that it begins; none where it is no rollback.
+    pub fn begins(&self) -> Option<ChapterHash> {
+        let Self::Rollback { .. } = self else { return None };
+        let canonical = serde_json_canonicalizer::to_vec(self).unwrap_or_default();
+        Some(ChapterHash::new(hex::encode(digest(&SHA256, &[CHAPTER, &canonical].concat()))))
     }
 
     /// The agreement that it speaks of, where it names one by its id.

@@ -24,8 +24,9 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
     let version = sites.version(&status, &command.id, &command.version).await?;
-    let told =
-        sites.say(person.say(Act::Activate { agreement: version.hash.clone(), at: command.at })?).await?;
+    let told = sites
+        .say(person.say(Act::Activate { agreement: version.hash.clone(), at: command.at, after: None })?)
+        .await?;
     let version = told.version(&command.id, version.hash.as_str())?;
     let at = command.at.format("%Y-%m-%d %H:%M:%S UTC");
     let when = match version.lacks.is_empty() {
@@ -123,7 +124,7 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
     // Who joins a rollback that others have begun signs the very same instant.
     let begun = to.rollbacks.iter().find(|it| it.from == from && !it.lacks.is_empty());
     let at = begun.map_or(command.at, |begun| begun.at);
-    let act = Act::Rollback { agreement: to.hash.clone(), from: from.clone(), at };
+    let act = Act::Rollback { agreement: to.hash.clone(), from: from.clone(), at, after: None };
     let told = sites.say(person.say(act)?).await?;
     let lacks = rollback_lacks(&told, command, &from, at)?;
     note(&lacking(&lacks));

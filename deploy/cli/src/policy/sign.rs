@@ -29,7 +29,11 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
         may_sign(&agreement, &person)?;
     }
     let hash = agreement.hash().clone();
-    let act = if sign.author { Act::Write { agreement: hash } } else { Act::Approve { agreement: hash } };
+    let act = if sign.author {
+        Act::Write { agreement: hash }
+    } else {
+        Act::Approve { agreement: hash, after: None }
+    };
     let statement = person.say(act)?;
     let file = sign.agreement.with_extension("sig.toml");
     let mut signatures = read_signatures(&file)?;
@@ -55,7 +59,7 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     }
     note("a node that holds the file beside it sees it within a second; `--send` sends it to all sites");
     let unsigned = |controller: &&OrganisationName| {
-        let approves = Act::Approve { agreement: agreement.hash().clone() };
+        let approves = Act::Approve { agreement: agreement.hash().clone(), after: None };
         let by = |s: &&Statement| s.act == approves && s.organisation == **controller;
         signatures.signatures.iter().filter(by).count() < agreement.signoff().roles_per_party
     };

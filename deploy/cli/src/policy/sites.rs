@@ -306,6 +306,7 @@ mod tests {
                 id: "A-1".into(),
                 title: String::new(),
                 stands: None,
+                chapter: None,
                 suspended: vec![suspended],
                 versions: vec![],
             };

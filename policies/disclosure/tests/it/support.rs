@@ -54,7 +54,7 @@ minimum_contributors = {minimum}
         public_key: key.public_key(),
         roles: Default::default(),
     };
-    let approved = key.say(Act::Approve { agreement: agreement.hash().clone() }, signer);
+    let approved = key.say(Act::Approve { agreement: agreement.hash().clone(), after: None }, signer);
     let signed = Signed::verify(Arc::clone(&agreement), &[approved], &Keyring::new(&[trusted], &[]));
     let caller = Caller {
         organisation: "institute".into(),

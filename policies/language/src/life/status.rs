@@ -1,17 +1,18 @@
 //! What a node says of its agreements to the parties: which version stands, which are held, who has signed, who is missing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::said::{Voice, still_lacking};
+use super::walk::Head;
 use super::{Life, Version};
 use crate::diff::tightens;
 use crate::document::Agreement;
-use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, StatementHash};
+use crate::id::{AgreementHash, AgreementId, ChapterHash, KeyId, OrganisationName, RoleName, StatementHash};
 use crate::keyring::Standing;
-use crate::signature::{Lack, Signed};
+use crate::signature::Lack;
 use crate::statement::{Act, Statement};
 
 /// One agreement at one node.
@@ -23,10 +24,22 @@ pub struct AgreementStatus {
     pub title: String,
     /// The version that stands; none where none was placed or activated.
     pub stands: Option<AgreementHash>,
+    /// The chapter in which it is; none in the first one. What is said of versions now names it.
+    #[serde(default)]
+    pub chapter: Option<Chapter>,
     /// The suspensions that hold.
     pub suspended: Vec<SaidBy>,
     /// All versions that the node holds, that of the first day first.
     pub versions: Vec<VersionStatus>,
+}
+
+/// A chapter of an agreement that a rollback began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// The rollback.
+    pub after: ChapterHash,
+    /// When it began.
+    pub since: DateTime<Utc>,
 }
 
 /// One version of it.
@@ -45,7 +58,7 @@ pub struct VersionStatus {
     pub placed: bool,
     /// Who wrote and who approved it, as far as their signatures count.
     pub said: Vec<SaidBy>,
-    /// What its sign-off lacks.
+    /// What its sign-off lacks, in this chapter where it was not agreed on before.
     pub lacks: Vec<Lack>,
     /// When it is to take the place of the one before, as controllers have said.
     pub activated: Vec<DateTime<Utc>>,
@@ -62,6 +75,9 @@ pub struct Rollback {
     pub from: AgreementHash,
     /// When.
     pub at: DateTime<Utc>,
+    /// Which chapter it ends.
+    #[serde(default)]
+    pub after: Option<ChapterHash>,
     /// What is missing.
     pub lacks: Vec<Lack>,
 }
@@ -99,14 +115,21 @@ impl From<&Statement> for SaidBy {
 impl Life {
     /// What is known of every agreement that `may_see` lets through.
     pub fn status(&self, now: DateTime<Utc>, may_see: impl Fn(&Agreement) -> bool) -> Vec<AgreementStatus> {
-        let heads = self.heads(now);
+        let life = self.by(now);
+        let lines = life.lines(now);
+        life.told(&lines, may_see)
+    }
+
+    fn told(&self, lines: &[Head<'_>], may_see: impl Fn(&Agreement) -> bool) -> Vec<AgreementStatus> {
         let mut ids: Vec<&AgreementId> =
             self.versions.values().map(|version| version.agreement.id()).collect();
         ids.sort();
         ids.dedup();
         let of = |id: &AgreementId| {
-            let head =
-                heads.iter().find(|signed| signed.agreement().id() == id && may_see(signed.agreement()));
+            let line = lines
+                .iter()
+                .find(|head| head.version.agreement.id() == id && may_see(&head.version.agreement));
+            let head = line.map(|line| self.standing(line));
             let mut versions: Vec<&Version> =
                 self.versions.values().filter(|v| v.agreement.id() == id && may_see(&v.agreement)).collect();
             versions.sort_by_key(|version| {
@@ -116,20 +139,27 @@ impl Life {
             Some(AgreementStatus {
                 id: id.clone(),
                 title: head
+                    .as_ref()
                     .map_or_else(|| last.agreement.title(), |head| head.agreement().title())
                     .to_owned(),
-                stands: head.map(|head| head.agreement().hash().clone()),
+                stands: head.as_ref().map(|head| head.agreement().hash().clone()),
+                chapter: line
+                    .and_then(|line| line.chapter.clone())
+                    .map(|(after, since)| Chapter { after, since }),
                 suspended: head.iter().flat_map(|head| head.suspended()).map(SaidBy::from).collect(),
-                versions: versions.iter().map(|version| self.version_status(version, head)).collect(),
+                versions: versions.iter().map(|version| self.version_status(version, line)).collect(),
             })
         };
         ids.into_iter().filter_map(of).collect()
     }
 
-    fn version_status(&self, version: &Version, head: Option<&Signed>) -> VersionStatus {
+    fn version_status(&self, version: &Version, line: Option<&Head<'_>>) -> VersionStatus {
         let agreement = &version.agreement;
-        let signed = self.signed(version);
+        let signed = self.signed(version, line.map_or(&[None][..], |line| line.speaking(version, self)));
         let valid = signed.signatures().iter().filter(|(_, standing)| *standing == Standing::Valid);
+        let chapter = line.and_then(|line| line.chapter.as_ref()).map(|(after, _)| after.clone());
+        let activated = self.said.of(agreement.hash()).into_iter().flat_map(|said| &said.activated);
+        let activated = activated.filter(|(_, voice)| voice.after == chapter && voice.now.is_some());
         VersionStatus {
             hash: agreement.hash().clone(),
             version: agreement.version().to_owned(),
@@ -138,30 +168,26 @@ impl Life {
             placed: version.placed,
             said: valid.map(|(statement, _)| statement.into()).collect(),
             lacks: signed.lacks().to_vec(),
-            activated: self.activations(agreement).map(|(_, at)| at).collect(),
-            rollbacks: self.rollbacks(agreement),
-            tightens: head.is_some_and(|head| {
-                head.agreement().hash() != agreement.hash() && tightens(head.agreement(), agreement)
+            activated: activated.map(|(at, _)| *at).collect(),
+            rollbacks: self.rollbacks(agreement, &chapter),
+            tightens: line.is_some_and(|line| {
+                let stands = &line.version.agreement;
+                stands.hash() != agreement.hash() && tightens(stands, agreement)
             }),
         }
     }
 
-    fn rollbacks(&self, to: &Arc<Agreement>) -> Vec<Rollback> {
-        let mut found: Vec<Rollback> = Vec::new();
-        for statement in &self.statements {
-            let Act::Rollback { agreement, from, at } = &statement.act else { continue };
-            let is_known = found.iter().any(|known| known.from == *from && known.at == *at);
-            if agreement != to.hash() || is_known || self.ring.signer(statement).is_err() {
-                continue;
+    fn rollbacks(&self, to: &Agreement, chapter: &Option<ChapterHash>) -> Vec<Rollback> {
+        let being_agreed = |(act, said): (&Act, &Vec<Voice>)| {
+            let Act::Rollback { agreement, from, at, after } = act else { return None };
+            if agreement != to.hash() || said.iter().all(|voice| voice.now.is_none()) {
+                return None;
             }
-            let mut lacks = self.lacking(to, &statement.act, &self.ring);
-            let left = self
-                .version(from)
-                .map(|left| self.lacking(left, &statement.act, &self.ring))
-                .unwrap_or_default();
+            let left = self.version(from).map(|left| still_lacking(left, said.iter())).unwrap_or_default();
+            let mut lacks = still_lacking(to, said.iter());
             lacks.extend(left.into_iter().filter(|lack| !lacks.contains(lack)).collect::<Vec<_>>());
-            found.push(Rollback { from: from.clone(), at: *at, lacks });
-        }
-        found
+            Some(Rollback { from: from.clone(), at: *at, after: after.clone(), lacks })
+        };
+        self.said.rollbacks(chapter).filter_map(being_agreed).collect()
     }
 }

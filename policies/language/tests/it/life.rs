@@ -1,7 +1,9 @@
 //! Which version stands: signed off by whom, from when, and whether anybody has stopped it.
 
 mod attacks;
+mod chapters;
 mod heard;
+mod order;
 
 use std::sync::Arc;
 
@@ -93,7 +95,7 @@ const QUORUM: [&str; 4] = ["north/guardian", "north/siro", "south/guardian", "so
 /// Written by the host, approved by two of each controller.
 fn signed_off(agreement: &Agreement) -> Vec<Statement> {
     let hash = agreement.hash();
-    let approved = QUORUM.map(|who| say(who, Act::Approve { agreement: hash.clone() }));
+    let approved = QUORUM.map(|who| say(who, Act::Approve { agreement: hash.clone(), after: None }));
     approved.into_iter().chain([say("host/dpo", Act::Write { agreement: hash.clone() })]).collect()
 }
 
@@ -155,7 +157,7 @@ fn each_controller_signs_in_as_many_roles_as_agreed_and_each_role_by_another_key
     }
     // Any two of the three will do.
     let mut said = all.clone();
-    said[0] = say("north/dpo", Act::Approve { agreement: agreement.hash().clone() });
+    said[0] = say("north/dpo", Act::Approve { agreement: agreement.hash().clone(), after: None });
     assert!(verify(&said).is_complete());
     // A key signs in its own role, whatever it says.
     let mut said = all.clone();
@@ -165,7 +167,8 @@ fn each_controller_signs_in_as_many_roles_as_agreed_and_each_role_by_another_key
         key_id: "dpo".into(),
         time: at("01-01T09:00"),
     };
-    said[0] = key("north", "dpo").say(Act::Approve { agreement: agreement.hash().clone() }, signer);
+    said[0] =
+        key("north", "dpo").say(Act::Approve { agreement: agreement.hash().clone(), after: None }, signer);
     assert_eq!(ring.standing(&said[0]), Standing::Valid);
     assert!(!verify(&said).is_complete());
     // One person who holds two roles is one person.
@@ -181,7 +184,8 @@ fn each_controller_signs_in_as_many_roles_as_agreed_and_each_role_by_another_key
         time: at("01-01T09:00"),
     };
     let mut said = all.clone();
-    said[1] = key("north", "guardian").say(Act::Approve { agreement: agreement.hash().clone() }, signer);
+    said[1] = key("north", "guardian")
+        .say(Act::Approve { agreement: agreement.hash().clone(), after: None }, signer);
     let ring = Keyring::from(keys.as_slice());
     assert_eq!(ring.standing(&said[1]), Standing::Valid);
     let signed = Signed::verify(Arc::clone(&agreement), &said, &ring);
@@ -212,7 +216,10 @@ fn a_version_waits_for_its_signatures_and_its_instant() {
     said.extend(signed_off(&v2));
     let before = life(&v1, &[&v2], said.clone());
     assert_eq!(stands(&before, at("06-01T00:00")), ok("1"), "nobody has activated it");
-    said.push(say("south/dpo", Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00") }));
+    said.push(say(
+        "south/dpo",
+        Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00"), after: None },
+    ));
     let activated = life(&v1, &[&v2], said.clone());
     assert_eq!(stands(&activated, at("03-01T11:59")), ok("1"));
     assert_eq!(stands(&activated, at("03-01T12:00")), ok("2"));
@@ -224,7 +231,10 @@ fn a_version_waits_for_its_signatures_and_its_instant() {
     // Nobody else activates.
     let mut strange = said.clone();
     strange.pop();
-    strange.push(say("host/dpo", Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00") }));
+    strange.push(say(
+        "host/dpo",
+        Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00"), after: None },
+    ));
     assert_eq!(stands(&life(&v1, &[&v2], strange), at("06-01T00:00")), ok("1"));
     // Both placed by the operator: from its first day on.
     let v2 = agreement(
@@ -255,7 +265,10 @@ fn a_first_version_that_was_proposed_opens_no_data_of_others() {
     let (before, now) = (at("02-28T00:00"), at("06-01T00:00"));
     let mut said = signed_off(&v1);
     assert!(!stands_at("north", &said, now), "not active");
-    said.push(say("south/siro", Act::Activate { agreement: v1.hash().clone(), at: at("03-01T00:00") }));
+    said.push(say(
+        "south/siro",
+        Act::Activate { agreement: v1.hash().clone(), at: at("03-01T00:00"), after: None },
+    ));
     assert!(stands_at("north", &said, now) && !stands_at("north", &said, before));
     assert!(!stands_at("host", &said, now) && !stands_at("west", &said, now));
     said.remove(0);
@@ -277,14 +290,17 @@ fn no_controller_drops_out_unasked() {
     let mut said = signed_off(&v1);
     said.push(say("host/dpo", Act::Write { agreement: hash.clone() }));
     for who in ["north/guardian", "north/siro"] {
-        said.push(say(who, Act::Approve { agreement: hash.clone() }));
+        said.push(say(who, Act::Approve { agreement: hash.clone(), after: None }));
     }
-    said.push(say("north/siro", Act::Activate { agreement: hash.clone(), at: at("03-01T12:00") }));
+    said.push(say(
+        "north/siro",
+        Act::Activate { agreement: hash.clone(), at: at("03-01T12:00"), after: None },
+    ));
     let ring = Keyring::from(trusted().as_slice());
     assert!(Signed::verify(Arc::clone(&v2), &said, &ring).is_complete(), "by its own rule");
     assert_eq!(stands(&life(&v1, &[&v2], said.clone()), at("06-01T00:00")), ok("1"));
     for who in ["south/guardian", "south/siro"] {
-        said.push(say(who, Act::Approve { agreement: hash.clone() }));
+        said.push(say(who, Act::Approve { agreement: hash.clone(), after: None }));
     }
     assert_eq!(stands(&life(&v1, &[&v2], said), at("06-01T00:00")), ok("2"));
     // Nor is the rule for authors loosened by the author.
@@ -292,7 +308,10 @@ fn no_controller_drops_out_unasked() {
     let mut said = signed_off(&v1);
     said.extend(signed_off(&v2));
     said.push(say("north/siro", Act::Write { agreement: v2.hash().clone() }));
-    said.push(say("north/siro", Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00") }));
+    said.push(say(
+        "north/siro",
+        Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00"), after: None },
+    ));
     assert!(Signed::verify(Arc::clone(&v2), &said, &ring).is_complete());
     assert_eq!(stands(&life(&v1, &[&v2], said), at("06-01T00:00")), ok("1"));
 }
@@ -303,12 +322,12 @@ fn a_controller_tightens_alone_at_its_own_node() {
     let (tighter, looser) = (after(&v1, "2t", TIGHTER), after(&v1, "2l", LOOSER));
     let own = |version: &Agreement| {
         let hash = version.hash().clone();
-        let approved =
-            ["north/guardian", "north/siro"].map(|who| say(who, Act::Approve { agreement: hash.clone() }));
+        let approved = ["north/guardian", "north/siro"]
+            .map(|who| say(who, Act::Approve { agreement: hash.clone(), after: None }));
         let mut said = signed_off(&v1);
         said.extend(approved);
         said.push(say("host/dpo", Act::Write { agreement: hash.clone() }));
-        said.push(say("north/dpo", Act::Activate { agreement: hash, at: at("03-01T12:00") }));
+        said.push(say("north/dpo", Act::Activate { agreement: hash, at: at("03-01T12:00"), after: None }));
         said
     };
     let alone = own(&tighter);
@@ -336,7 +355,10 @@ fn a_controller_tightens_alone_at_its_own_node() {
     let v2 = after(&v1, "2", LOOSER);
     let mut said = alone;
     said.extend(signed_off(&v2));
-    said.push(say("south/siro", Act::Activate { agreement: v2.hash().clone(), at: at("05-01T00:00") }));
+    said.push(say(
+        "south/siro",
+        Act::Activate { agreement: v2.hash().clone(), at: at("05-01T00:00"), after: None },
+    ));
     let life = life(&v1, &[&tighter, &v2], said);
     assert_eq!(stands(&life, at("04-30T00:00")), ok("2t"));
     assert_eq!(stands(&life, at("05-01T00:00")), ok("2"));
@@ -378,9 +400,12 @@ fn one_controller_suspends_and_all_resume() {
         ),
     );
     let mut said = signed_off(&v1);
-    said.extend(QUORUM.map(|who| say(who, Act::Approve { agreement: v2.hash().clone() })));
+    said.extend(QUORUM.map(|who| say(who, Act::Approve { agreement: v2.hash().clone(), after: None })));
     said.push(say("host/dpo", Act::Write { agreement: v2.hash().clone() }));
-    said.push(say("north/siro", Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00") }));
+    said.push(say(
+        "north/siro",
+        Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00"), after: None },
+    ));
     assert_eq!(stands(&life(&v1, &[&v2], said.clone()), at("06-01T00:00")), ok("2"));
     said.push(say("south/dpo", suspend));
     assert_eq!(stands(&life(&v1, &[&v2], said), at("06-01T00:00")), ("2".into(), Some(Code::Suspended)));
@@ -390,8 +415,8 @@ fn one_controller_suspends_and_all_resume() {
 fn back_needs_the_sign_off_and_forward_again_needs_it_anew() {
     let v1 = one();
     let v2 = after(&v1, "2", LOOSER);
-    let forward = |at| Act::Activate { agreement: v2.hash().clone(), at };
-    let back = |at| Act::Rollback { agreement: v1.hash().clone(), from: v2.hash().clone(), at };
+    let forward = |at| Act::Activate { agreement: v2.hash().clone(), at, after: None };
+    let back = |at| Act::Rollback { agreement: v1.hash().clone(), from: v2.hash().clone(), at, after: None };
     let mut said = signed_off(&v1);
     said.extend(signed_off(&v2));
     said.push(say("north/siro", forward(at("03-01T00:00"))));
@@ -406,8 +431,12 @@ fn back_needs_the_sign_off_and_forward_again_needs_it_anew() {
     // The old approvals are not there for one controller to use again.
     said.push(say_at("south/siro", at("04-02T00:00"), forward(at("05-01T00:00"))));
     assert_eq!(stands(&life(&v1, &[&v2], said.clone()), now), ok("1"));
-    let approve = Act::Approve { agreement: v2.hash().clone() };
+    let gone = back(at("04-01T00:00")).begins();
+    let approve = Act::Approve { agreement: v2.hash().clone(), after: gone.clone() };
     said.extend(QUORUM.map(|who| say_at(who, at("04-03T00:00"), approve.clone())));
+    assert_eq!(stands(&life(&v1, &[&v2], said.clone()), now), ok("1"), "nobody has activated it anew");
+    let active = Act::Activate { agreement: v2.hash().clone(), at: at("05-01T00:00"), after: gone };
+    said.push(say_at("south/siro", at("04-03T00:00"), active));
     assert_eq!(stands(&life(&v1, &[&v2], said.clone()), now), ok("2"));
     // Nor is the old rollback: it was for another instant.
     assert_eq!(stands(&life(&v1, &[&v2], said), at("12-01T00:00")), ok("2"));
@@ -428,7 +457,7 @@ fn keys_are_handed_over_and_revoked() {
     };
     let mut said = signed_off(&v1);
     said.remove(1); // north/siro
-    let by_new = new.say(Act::Approve { agreement: hash.clone() }, signer("siro"));
+    let by_new = new.say(Act::Approve { agreement: hash.clone(), after: None }, signer("siro"));
     said.push(by_new.clone());
     assert_eq!(stands(&life(&v1, &[], said.clone()), now).1, Some(Code::Unsigned), "nobody knows the key");
     said.push(hand_over.clone());
@@ -436,7 +465,7 @@ fn keys_are_handed_over_and_revoked() {
     // In the same roles, not in others.
     let mut other = said.clone();
     let at_new = other.len() - 2;
-    other[at_new] = new.say(Act::Approve { agreement: hash.clone() }, signer("dpo"));
+    other[at_new] = new.say(Act::Approve { agreement: hash.clone(), after: None }, signer("dpo"));
     assert_eq!(stands(&life(&v1, &[], other), now).1, Some(Code::Unsigned));
     // Nobody hands over another's key name, and what a revoked key handed over is gone with it.
     let mut taken = said.clone();
@@ -464,12 +493,12 @@ fn acts() -> Vec<Act> {
     let (h1, h2, h3) = (v1.hash().clone(), v2.hash().clone(), v3.hash().clone());
     let (march, april) = (at("03-01T00:00"), at("04-01T00:00"));
     vec![
-        Act::Approve { agreement: h2.clone() },
-        Act::Approve { agreement: h3.clone() },
-        Act::Activate { agreement: h2.clone(), at: march },
-        Act::Activate { agreement: h3.clone(), at: march },
-        Act::Activate { agreement: h3, at: april },
-        Act::Rollback { agreement: h1, from: h2, at: april },
+        Act::Approve { agreement: h2.clone(), after: None },
+        Act::Approve { agreement: h3.clone(), after: None },
+        Act::Activate { agreement: h2.clone(), at: march, after: None },
+        Act::Activate { agreement: h3.clone(), at: march, after: None },
+        Act::Activate { agreement: h3, at: april, after: None },
+        Act::Rollback { agreement: h1, from: h2, at: april, after: None },
         Act::Suspend { id: "A-1".into() },
         Act::Revoke { revoked: "siro".into() },
     ]

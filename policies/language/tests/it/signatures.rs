@@ -81,7 +81,7 @@ fn every_word_of_a_statement_is_signed() {
     changed[0].role = "dpo".into();
     changed[1].time += chrono::Duration::seconds(1);
     changed[2].act = Act::Write { agreement: agreement.hash().clone() };
-    changed[3].act = Act::Approve { agreement: "another".into() };
+    changed[3].act = Act::Approve { agreement: "another".into(), after: None };
     for statement in changed {
         assert_eq!(ring.standing(&statement), Standing::Broken, "{statement:?}");
         assert_ne!(statement.hash(), approved.hash());
@@ -161,10 +161,10 @@ fn signature_files_are_read_as_written() {
     let hash = agreement.hash().clone();
     for act in [
         Act::Write { agreement: hash.clone() },
-        Act::Activate { agreement: hash.clone(), at },
+        Act::Activate { agreement: hash.clone(), at, after: None },
         Act::Suspend { id: agreement.id().clone() },
         Act::Resume { id: agreement.id().clone(), suspensions: ["s".into()].into() },
-        Act::Rollback { agreement: hash.clone(), from: "other".into(), at },
+        Act::Rollback { agreement: hash.clone(), from: "other".into(), at, after: None },
         Act::Revoke { revoked: "k0".into() },
         Act::HandOver { to: "k2".into(), public_key: "cHVibGlj".into() },
     ] {

@@ -237,7 +237,7 @@ fn signed(agreement: Arc<Agreement>) -> Signed {
         if at == 0 {
             say(&party.organisation, "author", Act::Write { agreement: hash.clone() });
         }
-        let approve = Act::Approve { agreement: hash.clone() };
+        let approve = Act::Approve { agreement: hash.clone(), after: None };
         if party.approvers.is_empty() {
             say(&party.organisation, "siro", approve.clone());
         }

@@ -17,7 +17,7 @@ fn next(before: &Agreement, version: &str, minimum: u32) -> Arc<Agreement> {
 }
 
 fn activate(version: &Agreement, from: &str) -> Act {
-    Act::Activate { agreement: version.hash().clone(), at: at(from) }
+    Act::Activate { agreement: version.hash().clone(), at: at(from), after: None }
 }
 
 /// Taking a key away takes nothing back: not what it stopped, nor the step from a looser version to a tighter one.
@@ -27,8 +27,8 @@ fn a_revocation_opens_nothing() {
     let revoke = say("north/dpo", Act::Revoke { revoked: "siro".into() });
     let mut said = signed_off(&v1);
     said.push(say("north/siro", Act::Suspend { id: "A-1".into() }));
-    said[1] = say("north/guardian", Act::Approve { agreement: v1.hash().clone() });
-    said[0] = say("north/dpo", Act::Approve { agreement: v1.hash().clone() });
+    said[1] = say("north/guardian", Act::Approve { agreement: v1.hash().clone(), after: None });
+    said[0] = say("north/dpo", Act::Approve { agreement: v1.hash().clone(), after: None });
     assert_eq!(stands(&life(&v1, &[], said.clone()), now).1, Some(Code::Suspended));
     said.push(revoke.clone());
     assert_eq!(stands(&life(&v1, &[], said), now).1, Some(Code::Suspended));
@@ -36,7 +36,7 @@ fn a_revocation_opens_nothing() {
     let (v2, v3) = (next(&v1, "2", 5), next(&next(&v1, "2", 5), "3", 30));
     let mut said: Vec<Statement> = [&v1, &v2, &v3].into_iter().flat_map(|it| signed_off(it)).collect();
     for version in [&v1, &v2] {
-        said.push(say("north/dpo", Act::Approve { agreement: version.hash().clone() }));
+        said.push(say("north/dpo", Act::Approve { agreement: version.hash().clone(), after: None }));
     }
     said.push(say("south/siro", activate(&v2, "02-01T00:00")));
     said.push(say("south/siro", activate(&v3, "03-01T00:00")));
@@ -72,7 +72,7 @@ fn nobody_takes_the_name_of_a_key_or_becomes_somebody_else() {
     said.pop();
     said.push(say("north/siro", Act::Write { agreement: hash.clone() }));
     said.push(hand("north/siro", "new", &keys[0]));
-    said[1] = keys[0].say(Act::Approve { agreement: hash }, by("siro", "new"));
+    said[1] = keys[0].say(Act::Approve { agreement: hash, after: None }, by("siro", "new"));
     assert_eq!(stands(&life(&v1, &[], said), now).1, Some(Code::Unsigned));
 }
 
@@ -122,7 +122,12 @@ fn going_back_over_several_versions_gives_up_all_of_them() {
     let mut said: Vec<Statement> = [&v1, &v2, &v3].into_iter().flat_map(|it| signed_off(it)).collect();
     said.push(say("south/siro", activate(&v2, "02-01T00:00")));
     said.push(say("south/siro", activate(&v3, "03-01T00:00")));
-    let back = Act::Rollback { agreement: v1.hash().clone(), from: v3.hash().clone(), at: at("04-01T00:00") };
+    let back = Act::Rollback {
+        agreement: v1.hash().clone(),
+        from: v3.hash().clone(),
+        at: at("04-01T00:00"),
+        after: None,
+    };
     said.extend(QUORUM.map(|who| say_at(who, at("03-20T00:00"), back.clone())));
     let held = [&v2, &v3];
     assert_eq!(stands(&life(&v1, &held, said.clone()), at("05-01T00:00")), ok("1"));
@@ -150,7 +155,8 @@ fn nobody_changes_the_record_alone() {
         let hash = v2.hash().clone();
         let mut said = signed_off(&v1);
         said.extend(
-            ["north/guardian", "north/siro"].map(|who| say(who, Act::Approve { agreement: hash.clone() })),
+            ["north/guardian", "north/siro"]
+                .map(|who| say(who, Act::Approve { agreement: hash.clone(), after: None })),
         );
         said.push(say("host/dpo", Act::Write { agreement: hash }));
         said.push(say("north/dpo", activate(&v2, "03-01T12:00")));

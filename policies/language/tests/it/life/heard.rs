@@ -14,11 +14,11 @@ use super::{LOOSER, PARTIES, QUORUM, ROLES, TIGHTER, after, at, ok, one, say_at,
 
 /// Statements in the order in which a node of north heard them.
 #[derive(Clone, Default)]
-struct Heard(Vec<(Statement, DateTime<Utc>)>);
+pub(super) struct Heard(pub(super) Vec<(Statement, DateTime<Utc>)>);
 
 impl Heard {
     /// What a node keeps: by a key that counts when it is heard.
-    fn hear(&mut self, statement: Statement, time: DateTime<Utc>) {
+    pub(super) fn hear(&mut self, statement: Statement, time: DateTime<Utc>) {
         let ring = self.ring();
         let ring = if matches!(statement.act, Act::Revoke { .. }) { ring.unrevoked().clone() } else { ring };
         if ring.signer(&statement).is_ok() && self.0.iter().all(|(known, _)| *known != statement) {
@@ -32,20 +32,25 @@ impl Heard {
     }
 
     /// Said and heard at once.
-    fn says(&mut self, who: &str, time: &str, act: &Act) {
+    pub(super) fn says(&mut self, who: &str, time: &str, act: &Act) {
         self.hear(say_at(who, at(time), act.clone()), at(time));
     }
 
-    fn all_say(&mut self, time: &str, act: &Act) {
+    pub(super) fn all_say(&mut self, time: &str, act: &Act) {
         QUORUM.iter().for_each(|who| self.says(who, time, act));
     }
 
-    fn signed_off(&mut self, version: &Agreement, time: &str) {
+    pub(super) fn signed_off(&mut self, version: &Agreement, time: &str) {
         self.says("host/dpo", time, &Act::Write { agreement: version.hash().clone() });
-        self.all_say(time, &Act::Approve { agreement: version.hash().clone() });
+        self.all_say(time, &Act::Approve { agreement: version.hash().clone(), after: None });
     }
 
-    fn life(&self, placed: &Arc<Agreement>, held: &[Arc<Agreement>], until: DateTime<Utc>) -> Life {
+    pub(super) fn life(
+        &self,
+        placed: &Arc<Agreement>,
+        held: &[Arc<Agreement>],
+        until: DateTime<Utc>,
+    ) -> Life {
         let heard: BTreeMap<_, _> = self.0.iter().filter(|(_, time)| *time <= until).cloned().collect();
         let versions = held.iter().map(|version| (Arc::clone(version), false));
         let versions = versions.chain([(Arc::clone(placed), true)]);
@@ -53,15 +58,15 @@ impl Heard {
     }
 }
 
-fn activate(version: &Agreement, time: &str) -> Act {
-    Act::Activate { agreement: version.hash().clone(), at: at(time) }
+pub(super) fn activate(version: &Agreement, time: &str) -> Act {
+    Act::Activate { agreement: version.hash().clone(), at: at(time), after: None }
 }
 
-fn back(to: &Agreement, from: &Agreement, time: &str) -> Act {
-    Act::Rollback { agreement: to.hash().clone(), from: from.hash().clone(), at: at(time) }
+pub(super) fn back(to: &Agreement, from: &Agreement, time: &str) -> Act {
+    Act::Rollback { agreement: to.hash().clone(), from: from.hash().clone(), at: at(time), after: None }
 }
 
-fn end() -> DateTime<Utc> {
+pub(super) fn end() -> DateTime<Utc> {
     at("06-01T00:00")
 }
 
@@ -100,23 +105,29 @@ fn a_rollback_counts_from_when_all_have_said_it() {
     for who in others {
         both.says(who, "03-01T00:00", &back(&v1, &v2, "03-01T00:00"));
     }
+    // What was agreed meanwhile is of the chapter that has ended, at this node as at those which heard it in time.
     let mut past = both.clone();
     past.signed_off(&v3, "03-10T00:00");
     past.says("north/siro", "03-11T00:00", &activate(&v3, "03-11T00:00"));
+    assert_eq!(stands(&past.life(&v1, &held, end()), end()), ok("3"));
     past.says(last, "04-01T00:00", &back(&v1, &v2, "03-01T00:00"));
-    assert_eq!(stands(&past.life(&v1, &held, end()), end()), ok("3"), "it has been left meanwhile");
+    assert_eq!(stands(&past.life(&v1, &held, end()), end()), ok("1"));
 
     // An approval from before all had gone back brings nothing forward again.
-    let dated_ahead = say_at("south/dpo", at("05-01T00:00"), Act::Approve { agreement: v2.hash().clone() });
+    let dated_ahead =
+        say_at("south/dpo", at("05-01T00:00"), Act::Approve { agreement: v2.hash().clone(), after: None });
     both.hear(dated_ahead, at("03-05T00:00"));
     both.says(last, "04-01T00:00", &back(&v1, &v2, "03-01T00:00"));
     assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("1"));
+    let gone = back(&v1, &v2, "03-01T00:00").begins();
+    let again = Act::Approve { agreement: v2.hash().clone(), after: gone.clone() };
     for who in ["north/guardian", "north/siro", "south/guardian"] {
-        both.says(who, "04-02T00:00", &Act::Approve { agreement: v2.hash().clone() });
+        both.says(who, "04-02T00:00", &again);
     }
-    both.says("north/siro", "04-03T00:00", &activate(&v2, "04-03T00:00"));
+    let active = Act::Activate { agreement: v2.hash().clone(), at: at("04-03T00:00"), after: gone };
+    both.says("north/siro", "04-03T00:00", &active);
     assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("1"), "south has not come back in two roles");
-    both.says("south/siro", "04-04T00:00", &Act::Approve { agreement: v2.hash().clone() });
+    both.says("south/siro", "04-04T00:00", &again);
     assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("2"));
 }
 
@@ -129,7 +140,7 @@ fn what_stolen_keys_have_signed_stands_on_nothing() {
     let held = [Arc::clone(&without)];
     let mut heard = Heard::default();
     heard.signed_off(&v1, "01-01T00:00");
-    let own = Act::Approve { agreement: v1.hash().clone() };
+    let own = Act::Approve { agreement: v1.hash().clone(), after: None };
     heard.says("south/dpo", "01-01T00:00", &own);
     heard.signed_off(&without, "02-01T00:00");
     let revoke = |heard: &mut Heard, time: &str| {
@@ -161,7 +172,7 @@ fn what_stolen_keys_have_signed_stands_on_nothing() {
         "north alone lifts nothing: south is still one of those who sign"
     );
     // South agrees after all, with keys of its own: the way is good again.
-    late.says("south/dpo", "03-02T00:00", &Act::Approve { agreement: without.hash().clone() });
+    late.says("south/dpo", "03-02T00:00", &Act::Approve { agreement: without.hash().clone(), after: None });
     ["south/dpo", "south/guardian"].iter().for_each(|who| late.says(who, "03-02T00:00", &resume));
     assert_eq!(stands(&late.life(&v1, &held, end()), end()), ok("2"));
 }
@@ -174,7 +185,11 @@ fn a_rollback_by_a_stolen_key_lacks_its_signature() {
     let mut heard = Heard::default();
     for version in [&v1, &v2] {
         heard.signed_off(version, "01-01T00:00");
-        heard.says("south/dpo", "01-01T00:00", &Act::Approve { agreement: version.hash().clone() });
+        heard.says(
+            "south/dpo",
+            "01-01T00:00",
+            &Act::Approve { agreement: version.hash().clone(), after: None },
+        );
     }
     heard.says("north/siro", "02-01T00:00", &activate(&v2, "02-01T00:00"));
     let said = back(&v1, &v2, "03-01T00:00");
@@ -288,19 +303,19 @@ proptest! {
             match *said {
                 Said::SignedOff(version) => {
                     says("host/dpo", Act::Write { agreement: hash(version) });
-                    QUORUM.iter().for_each(|who| says(who, Act::Approve { agreement: hash(version) }));
+                    QUORUM.iter().for_each(|who| says(who, Act::Approve { agreement: hash(version), after: None }));
                 }
-                Said::Approve(who, version) => says(&person(who), Act::Approve { agreement: hash(version) }),
+                Said::Approve(who, version) => says(&person(who), Act::Approve { agreement: hash(version), after: None }),
                 Said::Write(who, version) => says(&person(who), Act::Write { agreement: hash(version) }),
                 Said::Activate(who, version, days) => {
-                    says(&person(who), Act::Activate { agreement: hash(version), at: named(days) });
+                    says(&person(who), Act::Activate { agreement: hash(version), at: named(days), after: None });
                 }
                 Said::BackAll(to, from, days) => {
-                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days) };
+                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None };
                     QUORUM.iter().for_each(|who| says(who, act.clone()));
                 }
                 Said::Back(who, to, from, days) => {
-                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days) });
+                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None });
                 }
                 Said::Revoke(who, key) => says(&person(who), Act::Revoke { revoked: ROLES[key % 3].into() }),
                 Said::HandOver(who, key) => {
