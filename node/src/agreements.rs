@@ -1,14 +1,17 @@
 //! The agreements that a node holds, while it runs: files that its operator placed, versions that parties have proposed, and
 //! what was said of them. Whatever changes counts within a second, in the files or by message.
 //!
-//! - [`folder`]: what lies in the agreements' folder. - [`held`]: what is written there.
+//! - [`folder`]: what lies in the agreements' folder. - [`held`]: what is written there. - [`bounds`]: what is kept of what is sent.
+//! - [`gaps`]: what was held once and cannot be told any more.
 //!
 //! Which version stands is for [`liquid_policy::life`] to say. A file that cannot be read is no agreement; the last good copy of
 //! it stays in force, and where there is none, whoever relied on it is refused. One bad file does not stop the others, and a
 //! node remembers that there was one: who is refused since no agreement names them is told that the reason may lie here
 //! and not with them.
 
+mod bounds;
 mod folder;
+mod gaps;
 mod held;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +19,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use liquid_node_api::Error;
-use liquid_node_api::governance::{
-    FILES_BYTES_MAX, FILES_MAX, FileBeside, SiteGovernance, TEXT_BYTES_MAX, VERSIONS_MAX,
-};
+use liquid_node_api::governance::{FILES_BYTES_MAX, FILES_MAX, FileBeside, SiteGovernance};
 use liquid_policy::admit::{Admitted, Caller, Named, admit, names};
 use liquid_policy::id::{AgreementHash, AgreementId, OrganisationName};
 use liquid_policy::keyring::Standing;
@@ -31,15 +32,12 @@ use liquid_policy::{Agreement, Code, Refusal, Signed};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use folder::{Fingerprint, Folder, Unread};
+use folder::{Fingerprint, Folder};
 pub use folder::{beside, hash};
+use gaps::{Gaps, Once};
 
-/// Statements of one kind that a node keeps of one key, so that whoever says very much keeps nobody else from saying anything.
-/// As many go into one message.
-const STATEMENTS_MAX: usize = 200;
-
-/// The same for suspensions of one agreement, and for giving up the key itself.
-const SUSPENSIONS_MAX: usize = 50;
+/// How far the clock may be behind what was heard before the node answers nothing. Within that, what was heard last tells the time.
+const CLOCK_BEHIND_MAX: TimeDelta = TimeDelta::days(1);
 
 /// The agreements of one node.
 pub struct Agreements {
@@ -63,6 +61,9 @@ struct State {
     lost: bool,
     /// Agreements of which a version may stand that cannot be read.
     closed: BTreeSet<AgreementId>,
+    /// What was held at any time while the node ran.
+    once: Once,
+    last_heard: Option<DateTime<Utc>>,
     fingerprint: Fingerprint,
 }
 
@@ -106,17 +107,28 @@ impl Agreements {
         let versions = found.versions.iter().map(|(agreement, _, placed)| (Arc::clone(agreement), *placed));
         let (keys, here) = (&self.config.trusted_keys, self.config.node.organisation.clone());
         let life = Life::new(versions, found.statements.clone(), keys, here, found.heard);
-        for (file, problem) in &found.unreadable {
+        let mut once = before.once.clone();
+        once.versions
+            .extend(found.versions.iter().filter(|(.., placed)| !placed).map(|(it, ..)| it.hash().clone()));
+        once.statements.extend(life.heard().cloned());
+        let mut gaps = Gaps { lost: found.lost, problems: found.unreadable, ..Gaps::default() };
+        let files: Vec<PathBuf> = gaps.problems.iter().map(|(file, _)| file.clone()).collect();
+        let said = |statement: &Statement| self.folder.of_statement(statement);
+        gaps::unread(&mut gaps, &life, &found.unread);
+        gaps::of_nobody(&mut gaps, &life, said);
+        gaps::missing(&mut gaps, &once, (&life, &files), (|hash| self.folder.of_version(hash), said));
+        for (file, problem) in &gaps.problems {
             tracing::error!(file = %file.display(), problem, "agreement not readable");
         }
-        let (closed, unknown) = closed(&life, &found.unread);
         let texts = found.versions.into_iter().map(|(agreement, text, _)| (agreement.hash().clone(), text));
         let state = State {
+            last_heard: life.last_heard(),
             life,
             texts: texts.collect(),
-            unreadable: found.unreadable,
-            lost: found.lost || unknown,
-            closed,
+            unreadable: gaps.problems,
+            lost: gaps.lost,
+            closed: gaps.closed,
+            once,
             fingerprint: found.fingerprint,
         };
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
@@ -158,6 +170,15 @@ impl Agreements {
                 "ask the site's operator to mend the folder `held` beside the agreements; the node's log names the file",
             ));
         }
+        if state.time(now).is_none() {
+            return Err(Refusal::new(
+                Code::Unsigned,
+                "signoff",
+                "this site's clock is more than a day behind what it has heard, so it does not know what stands",
+                "ask the site's operator to set its clock; if it was far ahead before, to set it right in the files below `held/statements`, where \
+                 each says when it was heard",
+            ));
+        }
         let heads = state.heads(now);
         admit(&heads, caller, named, now.date_naive()).map_err(|refusal| {
             // The same code is given where several apply.
@@ -185,8 +206,10 @@ impl Agreements {
         let state = self.state();
         let is_party =
             |agreement: &Agreement| agreement.file().party.iter().any(|it| it.organisation == *organisation);
-        let mut agreements = state.life.status(now, is_party);
-        for agreement in agreements.iter_mut().filter(|it| state.closed.contains(&it.id)) {
+        let time = state.time(now);
+        let mut agreements = state.life.status(time.unwrap_or(now), is_party);
+        let is_told = |id: &AgreementId| time.is_some() && !state.lost && !state.closed.contains(id);
+        for agreement in agreements.iter_mut().filter(|it| !is_told(&it.id)) {
             agreement.stands = None;
         }
         let named: BTreeSet<_> =
@@ -230,8 +253,8 @@ impl Agreements {
         files: &[FileBeside],
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
-        few_enough(text, files)?;
-        few(statements)?;
+        bounds::few_enough(text, files)?;
+        bounds::few(statements)?;
         // Signatures first: reading a text that was made to be hard to read takes long.
         let state = self.state();
         let ring = state.life.ring();
@@ -250,7 +273,7 @@ impl Agreements {
             return Err(unwritten_by_a_party());
         }
         // Whoever may say no more of it has nothing read or held here either.
-        self.may_say(&state, statements, Some(&hash))?;
+        bounds::may_say(&state.life, statements, Some(&hash))?;
         let agreement =
             self.folder.parse_sent(text, "proposal", files).map_err(|error| not_kept(Err(error), text))?;
         if !agreement.file().party.iter().any(|party| authors.contains(&party.organisation)) {
@@ -261,16 +284,11 @@ impl Agreements {
             Error::invalid(format!("this site could not keep it: {problem}"), "mend it and propose it again")
         })?;
         if state.life.version(&hash).is_none() {
-            if state.life.versions().count() >= VERSIONS_MAX {
-                return Err(Error::invalid(
-                    "this site holds too many versions",
-                    "ask its operator to clear the folder `held` beside the agreements",
-                ));
-            }
+            bounds::has_room(state.texts.len(), &state.held_of_each(), &authors)?;
             if !self.folder.has_room(&beside, files) {
                 return Err(Error::invalid(
                     "this site holds too many files beside agreements",
-                    "ask its operator to clear the folder `held` beside the agreements",
+                    bounds::PLACE_IT,
                 ));
             }
             self.folder.hold_beside(&beside, files).map_err(|e| unwritten(&e))?;
@@ -284,7 +302,7 @@ impl Agreements {
     /// # Errors
     /// [`Error::Invalid`] where it is no agreement that this node could keep.
     pub fn draft(&self, text: &str, files: &[FileBeside]) -> Result<Agreement, Error> {
-        few_enough(text, files)?;
+        bounds::few_enough(text, files)?;
         let draft =
             self.folder.parse_sent(text, "draft", files).map_err(|error| not_kept(Err(error), text))?;
         self.config.floors.raise(draft).map_err(|problem| {
@@ -307,9 +325,9 @@ impl Agreements {
     /// # Errors
     /// As [`Self::propose`].
     pub fn hear(&self, statements: &[Statement], now: DateTime<Utc>) -> Result<Vec<Statement>, Error> {
-        few(statements)?;
+        bounds::few(statements)?;
         let state = self.state();
-        self.may_say(&state, statements, None)?;
+        bounds::may_say(&state.life, statements, None)?;
         self.keep(&state, statements, now)
     }
 
@@ -321,6 +339,8 @@ impl Agreements {
         now: DateTime<Utc>,
     ) -> Result<Vec<Statement>, Error> {
         let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
+        // What is heard later is noted later, also where the clock was ahead before.
+        let now = state.time(now).unwrap_or(now);
         let mut not_written = None;
         for statement in statements {
             let mut waiting = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
@@ -346,144 +366,35 @@ impl Agreements {
         })?;
         not_written.map_or(Ok(new), Err)
     }
-
-    /// Whether statements are to be kept, all of them: each counts, and no key has said too much.
-    fn may_say(
-        &self,
-        state: &State,
-        statements: &[Statement],
-        proposed: Option<&AgreementHash>,
-    ) -> Result<(), Error> {
-        let known: BTreeSet<&Statement> = state.life.statements().iter().collect();
-        let mut said = BTreeMap::new();
-        for statement in &known {
-            *said.entry((&statement.organisation, &statement.key_id, kind(statement))).or_insert(0_usize) +=
-                1;
-        }
-        // All together: what one message says counts too.
-        let new: BTreeSet<&Statement> = statements.iter().filter(|it| !known.contains(it)).collect();
-        for statement in statements {
-            self.counts(state, statement, proposed)?;
-        }
-        for statement in new {
-            let kind @ (_, _, most) = kind(statement);
-            let said = said.entry((&statement.organisation, &statement.key_id, kind)).or_insert(0);
-            *said += 1;
-            if *said > most {
-                return Err(Error::invalid(
-                    format!("the key `{}` has said too much of one kind", statement.key_id),
-                    "say it with another key of the organisation",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a statement is to be kept: by a key that counts, on something that is known here.
-    fn counts(
-        &self,
-        state: &State,
-        statement: &Statement,
-        proposed: Option<&AgreementHash>,
-    ) -> Result<(), Error> {
-        let Statement { organisation, key_id, act, .. } = statement;
-        if matches!(act, Act::Preview { .. }) {
-            return Err(Error::invalid(
-                "a preview changes nothing, so it is not said",
-                "ask for it with `liquid policy preview`",
-            ));
-        }
-        // Of two keys that revoke each other neither counts any more, whichever was heard first.
-        let ring = match act {
-            Act::Revoke { .. } => state.life.ring().unrevoked(),
-            _ => state.life.ring(),
-        };
-        let problem = match ring.standing(statement) {
-            Standing::Valid => None,
-            Standing::Untrusted => Some("is not trusted here"),
-            Standing::Revoked => Some("was revoked"),
-            Standing::Broken => Some("did not make this signature"),
-        };
-        if let Some(problem) = problem {
-            return Err(Error::invalid(
-                format!("the key `{key_id}` of `{organisation}` {problem}"),
-                "sign with the key that the site's operator has written into `[[trusted_key]]`",
-            ));
-        }
-        let knows = |hash: &AgreementHash| proposed == Some(hash) || state.life.version(hash).is_some();
-        let speaks_of = |it: &&Arc<Agreement>| act.id().is_none_or(|id| it.id() == id);
-        let is_known = act.agreement().is_none_or(knows)
-            && (act.id().is_none() || state.life.versions().any(|it| speaks_of(&it)));
-        if !is_known {
-            return Err(Error::invalid(
-                "this site does not know the version or the agreement that is spoken of",
-                "propose it first; `liquid policy status` shows what the site holds",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// What was sent is no longer than a node reads.
-fn few_enough(text: &str, files: &[FileBeside]) -> Result<(), Error> {
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(Error::invalid("the agreement is too long", "write it in less than 256 KiB"));
-    }
-    if files.len() > FILES_MAX || files.iter().map(|file| file.text.len()).sum::<usize>() > FILES_BYTES_MAX {
-        return Err(Error::invalid(
-            "the files that the agreement names are too many or too large to travel with it",
-            "ask each site's operator to put them into the folder of agreements, and send it without them",
-        ));
-    }
-    Ok(())
 }
 
 impl State {
+    /// What time it is: what has been heard was heard before now, so a clock that is set back takes nothing back. None where it is too
+    /// far behind to be right.
+    fn time(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let last = self.last_heard.map_or(now, |last| last.max(now));
+        (last - now <= CLOCK_BEHIND_MAX).then_some(last)
+    }
+
     /// The versions that stand, but for those of agreements of which that cannot be told.
     fn heads(&self, now: DateTime<Utc>) -> Vec<Signed> {
+        let Some(now) = self.time(now) else { return Vec::new() };
         let mut heads = self.life.heads(now);
         heads.retain(|head| !self.closed.contains(head.agreement().id()));
         heads
     }
-}
 
-/// The agreements of which a version that cannot be read may stand, and whether there is one of which nobody knows the
-/// agreement.
-///
-/// A version that was sent and that nobody has activated cannot stand, so it stands in nobody's way: whoever can propose would
-/// else close a node. One that was activated may stand by now or have passed the agreement on to a later one, and without it the
-/// looser one before would come back; so that agreement is refused, and no other. A revoked key took nothing back.
-fn closed(life: &Life, unread: &[Unread]) -> (BTreeSet<AgreementId>, bool) {
-    let counts = |it: &Statement| matches!(life.ring().standing(it), Standing::Valid | Standing::Revoked);
-    let is_active = |version: &&Unread| {
-        life.statements().iter().any(|it| {
-            matches!(&it.act, Act::Activate { agreement, .. } if version.hashes.contains(agreement))
-                && counts(it)
-        })
-    };
-    let active: Vec<_> = unread.iter().filter(is_active).collect();
-    (active.iter().filter_map(|it| it.id.clone()).collect(), active.iter().any(|it| it.id.is_none()))
-}
-
-/// What a statement counts as towards how much a key may say: what stops an agreement, or the key itself, has a count of its
-/// own, so that whoever has filled all others with a stolen key keeps its owner from neither.
-fn kind(statement: &Statement) -> (&'static str, &str, usize) {
-    match &statement.act {
-        Act::Suspend { id } => ("suspend", id.as_str(), SUSPENSIONS_MAX),
-        Act::Revoke { revoked } if *revoked == statement.key_id => ("give up", "", SUSPENSIONS_MAX),
-        act => (act.verb(), "", STATEMENTS_MAX),
+    /// How many of the versions that were sent each organisation has written.
+    fn held_of_each(&self) -> BTreeMap<OrganisationName, usize> {
+        let mut of: BTreeMap<OrganisationName, BTreeSet<&AgreementHash>> = BTreeMap::new();
+        for statement in self.life.statements() {
+            let Act::Write { agreement } = &statement.act else { continue };
+            if self.once.versions.contains(agreement) && self.life.ring().person(statement).is_some() {
+                of.entry(statement.organisation.clone()).or_default().insert(agreement);
+            }
+        }
+        of.into_iter().map(|(organisation, versions)| (organisation, versions.len())).collect()
     }
-}
-
-/// Refuses a message that would take long to read.
-fn few(statements: &[Statement]) -> Result<(), Error> {
-    if statements.len() <= STATEMENTS_MAX {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        format!("{} statements are too many at once", statements.len()),
-        format!("send them in messages of at most {STATEMENTS_MAX}"),
-    ))
 }
 
 /// Why a text is no agreement that this node could keep.

@@ -78,6 +78,16 @@ impl Folder {
         self.0.join("held/statements")
     }
 
+    /// Where a version that was proposed is kept.
+    pub(super) fn of_version(&self, hash: &AgreementHash) -> PathBuf {
+        self.versions().join(format!("{hash}.toml"))
+    }
+
+    /// Where a statement is kept.
+    pub(super) fn of_statement(&self, statement: &Statement) -> PathBuf {
+        self.statements().join(format!("{}.toml", statement.hash()))
+    }
+
     fn good(&self) -> PathBuf {
         self.0.join("held/good")
     }
@@ -242,7 +252,7 @@ impl Folder {
     /// # Errors
     /// What the file system says.
     pub(super) fn hold(&self, hash: &AgreementHash, text: &str) -> io::Result<()> {
-        held::write(&self.versions().join(format!("{hash}.toml")), text)
+        held::write(&self.of_version(hash), text)
     }
 
     /// Keeps a statement.
@@ -252,7 +262,7 @@ impl Folder {
     pub(super) fn note(&self, statement: &Statement, heard: DateTime<Utc>) -> io::Result<()> {
         let signed = SignatureFile { signatures: vec![statement.clone()] };
         let text = format!("heard = \"{}\"\n{signed}", heard.to_rfc3339_opts(SecondsFormat::Millis, true));
-        held::write(&self.statements().join(format!("{}.toml", statement.hash())), &text)
+        held::write(&self.of_statement(statement), &text)
     }
 
     fn read_one(&self, file: &Path, floors: &Floors) -> Result<(Agreement, String, Vec<Statement>), String> {

@@ -18,7 +18,7 @@ use crate::site::{
 };
 
 /// Of the controller's own people; they may not ask for data.
-fn board() -> Token {
+pub(crate) fn board() -> Token {
     changed(|claims| {
         claims["org"] = "cleveland".into();
         claims["roles"] = serde_json::json!(["board"]);
@@ -26,15 +26,15 @@ fn board() -> Token {
     })
 }
 
-async fn tell(node: &Arc<Node>, message: Governance) -> Result<SiteGovernance, Error> {
+pub(crate) async fn tell(node: &Arc<Node>, message: Governance) -> Result<SiteGovernance, Error> {
     way(node).governance(&board(), &message).await
 }
 
-async fn said(node: &Arc<Node>, statements: Vec<Statement>) -> Result<SiteGovernance, Error> {
+pub(crate) async fn said(node: &Arc<Node>, statements: Vec<Statement>) -> Result<SiteGovernance, Error> {
     tell(node, Governance::Say { statements }).await
 }
 
-fn code(answer: Result<liquid_node_api::channel::SiteAnswer, Error>) -> Option<Code> {
+pub(crate) fn code(answer: Result<liquid_node_api::channel::SiteAnswer, Error>) -> Option<Code> {
     match answer {
         Ok(_) => None,
         Err(Error::Refused { refusal }) => Some(refusal.code),
@@ -43,7 +43,7 @@ fn code(answer: Result<liquid_node_api::channel::SiteAnswer, Error>) -> Option<C
 }
 
 /// A version after [`AGREEMENT`], with `edit` made to its text.
-fn follower(version: &str, edit: (&str, &str)) -> String {
+pub(crate) fn follower(version: &str, edit: (&str, &str)) -> String {
     let hash = parse(AGREEMENT, "one").unwrap().hash().clone();
     let text = AGREEMENT
         .replace("version = \"1.0.0\"", &format!("version = \"{version}\"\nsupersedes = \"sha256:{hash}\""))
@@ -52,7 +52,7 @@ fn follower(version: &str, edit: (&str, &str)) -> String {
     text
 }
 
-fn suspend() -> Statement {
+pub(crate) fn suspend() -> Statement {
     say(CONTROLLER_SEED, Act::Suspend { id: "A-1".into() })
 }
 

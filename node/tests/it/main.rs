@@ -16,6 +16,7 @@ mod admission;
 mod breakage;
 mod engine;
 mod envelopes;
+mod gaps;
 mod life;
 mod outbound;
 mod port;

@@ -59,7 +59,7 @@ const ISSUER_SEED: u8 = 1;
 pub(crate) const CONTROLLER_SEED: u8 = 2;
 const AUDIT_SEED: u8 = 3;
 
-fn public(seed: u8) -> String {
+pub(crate) fn public(seed: u8) -> String {
     SigningKey::from_seed(&[seed; 32]).unwrap().public_key()
 }
 
@@ -106,6 +106,8 @@ pub(crate) struct Site {
     pub(crate) seen: Arc<Seen>,
     pub(crate) fatal: Arc<Mutex<Vec<String>>>,
     pub(crate) limits: String,
+    /// What else is written of the one trusted key, and after it.
+    pub(crate) trusted: String,
     pub(crate) tls: String,
     pub(crate) coordinator: String,
     pub(crate) store: Option<Box<dyn Store>>,
@@ -122,6 +124,7 @@ impl Site {
             seen: Arc::default(),
             fatal: Arc::default(),
             limits: "deadline_ms = 2000".to_owned(),
+            trusted: String::new(),
             tls: "cert = \"c\"\nkey = \"k\"\nca = \"a\"".to_owned(),
             coordinator: COORDINATOR.to_owned(),
             store: None,
@@ -161,6 +164,7 @@ public_key = "{}"
 organisation = "cleveland"
 key_id = "k1"
 public_key = "{}"
+{}
 [audit]
 log = "audit.jsonl"
 key = "audit.key"
@@ -171,6 +175,7 @@ key = "audit.key"
             self.tls,
             public(ISSUER_SEED),
             public(CONTROLLER_SEED),
+            self.trusted,
             self.limits,
         );
         let path = self.path("node.toml");

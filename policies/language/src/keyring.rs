@@ -60,6 +60,8 @@ pub struct Key {
     pub person: Vec<u8>,
     /// When the node heard that it was revoked, or the one that handed over to it; none where it was not, or nobody knows when.
     pub until: Option<DateTime<Utc>>,
+    /// Whether the configuration has retired it, or the one that handed over to it: then it revokes nothing any more.
+    pub retired: bool,
 }
 
 type Name = (OrganisationName, KeyId);
@@ -106,7 +108,9 @@ impl Keyring {
         given.sort_by_key(|statement| (heard.get(statement), *statement));
         let checks = Checks::default();
         let ever = Self::handed_over(trusted, &given, &Revoked::new(), Revoking::Ends, &checks);
-        let mut revoked = Revoked::new();
+        let retired = trusted.iter().filter(|key| key.retired);
+        let mut revoked: Revoked =
+            retired.map(|key| ((key.organisation.clone(), key.key_id.clone()), None)).collect();
         for statement in statements {
             let Act::Revoke { revoked: key } = &statement.act else { continue };
             if ever.found(statement, |key| checks.made(statement, key)).is_ok() {
@@ -151,8 +155,14 @@ impl Keyring {
             if let Ok(public) = STANDARD.decode(&key.public_key)
                 && !gone(&name)
             {
-                let (roles, until) = (key.roles.clone(), end(&name));
-                ring.keys.entry(name).or_default().push(Key { person: public.clone(), public, roles, until });
+                let (roles, until, retired) = (key.roles.clone(), end(&name), key.retired);
+                ring.keys.entry(name).or_default().push(Key {
+                    person: public.clone(),
+                    public,
+                    roles,
+                    until,
+                    retired,
+                });
             }
         }
         // What was handed over can be handed on, in whichever order it is found. Nobody takes a name from another: several keys of
@@ -166,7 +176,8 @@ impl Keyring {
                     return false;
                 };
                 let until = [from.until, end(&name)].into_iter().flatten().min();
-                let key = Key { public, roles: from.roles.clone(), person: from.person.clone(), until };
+                let (roles, person, retired) = (from.roles.clone(), from.person.clone(), from.retired);
+                let key = Key { public, roles, person, until, retired };
                 let keys = ring.keys.entry(name).or_default();
                 if keys.iter().all(|known| known.public != key.public) {
                     keys.push(key);
@@ -212,6 +223,18 @@ impl Keyring {
         }
         let keys = self.keys.get(&name).ok_or(Standing::Untrusted)?;
         keys.iter().find(|key| made(key)).ok_or(Standing::Broken)
+    }
+
+    /// Whether a key may revoke another one: of two keys that revoke each other neither counts any more, whichever was heard first, so
+    /// one that was revoked may; one that the configuration has retired may not.
+    pub fn may_revoke(&self, statement: &Statement) -> bool {
+        self.unrevoked().signer(statement).is_ok_and(|key| !key.retired)
+    }
+
+    /// Who made a statement, whichever of their keys they took, and whether or not it was revoked since.
+    pub fn person(&self, statement: &Statement) -> Option<&[u8]> {
+        let signer = self.signer(statement).or_else(|_| self.unrevoked().signer(statement));
+        signer.ok().map(|key| key.person.as_slice())
     }
 
     /// The same keys as if none had been revoked: for what stops something, and for the order of what has happened.

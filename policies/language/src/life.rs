@@ -154,6 +154,21 @@ impl Life {
         &self.ring
     }
 
+    /// When the last of the statements was heard.
+    pub fn last_heard(&self) -> Option<DateTime<Utc>> {
+        self.heard.values().max().copied()
+    }
+
+    /// What was heard by keys of which this node knows nothing any more, not even that they were retired: it may have stopped something.
+    pub fn of_nobody(&self) -> impl Iterator<Item = &Statement> {
+        self.heard.keys().filter(|statement| self.ring.unrevoked().signer(statement).is_err())
+    }
+
+    /// What was heard.
+    pub fn heard(&self) -> impl Iterator<Item = &Statement> {
+        self.heard.keys()
+    }
+
     /// All versions that are held.
     pub fn versions(&self) -> impl Iterator<Item = &Arc<Agreement>> {
         self.versions.values().map(|version| &version.agreement)

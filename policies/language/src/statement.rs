@@ -219,6 +219,10 @@ pub struct TrustedKey {
     /// The roles that whoever holds it has. None: it signs for the organisation where an agreement names no roles.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<RoleName>,
+    /// It counts no longer, as one that was revoked: what it stopped stays stopped, what it signed permits nothing, and it says
+    /// nothing new. A key leaves the configuration by this and not by being deleted, so that what it said can still be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
 }
 
 /// A key that can sign. Its `Debug` shows the public half alone.

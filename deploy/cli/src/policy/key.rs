@@ -37,6 +37,7 @@ fn new(new: &NewKey) -> Result<(), Failure> {
         organisation: OrganisationName::new(organisation),
         key_id: KeyId::new(new.key_id.clone().unwrap_or_else(|| name_of(&new.file))),
         public_key: key.public,
+        retired: false,
         roles: new.roles.iter().map(RoleName::new).collect(),
     };
     written(&new.file, &trusted)

@@ -91,6 +91,7 @@ impl Person {
             organisation: self.organisation.clone(),
             key_id: self.key_id.clone(),
             public_key: self.key.public.clone(),
+            retired: false,
             roles: [self.role.clone()].into(),
         }
     }

@@ -52,6 +52,7 @@ minimum_contributors = {minimum}
         organisation: "north".into(),
         key_id: "k1".into(),
         public_key: key.public_key(),
+        retired: false,
         roles: Default::default(),
     };
     let approved = key.say(Act::Approve { agreement: agreement.hash().clone(), after: None }, signer);

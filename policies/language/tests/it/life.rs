@@ -71,6 +71,7 @@ fn trusted() -> Vec<TrustedKey> {
             organisation: party.into(),
             key_id: role.into(),
             public_key: key(party, role).public_key(),
+            retired: false,
             roles: [role.into()].into(),
         })
         .collect()

@@ -61,6 +61,7 @@ pub(crate) fn trusted(organisations: &[OrganisationName]) -> Vec<TrustedKey> {
             organisation: organisation.clone(),
             key_id: "k1".into(),
             public_key: key(organisation).public_key(),
+            retired: false,
             roles: Default::default(),
         })
         .collect()

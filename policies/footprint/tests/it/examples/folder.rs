@@ -228,6 +228,7 @@ fn signed(agreement: Arc<Agreement>) -> Signed {
             organisation: organisation.clone(),
             key_id: key_id.clone(),
             public_key: key.public_key(),
+            retired: false,
             roles: [role.clone()].into(),
         });
         let time = "2026-01-01T09:00:00Z".parse().unwrap();

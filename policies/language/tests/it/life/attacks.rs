@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use liquid_policy::life::Life;
 use liquid_policy::statement::{Act, Signer, Statement};
-use liquid_policy::{Agreement, Code, SigningKey, TrustedKey};
+use liquid_policy::{Agreement, Code, Keyring, SigningKey, TrustedKey};
 
 use super::{QUORUM, TWO_OF_THREE, after, at, life, ok, one, say, say_at, signed_off, stands, trusted};
 use crate::support::agreement;
@@ -107,6 +107,7 @@ fn nothing_is_written_into_the_past() {
         organisation: "north".into(),
         key_id: "author".into(),
         public_key: key.public_key(),
+        retired: false,
         roles: ["author".into()].into(),
     });
     said.push(key.say(activate(&loose, "02-01T00:00"), signer));
@@ -180,4 +181,38 @@ fn a_draft_shows_nothing_of_what_stands() {
     assert_eq!(seen.versions.len(), 1);
     let [seen] = &life.status(at("02-01T00:00"), party("south"))[..] else { panic!("one agreement") };
     assert_eq!((seen.title.as_str(), seen.suspended.len()), ("Not for you", 1));
+}
+
+/// A key that the configuration has retired is as one that was revoked: nothing that it signed permits anything, what it stopped
+/// stays stopped, and no key that it handed over to counts either.
+#[test]
+fn a_retired_key_counts_as_a_revoked_one() {
+    let (v1, now) = (one(), at("06-01T00:00"));
+    let new = SigningKey::from_seed(&[99; 32]).expect("32 bytes");
+    let signer = Signer {
+        organisation: "north".into(),
+        role: "siro".into(),
+        key_id: "siro-2".into(),
+        time: at("01-01T00:00"),
+    };
+    let mut said = signed_off(&v1);
+    said.push(say("north/siro", Act::HandOver { to: "siro-2".into(), public_key: new.public_key() }));
+    said.push(new.say(Act::Approve { agreement: v1.hash().clone(), after: None }, signer.clone()));
+    let suspension = say("north/siro", Act::Suspend { id: "A-1".into() });
+    let mut keys = trusted();
+    let stands_with = |keys: &[TrustedKey], said: &[Statement]| {
+        let life = Life::new([(v1.clone(), true)], said.to_vec(), keys, "north".into(), Default::default());
+        stands(&life, now)
+    };
+    assert_eq!(stands_with(&keys, &said), ok("1"));
+    let is_it = |key: &&mut TrustedKey| key.organisation.as_str() == "north" && key.key_id.as_str() == "siro";
+    keys.iter_mut().find(is_it).expect("trusted").retired = true;
+    assert_eq!(stands_with(&keys, &said), ("1".into(), Some(Code::Unsigned)));
+    said.push(say("north/dpo", Act::Approve { agreement: v1.hash().clone(), after: None }));
+    assert_eq!(stands_with(&keys, &said), ok("1"));
+    let revoke = new.say(Act::Revoke { revoked: "dpo".into() }, signer);
+    assert!(!Keyring::new(&keys, &said).may_revoke(&revoke));
+    assert!(Keyring::new(&trusted(), &said).may_revoke(&revoke));
+    said.push(suspension);
+    assert_eq!(stands_with(&keys, &said).1, Some(Code::Suspended));
 }

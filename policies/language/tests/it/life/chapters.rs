@@ -186,6 +186,7 @@ fn saying_much_makes_no_work() {
         organisation: organisation.into(),
         key_id: id.into(),
         public_key,
+        retired: false,
         roles: Default::default(),
     };
     keys.push(other("elsewhere", "any", stranger.public_key()));
