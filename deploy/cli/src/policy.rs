@@ -18,6 +18,7 @@ mod verify;
 mod who;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use liquid_policy::document::Agreement;
@@ -61,8 +62,14 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
 /// Where there is no such file, or it is no agreement.
 fn read_agreement(file: &Path) -> Result<(Agreement, String), Failure> {
     let text = read_text(file)?;
-    let agreement = with_its_files(&text, file).map_err(unusable)?;
-    Ok((agreement, text))
+    let agreement = with_its_files(&text, file);
+    if let (Err(_), Some(what)) = (&agreement, other_than_agreement(&text)) {
+        return Err(Failure::here(
+            format!("`{}` is no agreement but {what}", file.display()),
+            "name the file that `liquid policy new` or `liquid policy status --save` has written",
+        ));
+    }
+    Ok((agreement.map_err(unusable)?, text))
 }
 
 /// Reads an agreement that somebody is about to put a name to: nothing in it is left for later.
@@ -85,8 +92,36 @@ fn with_its_files(text: &str, file: &Path) -> Result<Agreement, ParseError> {
 
 fn read_text(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|error| {
-        Failure::here(format!("`{}` cannot be read: {error}", file.display()), "name an agreement")
+        let name = file.display();
+        let problem = match error.kind() {
+            ErrorKind::IsADirectory => format!("`{name}` is a folder"),
+            ErrorKind::InvalidData => format!("`{name}` is no text, so it is no agreement"),
+            _ => format!("`{name}` cannot be read: {error}"),
+        };
+        Failure::here(problem, "name the file of an agreement, in TOML, as `liquid policy new` writes it")
     })
+}
+
+/// What a text is that is clearly something else than an agreement.
+fn other_than_agreement(text: &str) -> Option<&'static str> {
+    if text.trim().is_empty() {
+        return Some("empty");
+    }
+    if text.trim_start().starts_with("-----BEGIN ") {
+        return Some("a key or a certificate");
+    }
+    if text.trim_start().starts_with(['{', '<']) {
+        return Some("JSON or a web page");
+    }
+    let table: toml::Table = toml::from_str(text).ok()?;
+    let is = |key: &str| table.contains_key(key);
+    match () {
+        () if is("agreement") || is("schema") => None,
+        () if is("signature") => Some("signatures; the agreement lies beside them"),
+        () if is("node") || is("coordinator") => Some("a configuration"),
+        () if is("trusted_key") => Some("somebody's public key"),
+        () => Some("another TOML file: it has no `[agreement]`"),
+    }
 }
 
 /// Writes a text to standard output.
@@ -101,7 +136,7 @@ fn put(text: &str) -> Result<(), Failure> {
 fn read_signatures(beside: &Path) -> Result<SignatureFile, Failure> {
     match fs::read_to_string(beside) {
         Ok(text) => SignatureFile::parse(&text, &beside.display().to_string()).map_err(unusable),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(SignatureFile::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(SignatureFile::default()),
         Err(error) => Err(Failure::here(
             format!("the signatures in `{}` cannot be read: {error}", beside.display()),
             "make the file readable, so that they are kept",

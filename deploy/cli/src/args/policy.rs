@@ -97,6 +97,10 @@ pub(crate) struct Sign {
     /// Say that you wrote it, where the agreement bars its author from approving it
     #[arg(long)]
     pub(crate) author: bool,
+    /// For the time after this rollback, as `liquid policy status` names it; without it, the last one of which the sites tell that it is
+    /// sent to, or for which others have signed beside the file
+    #[arg(long, value_name = "HASH")]
+    pub(crate) after: Option<String>,
     /// Send the signature to the sites too
     #[arg(long)]
     pub(crate) send: bool,

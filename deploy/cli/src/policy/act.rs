@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use liquid_policy::id::AgreementId;
+use liquid_policy::id::{AgreementId, ChapterHash};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
 
-use super::sites::{Sites, Told, short, unknown};
+use super::sites::{Sites, Told, after, short, unknown};
 use super::status::lacking;
 use super::who::Person;
 use crate::args::{About, Activate};
@@ -24,9 +24,9 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
     let version = sites.version(&status, &command.id, &command.version).await?;
-    let told = sites
-        .say(person.say(Act::Activate { agreement: version.hash.clone(), at: command.at, after: None })?)
-        .await?;
+    let chapter = chapter(&status, command);
+    let act = Act::Activate { agreement: version.hash.clone(), at: command.at, after: chapter };
+    let told = sites.say(person.say(act)?).await?;
     let version = told.version(&command.id, version.hash.as_str())?;
     let at = command.at.format("%Y-%m-%d %H:%M:%S UTC");
     let when = match version.lacks.is_empty() {
@@ -121,10 +121,11 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
         )
     })?;
     let left = sites.version(&status, &command.id, from.as_str()).await?;
-    // Who joins a rollback that others have begun signs the very same instant.
+    // Who joins a rollback that others have begun signs the very same words.
     let begun = to.rollbacks.iter().find(|it| it.from == from && !it.lacks.is_empty());
     let at = begun.map_or(command.at, |begun| begun.at);
-    let act = Act::Rollback { agreement: to.hash.clone(), from: from.clone(), at, after: None };
+    let chapter = chapter(&status, command);
+    let act = Act::Rollback { agreement: to.hash.clone(), from: from.clone(), at, after: chapter };
     let told = sites.say(person.say(act)?).await?;
     let lacks = rollback_lacks(&told, command, &from, at)?;
     note(&lacking(&lacks));
@@ -140,6 +141,13 @@ pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
         ),
     };
     told.everywhere(&said)
+}
+
+/// The chapter in which something is said; told to whoever signs it.
+fn chapter(status: &Told, command: &Activate) -> Option<ChapterHash> {
+    let chapter = status.chapter(&command.id)?;
+    note(&format!("said for the time {}", after(chapter)));
+    Some(chapter.after.clone())
 }
 
 fn rollback_lacks(

@@ -63,6 +63,9 @@ async fn revoke(revoke: &Revoke) -> Result<(), Failure> {
     let mut sites = Sites::reach(&revoke.reach, Some(person.organisation.as_str())).await?;
     let told = sites.say(person.say(Act::Revoke { revoked: KeyId::new(&revoke.revoked) })?).await?;
     note("agreements that only this key has signed are unsigned now: sign them again with another one");
+    note(
+        "operators of nodes write `retired = true` below it in `node.toml`; a node from which its lines are deleted closes what it stopped",
+    );
     told.everywhere(&format!("`{}` of {} is revoked", revoke.revoked, person.organisation))
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use liquid_policy::Keyring;
 use liquid_policy::document::Agreement;
-use liquid_policy::id::{OrganisationName, RoleName};
+use liquid_policy::id::{ChapterHash, OrganisationName, RoleName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 
-use super::sites::Sites;
+use super::sites::{Sites, after};
 use super::status::lacking;
 use super::who::Person;
 use super::{beside, read_finished, read_signatures};
@@ -28,15 +28,29 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     if !sign.author {
         may_sign(&agreement, &person)?;
     }
-    let hash = agreement.hash().clone();
-    let act = if sign.author {
-        Act::Write { agreement: hash }
-    } else {
-        Act::Approve { agreement: hash, after: None }
-    };
-    let statement = person.say(act)?;
     let file = sign.agreement.with_extension("sig.toml");
     let mut signatures = read_signatures(&file)?;
+    let mut sites = match sign.send {
+        true => Some(Sites::reach(&sign.reach, Some(person.organisation.as_str())).await?),
+        false => None,
+    };
+    let chapter = match (&sign.after, &mut sites) {
+        (Some(after), _) => Some(ChapterHash::new(after)),
+        (None, Some(sites)) => {
+            let status = sites.status(vec![]).await?;
+            let chapter = status.chapter(agreement.id().as_str());
+            chapter
+                .iter()
+                .for_each(|chapter| note(&format!("the signature is for the time {}", after(chapter))));
+            chapter.map(|chapter| chapter.after.clone())
+        }
+        (None, None) => of_the_others(&agreement, &signatures),
+    };
+    let approves = Act::Approve { agreement: agreement.hash().clone(), after: chapter };
+    let act = if sign.author { Act::Write { agreement: agreement.hash().clone() } } else { approves.clone() };
+    // Who signs again, so that it arrives, says nothing new.
+    let again = said_already(&signatures, &act, &person);
+    let statement = again.map_or_else(|| person.say(act), Ok)?;
     nothing_lost(&signatures, &statement, &person, sign.replace)?;
     signatures.add(statement.clone());
     write(&file, &signatures.to_string())?;
@@ -48,8 +62,7 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
         file.display()
     ));
     beside::lines(&agreement).iter().for_each(|line| note(line));
-    if sign.send {
-        let mut sites = Sites::reach(&sign.reach, Some(person.organisation.as_str())).await?;
+    if let Some(sites) = &mut sites {
         let told = sites.say(statement).await?;
         let taken = told.everywhere("the signature is taken");
         if let Ok(version) = told.version(agreement.id().as_str(), agreement.hash().as_str()) {
@@ -59,7 +72,6 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     }
     note("a node that holds the file beside it sees it within a second; `--send` sends it to all sites");
     let unsigned = |controller: &&OrganisationName| {
-        let approves = Act::Approve { agreement: agreement.hash().clone(), after: None };
         let by = |s: &&Statement| s.act == approves && s.organisation == **controller;
         signatures.signatures.iter().filter(by).count() < agreement.signoff().roles_per_party
     };
@@ -68,6 +80,29 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
         note(&format!("still to sign: {}", missing.join(", ")));
     }
     Ok(())
+}
+
+/// The chapter for which others have signed the same text last.
+fn of_the_others(agreement: &Agreement, signatures: &SignatureFile) -> Option<ChapterHash> {
+    let approved = signatures
+        .signatures
+        .iter()
+        .filter(|it| matches!(&it.act, Act::Approve { agreement: hash, .. } if hash == agreement.hash()));
+    let last = approved.max_by_key(|it| it.time)?.act.after()?;
+    note(&format!("the signature is for the same rollback as that of the others, {last}"));
+    Some(last.clone())
+}
+
+/// What the key has signed already, if it has made that signature.
+fn said_already(signatures: &SignatureFile, act: &Act, person: &Person) -> Option<Statement> {
+    let own = Keyring::from([person.trusted()].as_slice());
+    let of = |it: &&Statement| {
+        it.act == *act
+            && it.organisation == person.organisation
+            && it.key_id == person.key_id
+            && it.role == person.role
+    };
+    signatures.signatures.iter().filter(of).find(|it| own.standing(it) == Standing::Valid).cloned()
 }
 
 /// Only controllers sign, in the roles that the agreement names: anybody else's signature would lie there and count for nothing.

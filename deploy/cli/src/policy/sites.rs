@@ -4,7 +4,7 @@ use liquid_local::client::Client;
 use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
 use liquid_policy::file::File;
 use liquid_policy::id::{AgreementHash, SiteName};
-use liquid_policy::life::{AgreementStatus, VersionStatus};
+use liquid_policy::life::{AgreementStatus, Chapter, VersionStatus};
 use liquid_policy::parse::{read, version_of};
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
@@ -159,6 +159,19 @@ impl Told {
         }
     }
 
+    /// The chapter in which an agreement is, as the sites say: where they differ, the last one, which the others have not heard of.
+    /// Whoever lies about it makes a signature not count.
+    pub(super) fn chapter(&self, id: &str) -> Option<&Chapter> {
+        let mut chapters: Vec<&Chapter> =
+            self.agreement(id).filter_map(|(_, it)| it.chapter.as_ref()).collect();
+        chapters.sort_by_key(|it| (it.since, &it.after));
+        let last = chapters.last().copied();
+        if self.agreement(id).any(|(_, it)| it.chapter.as_ref() != last) {
+            note("the sites have not all heard of the last rollback yet");
+        }
+        last
+    }
+
     /// The text of a version where it was sent: the one with its hash, its number and the agreement's id.
     ///
     /// # Errors
@@ -234,6 +247,11 @@ pub(super) fn unknown(id: &str) -> Failure {
         format!("no site tells you of an agreement `{id}`"),
         "check its id with `liquid policy status`; it is shown to the agreement's parties alone, by their token",
     )
+}
+
+/// What a signature is for, where there was a rollback.
+pub(super) fn after(chapter: &Chapter) -> String {
+    format!("after the rollback of {}", chapter.since.format("%-d %B %Y, %H:%M UTC"))
 }
 
 /// As much of a hash as people compare.

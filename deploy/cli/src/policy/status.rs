@@ -13,7 +13,7 @@ use liquid_policy::parse::read;
 use liquid_policy::signature::Lack;
 
 use super::beside;
-use super::sites::{Sites, Told, short, unknown};
+use super::sites::{Sites, Told, after, short, unknown};
 use crate::args::Status;
 use crate::failure::Failure;
 use crate::terminal::{Paint, note, say, say_json};
@@ -97,6 +97,13 @@ fn one(agreement: &AgreementStatus, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for suspension in &agreement.suspended {
         lines.push(format!("{} by {}", paint.bad("suspended"), by(suspension)));
+    }
+    if let Some(chapter) = &agreement.chapter {
+        lines.push(format!(
+            "{}: what was approved before counts no longer  {}",
+            after(chapter),
+            paint.dim(&format!("--after {}", chapter.after))
+        ));
     }
     if agreement.stands.is_none() {
         lines.push(paint.warn("no version stands"));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::fixture::{Demo, Ended};
+use crate::fixture::{Demo, Ended, liquid};
 
 pub(crate) const AGREEMENT: &str = r#"schema = "liquid/agreement/1"
 [agreement]
@@ -193,11 +193,59 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     assert!(back.err.contains("goes back from version 2.0.0 to version 1.0.0"), "{back:?}");
     assert_eq!(board.asked(), hidden, "{}", board.status());
 
+    // Forward again: all approve it anew, for the time after the rollback. What is sent twice is the same signature.
+    let status = board.status();
+    assert!(status.contains("after the rollback of ") && status.contains("counts no longer"), "{status}");
+    let signed = board.done("north.siro", &["policy", "sign", "--send", file]);
+    assert!(signed.err.contains("the signature is for the time after the rollback of "), "{signed:?}");
+    let held = || {
+        std::fs::read_dir(board.demo.folder().join("sites/south/agreements/held/statements")).unwrap().count()
+    };
+    let before = held();
+    board.done("north.siro", &["policy", "sign", "--send", file]);
+    assert_eq!(held(), before);
+    board.sign(Path::new(file));
+    assert_eq!(board.asked(), hidden, "{}", board.status());
+    let active = board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
+    assert!(active.err.contains("said for the time after the rollback of "), "{active:?}");
+    assert_eq!(board.asked(), shown, "{}", board.status());
+
     // What was said is in each site's audit log.
     let log = std::fs::read_to_string(board.demo.folder().join("sites/south/audit.jsonl")).unwrap();
     for act in ["write", "approve", "activate", "suspend", "resume", "rollback"] {
         assert!(log.contains(&format!("\"act\":{{\"{act}\"")), "{act}");
     }
+}
+
+/// Whoever names another file than an agreement is told what it is.
+#[test]
+fn what_is_no_agreement_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let proposed = |file: &Path| -> Ended {
+        liquid().args(["policy", "propose", file.to_str().unwrap(), "--key", "none"]).output().unwrap().into()
+    };
+    let named = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        proposed(&file)
+    };
+    for (bytes, what) in [
+        (&b"\xff\xfe\x00\x01"[..], "is no text"),
+        (b"", "is no agreement but empty"),
+        (b"-----BEGIN PRIVATE KEY-----\n", "a key or a certificate"),
+        (b"{}", "JSON"),
+        (b"[[signature]]\nrole = \"a\"", "signatures; the agreement lies beside them"),
+        (b"[node]\nsite = \"a\"", "a configuration"),
+        (b"a = 1", "it has no `[agreement]`"),
+    ] {
+        let ended = named(bytes);
+        assert!(
+            ended.code == 1 && ended.err.contains(what) && ended.err.contains("fix:"),
+            "{what}: {ended:?}"
+        );
+    }
+    let ended = proposed(folder.path());
+    assert!(ended.code == 1 && ended.err.contains("is a folder"), "{ended:?}");
 }
 
 /// What is saved never takes the place of anything.
@@ -243,7 +291,8 @@ fn keys_are_replaced_and_given_up() {
         card.lines().find_map(|line| line.strip_prefix("key_id = ")).unwrap().trim_matches('"').to_owned();
     let strange = board.by("north.siro", &["key", "revoke", &id]);
     assert!(strange.code == 0 && board.asked().0 == 0, "north gives up a key of its own alone: {strange:?}");
-    board.done("south.caldicott-guardian", &["key", "revoke", &id]);
+    let revoked = board.done("south.caldicott-guardian", &["key", "revoke", &id]);
+    assert!(revoked.err.contains("`retired = true`"), "{revoked:?}");
     let (code, said) = board.asked();
     assert!(code == 3 && said.contains("UNSIGNED"), "{said}");
     let late = board.by("south.siro", &["policy", "suspend", "WARDS-1"]);
