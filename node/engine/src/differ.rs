@@ -10,6 +10,8 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, NullEquality};
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::math::expr_fn::abs;
 use datafusion::functions_aggregate::expr_fn::sum;
@@ -21,76 +23,110 @@ use liquid_footprint::{Branch, SiteAggregate, SiteQuery, branches};
 use liquid_policy::footprint::{Function, step_key, step_value};
 use liquid_policy::table::Obligations;
 
+use crate::absent;
 use crate::base::Base;
 use crate::contributors::contributors;
 use crate::entity_hash::entity_hash;
 use crate::error::Failure;
 use crate::guard::{Guard, all, counted};
 use crate::names;
-use crate::step::{Undone, wide};
+use crate::session::kept;
+use crate::step::{self, Place, Undone};
+
+/// As many places as decisions permit ([`liquid_policy::decide()`]): their choices are 2 to the power of that.
+const MOST_PLACES: usize = 5;
 
 /// What is compared with the question in one pass.
 #[derive(Clone, Copy)]
 struct Pass<'a> {
     number: usize,
-    /// Which of the step's variants.
-    variant: usize,
     undone: &'a Undone,
     /// The conditions above the step are undone, too.
     above: bool,
 }
 
+/// Groups of a cut with counts beside them.
+pub(crate) struct Beside {
+    pub(crate) data: LogicalPlan,
+    /// For each aggregate the expressions that hold its counts; none where nothing that the cell reads stands under a condition below
+    /// a step.
+    pub(crate) counts: Vec<Vec<Expr>>,
+    /// The memory of the rows that `data` reads; to be held until it has run.
+    pub(crate) room: Option<MemoryReservation>,
+}
+
 /// Counts, for each group and aggregate, whom the conditions below the step concern, at most k, and puts the counts beside
-/// `data`, the groups of the cut. Answers with the expressions that hold them, for each aggregate; none where nothing that a cell
-/// reads stands under such a condition.
-pub(crate) fn beside(
+/// `data`, the groups of the cut.
+pub(crate) async fn beside(
+    session: &SessionContext,
     base: &Base<'_>,
     query: &SiteQuery,
     guards: &[Guard],
     above: &Obligations,
     k: u32,
     mut data: LogicalPlan,
-) -> Result<(LogicalPlan, Vec<Vec<Expr>>), Failure> {
+) -> Result<Beside, Failure> {
     let mut counts = vec![Vec::new(); query.aggregates.len()];
-    let Some(step) = &query.step else { return Ok((data, counts)) };
-    let variants = Undone::all_of(step);
+    let Some(step) = &query.step else { return Ok(Beside { data, counts, room: None }) };
+    let places = step::places(step);
+    if places.len() > MOST_PLACES {
+        return Err(Failure::engine("a permit for conditions at more places than are judged"));
+    }
+    if places.is_empty() {
+        return Ok(Beside { data, counts, room: None });
+    }
+    // Read once, and looked at for each choice of places.
+    let (rows, room) = kept(session, step::wide(base, step, &places)?).await?;
+    let choices = step::choices(&places);
     let mut number = 0;
-    for (variant, undone) in variants.iter().enumerate() {
-        for above_too in [false, true] {
-            let pass = Pass { number, variant, undone, above: above_too };
-            let cells: Vec<usize> =
-                (0..query.aggregates.len()).filter(|at| concerned(query, guards, *at, pass)).collect();
-            if cells.is_empty() {
-                continue;
+    for (undone, above_too) in choices.iter().flat_map(|undone| [(undone, false), (undone, true)]) {
+        let pass = Pass { number: number + 1, undone, above: above_too };
+        let mut cells = Vec::new();
+        for at in 0..query.aggregates.len() {
+            if concerned(query, step, guards, at, pass)? {
+                cells.push(at);
             }
-            number += 1;
-            let compared = Compared { base, query, guards, above, step, pass, cells: &cells };
-            let differ = compared.plan(&variants, k)?;
-            data = joined(data, differ, query.groups.len(), pass.number)?;
-            for at in cells {
-                let branches = guards.get(at).map_or(0, |guard| guard.contributing.len());
-                let of = (0..branches).map(|branch| base_column(&names::differ(pass.number, at, branch)));
-                if let Some(counts) = counts.get_mut(at) {
-                    counts.extend(of.map(|count| coalesce(vec![count, lit(0_u32)])));
-                }
+        }
+        if cells.is_empty() {
+            continue;
+        }
+        number += 1;
+        let compared = Compared { query, guards, above, step, pass, cells: &cells };
+        let differ = compared.plan(rows.clone(), k)?;
+        data = joined(data, differ, query.groups.len(), pass.number)?;
+        for at in cells {
+            let branches = guards.get(at).map_or(0, |guard| guard.contributing.len());
+            let of = (0..branches).map(|branch| base_column(&names::differ(pass.number, at, branch)));
+            if let Some(counts) = counts.get_mut(at) {
+                counts.extend(of.map(|count| coalesce(vec![count, lit(0_u32)])));
             }
         }
     }
-    Ok((data, counts))
+    Ok(Beside { data, counts, room: Some(room) })
 }
 
-/// Whether a cell could be another one: a row comes or goes, or a value that it reads is another.
-fn concerned(query: &SiteQuery, guards: &[Guard], at: usize, pass: Pass<'_>) -> bool {
-    let (Some(aggregate), Some(guard)) = (query.aggregates.get(at), guards.get(at)) else { return false };
+/// Whether a cell hangs on all that is undone: on which rows there are, and on the values that it reads. What else is undone changes
+/// nothing of it, and the choice without that is a pass of its own.
+fn concerned(
+    query: &SiteQuery,
+    step: &Step,
+    guards: &[Guard],
+    at: usize,
+    pass: Pass<'_>,
+) -> Result<bool, Failure> {
+    let (Some(aggregate), Some(guard)) = (query.aggregates.get(at), guards.get(at)) else { return Ok(false) };
     if pass.above && guard.condition.is_none() {
-        return false; // nothing stands above that could be undone
-    }
-    if pass.undone.filter {
-        return true;
+        return Ok(false); // nothing stands above that could be undone
     }
     let read = query.filter.iter().chain(&query.groups).chain(&aggregate.argument).chain(&aggregate.filter);
     let read: Vec<String> = read.flat_map(columns_of).collect();
-    pass.undone.values.iter().any(|at| read.iter().any(|name| name == step_value(*at).as_str()))
+    let reads = |value: usize| read.iter().any(|name| name == step_value(value).as_str());
+    let hangs = pass.undone.iter().all(|place| match place {
+        Place::Present => true,
+        Place::Where(value) | Place::Own(value) => reads(*value),
+    });
+    let comes = || absent::can_count(query, step, aggregate, pass.undone, pass.above).map_err(Failure::plan);
+    Ok(hangs && (!pass.undone.contains(&Place::Present) || comes()?))
 }
 
 /// Puts counts beside the groups that they belong to.
@@ -112,7 +148,6 @@ fn joined(
 }
 
 struct Compared<'a> {
-    base: &'a Base<'a>,
     query: &'a SiteQuery,
     guards: &'a [Guard],
     above: &'a Obligations,
@@ -123,8 +158,7 @@ struct Compared<'a> {
 
 impl Compared<'_> {
     /// One row a group: whom the pass concerns, for each cell and branch.
-    fn plan(&self, variants: &[Undone], k: u32) -> Result<LogicalPlan, Failure> {
-        let rows = wide(self.base, self.step, variants)?;
+    fn plan(&self, rows: LogicalPlan, k: u32) -> Result<LogicalPlan, Failure> {
         let asked = self.side(rows.clone(), false)?;
         let undone = self.side(rows, true)?;
         let groups = self.query.groups.len();
@@ -172,12 +206,12 @@ impl Compared<'_> {
     /// What each row of the step contributes, to which group: as asked, or with conditions undone.
     fn side(&self, rows: LogicalPlan, undone: bool) -> Result<LogicalPlan, Failure> {
         let mut plan = LogicalPlanBuilder::from(rows);
-        if !(undone && self.pass.undone.filter) {
+        if !(undone && self.pass.undone.contains(&Place::Present)) {
             plan = plan.filter(base_column(names::PRESENT))?;
         }
         let keys = (0..self.step.keys.len()).map(|at| base_column(step_key(at).as_str()));
         let values = (0..self.step.values.len()).map(|at| match undone {
-            true => base_column(&names::undone(self.pass.variant, at)).alias(step_value(at).as_str()),
+            true => base_column(&step::value_without(self.pass.undone, at)).alias(step_value(at).as_str()),
             false => base_column(step_value(at).as_str()),
         });
         let entity = base_column(names::OF_STEP);

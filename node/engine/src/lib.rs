@@ -22,6 +22,7 @@
 //! 13. [`federated`]: a question over several sites, as one of them is asked it; [`call`]: approved queries with their values.
 //! 14. [`offline`]: what a question would be told, from the agreement and a schema alone.
 
+mod absent;
 mod apart;
 mod base;
 mod checks;

@@ -77,9 +77,9 @@ pub(crate) const PRESENT: &str = "liquid:present";
 /// The entity of a row of a step.
 pub(crate) const OF_STEP: &str = "liquid:of";
 
-/// A value of a step as it would be without some of the conditions below it.
-pub(crate) fn undone(variant: usize, at: usize) -> String {
-    format!("liquid:u{variant}v{at}")
+/// A value of a step as it would be without WHERE, without its own FILTER, or without both.
+pub(crate) fn undone(filter: bool, own: bool, at: usize) -> String {
+    format!("liquid:u{}{}v{at}", u8::from(filter), u8::from(own))
 }
 
 /// What an entity contributes to a branch of a cell, as asked and with conditions undone.

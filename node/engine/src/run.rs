@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{Column, DFSchema, JoinType, NullEquality, ScalarValue};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::functions::core::expr_fn::{coalesce, least};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
@@ -28,6 +29,7 @@ use liquid_policy::table::Obligations;
 
 use crate::base::Base;
 use crate::checks::{self, Checked};
+use crate::differ::Beside;
 use crate::error::Failure;
 use crate::guard::{Guard, guard};
 use crate::hidden::Hidden;
@@ -48,7 +50,7 @@ pub(crate) async fn run(
 ) -> Result<(Layout, RecordBatch), Failure> {
     let met = checks::check(session, &Base::new(tables, obligations)?, checked, caps).await?;
     let base = Base::new(tables, &met)?;
-    let (layout, plan) = match met.minimum {
+    let (layout, plan, _room) = match met.minimum {
         None => unguarded(&base, query)?,
         Some(k) => guarded(session, &base, query, k, caps).await?,
     };
@@ -62,8 +64,11 @@ pub(crate) async fn run(
     Ok((layout, nullable(&batch, shown)?))
 }
 
+/// What is to run, and the memory of what it reads.
+type Planned = (Layout, LogicalPlan, Option<MemoryReservation>);
+
 /// The cut as it was asked.
-fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<(Layout, LogicalPlan), Failure> {
+fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<Planned, Failure> {
     let rows = match &query.step {
         Some(step) => step::plain(base, step)?,
         None => base.rows(&query.columns())?,
@@ -89,7 +94,7 @@ fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<(Layout, LogicalPlan)
         guarded: false,
         declared: query.groups.is_empty(),
     };
-    Ok((layout, plan.project(keys.chain(values).collect::<Vec<_>>())?.build()?))
+    Ok((layout, plan.project(keys.chain(values).collect::<Vec<_>>())?.build()?, None))
 }
 
 /// The cut with the counts that its agreement's minimum demands.
@@ -99,7 +104,7 @@ async fn guarded(
     query: &SiteQuery,
     k: u32,
     caps: &Caps,
-) -> Result<(Layout, LogicalPlan), Failure> {
+) -> Result<Planned, Failure> {
     let read = Read::of(base, query)?;
     let obligations = &read.obligations;
     let guards = query
@@ -140,7 +145,8 @@ async fn guarded(
     }
     let entity = base_column(obligations.entity.as_str());
     let data = hidden.plan(read.rows, query, entity)?;
-    let (mut data, mut apart) = differ::beside(base, query, &guards, obligations, k, data)?;
+    let Beside { mut data, counts: mut apart, room } =
+        differ::beside(session, base, query, &guards, obligations, k, data).await?;
     for part in obligations.parts.iter().enumerate().filter(|_| !query.aggregates.is_empty()) {
         let (joined, counts) = apart::beside(base, query, part, k, data)?;
         data = joined;
@@ -168,7 +174,7 @@ async fn guarded(
         None => (LogicalPlanBuilder::from(data).filter(present.gt_eq(lit(k)))?, names::key),
     };
     let keys = (0..groups).map(|at| base_column(&key(at)).alias(format!("g{at}")));
-    Ok((layout, plan.project(keys.chain(outputs).collect::<Vec<_>>())?.build()?))
+    Ok((layout, plan.project(keys.chain(outputs).collect::<Vec<_>>())?.build()?, room))
 }
 
 /// What a cut's own part reads: rows of the base, or of its step.

@@ -6,12 +6,13 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::Result;
+use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -86,6 +87,27 @@ pub(crate) async fn collect(
     // Metadata and nullability of a physical schema may differ from the planned one in harmless ways.
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     Ok(concat_batches(&schema, &batches)?)
+}
+
+/// Runs a plan once, so that others read its rows from memory. What they take of the session's memory is theirs as long as the
+/// reservation is held.
+pub(crate) async fn kept(
+    session: &SessionContext,
+    plan: LogicalPlan,
+) -> Result<(LogicalPlan, MemoryReservation), Failure> {
+    let frame = session.execute_logical_plan(plan).await?;
+    let schema = Arc::clone(frame.schema().inner());
+    let mut stream = frame.execute_stream().await?;
+    let room = MemoryConsumer::new("rows by entity").register(&session.runtime_env().memory_pool);
+    let mut batches = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        room.try_grow(batch.get_array_memory_size())?;
+        batches.push(batch);
+    }
+    let schema = batches.first().map_or(schema, RecordBatch::schema);
+    let table = provider_as_source(Arc::new(MemTable::try_new(schema, vec![batches])?));
+    Ok((LogicalPlanBuilder::scan("kept", table, None)?.build()?, room))
 }
 
 /// Gives a result the schema that its readers expect: the first columns can be NULL, since any value can be withheld; the

@@ -18,50 +18,50 @@ use crate::base::Base;
 use crate::error::Failure;
 use crate::names;
 
-/// Conditions below a step that are undone together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Undone {
-    /// WHERE.
-    pub(crate) filter: bool,
-    /// Of which values the FILTER.
-    pub(crate) values: BTreeSet<usize>,
+/// A place in which conditions stand below a step, and one thing that they change there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// WHERE, and which rows of the step there are.
+    Present,
+    /// WHERE, and one value.
+    Where(usize),
+    /// The FILTER of one value.
+    Own(usize),
 }
 
-impl Undone {
-    /// What is judged of a step: each place in which conditions stand by itself, since each can be undone alone by asking again
-    /// without it, each two of them, and all of them. Values that have the same FILTER are one place: what one changes would
-    /// otherwise be padded by what another does.
-    pub(crate) fn all_of(step: &Step) -> Vec<Self> {
-        let mut places: Vec<Self> = Vec::new();
-        if step.filter.is_some() {
-            places.push(Self { filter: true, values: BTreeSet::new() });
-        }
-        let mut filters: Vec<(&Expr, BTreeSet<usize>)> = Vec::new();
-        for (at, value) in step.values.iter().enumerate() {
-            let Some(filter) = &value.filter else { continue };
-            match filters.iter_mut().find(|(known, _)| *known == filter) {
-                Some((_, values)) => drop(values.insert(at)),
-                None => filters.push((filter, BTreeSet::from([at]))),
-            }
-        }
-        places.extend(filters.into_iter().map(|(_, values)| Self { filter: false, values }));
-        let pairs = places
-            .iter()
-            .enumerate()
-            .flat_map(|(at, one)| places.iter().skip(at + 1).map(move |other| Self::together([one, other])));
-        let mut all: Vec<Self> = places.iter().cloned().chain(pairs).collect();
-        if places.len() > 2 {
-            all.push(Self::together(&places));
-        }
-        all
-    }
+/// Conditions that are undone together. Another question can be asked without any choice of them: WHERE can be written as
+/// a FILTER of some values, and FILTERs that read alike can be left out one by one.
+pub(crate) type Undone = BTreeSet<Place>;
 
-    fn together<'a>(places: impl IntoIterator<Item = &'a Self>) -> Self {
-        places.into_iter().fold(Self { filter: false, values: BTreeSet::new() }, |all, place| Self {
-            filter: all.filter || place.filter,
-            values: all.values.union(&place.values).copied().collect(),
-        })
+/// Every place of a step. A condition that reads no column concerns nobody.
+pub(crate) fn places(step: &Step) -> Vec<Place> {
+    let reads = |condition: &Option<Expr>| condition.as_ref().is_some_and(|it| !columns_of(it).is_empty());
+    let mut all = Vec::new();
+    if reads(&step.filter) {
+        all.push(Place::Present);
+        all.extend((0..step.values.len()).map(Place::Where));
     }
+    let own = step.values.iter().enumerate().filter(|(_, value)| reads(&value.filter));
+    all.extend(own.map(|(at, _)| Place::Own(at)));
+    all
+}
+
+/// Every choice of some places but none of them.
+pub(crate) fn choices(places: &[Place]) -> Vec<Undone> {
+    let mut all = vec![Undone::new()];
+    for place in places {
+        let with = all.iter().map(|undone| undone.iter().copied().chain([*place]).collect());
+        let with: Vec<Undone> = with.collect();
+        all.extend(with);
+    }
+    all.retain(|undone| !undone.is_empty());
+    all
+}
+
+/// What a value is called where some conditions are undone.
+pub(crate) fn value_without(undone: &Undone, at: usize) -> String {
+    let [filter, own] = [Place::Where(at), Place::Own(at)].map(|place| undone.contains(&place));
+    if filter || own { names::undone(filter, own, at) } else { step_value(at).to_string() }
 }
 
 /// Whether a value of a step is missing by its own FILTER alone. What a FILTER changes, for whomever, is judged as what conditions
@@ -93,9 +93,9 @@ pub(crate) fn plain(base: &Base<'_>, step: &Step) -> Result<LogicalPlan, Failure
     Ok(plan.aggregate(keys.collect::<Vec<_>>(), values.collect::<Vec<_>>())?.build()?)
 }
 
-/// The rows of a step with their entity: keys, values as asked, and for each of some variants the values without the conditions
-/// that it undoes. A group of which no row passes WHERE is there as well, and not [`names::PRESENT`].
-pub(crate) fn wide(base: &Base<'_>, step: &Step, variants: &[Undone]) -> Result<LogicalPlan, Failure> {
+/// The rows of a step with their entity: keys, values as asked, and the values without the conditions at some places
+/// ([`value_without`]). A group of which no row passes WHERE is there as well, and not [`names::PRESENT`].
+pub(crate) fn wide(base: &Base<'_>, step: &Step, places: &[Place]) -> Result<LogicalPlan, Failure> {
     let entity = base.obligations.entity.as_str();
     let mut columns = step.columns();
     columns.insert(entity.to_owned());
@@ -125,10 +125,12 @@ pub(crate) fn wide(base: &Base<'_>, step: &Step, variants: &[Undone]) -> Result<
     let mut values = Vec::new();
     for (at, value) in step.values.iter().enumerate() {
         values.push(under(value, [filter, value.filter.as_ref()]).alias(step_value(at).as_str()));
-        for (variant, undone) in variants.iter().enumerate() {
-            let filter = filter.filter(|_| !undone.filter);
-            let own = value.filter.as_ref().filter(|_| !undone.values.contains(&at));
-            values.push(under(value, [filter, own]).alias(names::undone(variant, at)));
+        let own_places =
+            [Place::Where(at), Place::Own(at)].into_iter().filter(|place| places.contains(place));
+        for undone in choices(&own_places.collect::<Vec<_>>()) {
+            let filter = filter.filter(|_| !undone.contains(&Place::Where(at)));
+            let own = value.filter.as_ref().filter(|_| !undone.contains(&Place::Own(at)));
+            values.push(under(value, [filter, own]).alias(value_without(&undone, at)));
         }
     }
     let there = count(lit(1_i64));

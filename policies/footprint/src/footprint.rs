@@ -6,14 +6,14 @@ use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::utils::split_conjunction;
 use datafusion_expr::{Expr, Operator};
 use liquid_policy::Footprint;
-use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Step, StepKey, Term, place_in_cut};
+use liquid_policy::footprint::{Aggregate, Argument, GroupKey, Step, StepKey, Term, place_in_cut, step_key};
 use liquid_policy::id::ColumnName;
 
 use crate::bins::counts;
 use crate::branches::{branches, condition_columns};
 use crate::call::is_rewritten;
 use crate::dates::dates;
-use crate::site_query::{SiteAggregate, SiteQuery, Step as SiteStep, columns_of};
+use crate::site_query::{SiteAggregate, SiteQuery, Step as SiteStep, base_column, columns_of};
 
 /// What a cut touches, by position. Columns of conditions and keys are in alphabetical order, each once; those of a term
 /// are as they are multiplied.
@@ -31,7 +31,12 @@ pub fn footprint(query: &SiteQuery) -> Footprint {
 }
 
 fn step(query: &SiteQuery, step: &SiteStep) -> Step {
-    let keys = step.keys.iter().map(|key| StepKey { columns: read(key), plain: key.try_as_col().is_some() });
+    let released = |at: usize| query.groups.contains(&base_column(step_key(at).as_str()));
+    let keys = step.keys.iter().enumerate().map(|(at, key)| StepKey {
+        columns: read(key),
+        plain: key.try_as_col().is_some(),
+        released: released(at),
+    });
     Step {
         filter: step.filter.as_ref().map(read).unwrap_or_default(),
         keys: keys.collect(),

@@ -62,6 +62,9 @@ pub struct StepKey {
     pub columns: Vec<ColumnName>,
     /// It is that column as it stands.
     pub plain: bool,
+    /// The cut is grouped by it, too, as it stands: it tells groups of the answer apart, and not rows of one entity within them.
+    #[serde(default)]
+    pub released: bool,
 }
 
 /// How a count of a step is looked at by conditions and keys.

@@ -15,8 +15,8 @@ use crate::id::ColumnName;
 use crate::refusal::{Code, Refusal, list};
 use crate::table::{ColumnRule, Domain, DomainValue};
 
-/// How many values of a step may stand under FILTER: whom each of them concerns, and each two, is counted in a pass of its own.
-const MOST_FILTERS: usize = 4;
+/// In how many places conditions may stand below a step: whom any of them concern together is counted for each choice of them.
+const MOST_PLACES: usize = 5;
 
 /// Judges a step and all that stands above it in the cut. Answers with what is public about the step's columns.
 ///
@@ -91,14 +91,25 @@ impl<'a> Above<'a> {
         }
         for key in self.step.keys.iter().filter(|key| !self.stands_for_one(key)) {
             key.columns.iter().try_for_each(|column| judge.group(column))?;
+            if judge.guarded && !key.released {
+                return Err(Refusal::new(
+                    Code::Expression,
+                    self.clause("entity"),
+                    "a key of an aggregate by entity that is no key of the answer would tell rows of one entity apart, as a condition does",
+                    "group the answer by it as well, as it stands, or leave it out",
+                ));
+            }
         }
-        let filtered = self.step.values.iter().filter(|value| !value.filter.is_empty());
-        if judge.guarded && filtered.count() > MOST_FILTERS {
+        let filtered = self.step.values.iter().filter(|value| !value.filter.is_empty()).count();
+        let places = filtered + if self.step.filter.is_empty() { 0 } else { 1 + self.step.values.len() };
+        if judge.guarded && places > MOST_PLACES {
             return Err(Refusal::new(
                 Code::Expression,
                 self.clause("entity"),
-                format!("an aggregate by entity may have at most {MOST_FILTERS} values under FILTER"),
-                "ask for fewer at once",
+                "there are too many values under conditions in an aggregate by entity to judge each of them",
+                format!(
+                    "ask for fewer at once: FILTERs count once, and WHERE once and once for each value, up to {MOST_PLACES}"
+                ),
             ));
         }
         self.step.values.iter().try_for_each(|value| self.value(value))
@@ -278,7 +289,7 @@ impl<'a> Above<'a> {
         match (function, term.columns.as_slice()) {
             (Function::CountDistinct, [column]) if term.factors.is_empty() => {
                 return match self.origin(column)? {
-                    Origin::Key(StepKey { columns, plain: true })
+                    Origin::Key(StepKey { columns, plain: true, .. })
                         if columns.iter().all(|column| judge.is_entity(column)) =>
                     {
                         Ok(())
@@ -290,7 +301,7 @@ impl<'a> Above<'a> {
             (_, []) => {}
             (Function::Count, [column]) if term.factors.is_empty() => self.counted(column)?,
             (Function::Min | Function::Max, [column]) => match self.origin(column)? {
-                Origin::Key(StepKey { columns, plain: true })
+                Origin::Key(StepKey { columns, plain: true, .. })
                     if columns.iter().all(|column| judge.uses(column, Use::Group)) => {}
                 Origin::End(end) => judge.group(end)?,
                 _ => self.added(column)?,

@@ -109,7 +109,7 @@ pub(crate) struct Judge<'a> {
 
 impl Judge<'_> {
     fn cut(&mut self, keys: Vec<Expr>, aggs: Vec<Agg>) {
-        self.people();
+        self.people(&keys);
         self.joins();
         for condition in self.below.conditions.clone() {
             // What joins is judged as a join alone.

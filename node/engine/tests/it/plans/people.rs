@@ -11,7 +11,7 @@ pub(crate) const COUNTS: usize = usize::MAX;
 impl Judge<'_> {
     /// An aggregate by person is grouped by the entity or by a key within it of which no value is missing; whatever else it is
     /// grouped by is a key.
-    pub(crate) fn people(&mut self) {
+    pub(crate) fn people(&mut self, released: &[Expr]) {
         for (keys, first) in self.below.people.clone() {
             let one = |key: &Expr| match key {
                 Expr::Col(at) if self.is_entity(*at) => at / STRIDE >= first,
@@ -22,7 +22,12 @@ impl Judge<'_> {
             if others.len() == keys.len() {
                 self.wrong("an aggregate below an aggregate is not by person".to_owned());
             }
-            others.into_iter().for_each(|key| self.touched(key, Use::Group));
+            for key in others {
+                self.touched(key, Use::Group);
+                if self.world.guarded && !released.contains(key) {
+                    self.wrong("a key by person that tells rows of one person apart".to_owned());
+                }
+            }
         }
     }
 

@@ -16,13 +16,24 @@ struct Stepped {
 /// Which conditions are undone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Undone {
-    filter: bool,
+    /// WHERE: which rows of the step there are, and what it changes of either value.
+    present: bool,
+    where_count: bool,
+    where_sum: bool,
+    /// The values' own FILTERs.
     of_count: bool,
     of_sum: bool,
     above: bool,
 }
 
-const NOTHING: Undone = Undone { filter: false, of_count: false, of_sum: false, above: false };
+const NOTHING: Undone = Undone {
+    present: false,
+    where_count: false,
+    where_sum: false,
+    of_count: false,
+    of_sum: false,
+    above: false,
+};
 
 /// Truth in SQL: unknown is not true.
 fn or(one: Option<bool>, other: Option<bool>) -> bool {
@@ -71,15 +82,15 @@ impl Oracle<'_> {
         let mut found: BTreeMap<(i64, Option<&'static str>), (bool, Stepped)> = BTreeMap::new();
         for row in self.rows {
             let ward = seen(row).filter(|_| self.asked.by_ward);
-            let passes = undone.filter || self.filter.iter().all(|filter| below(*filter, row));
-            let counts = |own: Option<Below>, undone: bool| {
-                passes && (undone || own.is_none_or(|condition| below(condition, row)))
+            let passes = self.filter.iter().all(|filter| below(*filter, row));
+            let counts = |own: Option<Below>, no_where: bool, no_own: bool| {
+                (passes || no_where) && (no_own || own.is_none_or(|condition| below(condition, row)))
             };
             let empty = (false, Stepped { id: row.id, ward, n: 0, s: None });
             let (present, stepped) = found.entry((row.id, ward)).or_insert(empty);
-            *present |= passes;
-            stepped.n += i64::from(counts(self.asked.of_count, undone.of_count));
-            if counts(self.asked.of_sum, undone.of_sum) {
+            *present |= passes || undone.present;
+            stepped.n += i64::from(counts(self.asked.of_count, undone.where_count, undone.of_count));
+            if counts(self.asked.of_sum, undone.where_sum, undone.of_sum) {
                 stepped.s = Some(stepped.s.unwrap_or(0) + row.cost);
             }
         }
@@ -188,40 +199,44 @@ impl Oracle<'_> {
         let conditions = !self.lifted.is_empty() || self.asked.above.is_some() || filter.is_some();
         let counts = self.asked.above.iter().chain(&filter).any(|above| above.reads_count());
         let reads_count = what.of_counts() || self.asked.group == Group::Bins || counts;
-        // The places, each once: one FILTER that two values have is one.
-        let mut places = Vec::new();
-        if !self.filter.is_empty() {
-            places.push([true, false, false]);
-        }
-        match (self.asked.of_count, self.asked.of_sum) {
-            (Some(one), Some(other)) if one == other => places.push([false, true, true]),
-            (of_count, of_sum) => {
-                places.extend(of_count.map(|_| [false, true, false]));
-                places.extend(of_sum.map(|_| [false, false, true]));
-            }
-        }
+        let filter_too = !self.filter.is_empty();
+        let (count, sum) = (reads_count, what.of_sums());
+        let there = [
+            filter_too,
+            filter_too && count,
+            filter_too && sum,
+            self.asked.of_count.is_some() && count,
+            self.asked.of_sum.is_some() && sum,
+            conditions,
+        ];
         let mut found = Vec::new();
-        for chosen in 1..1_u32 << places.len() {
-            let chosen = places.iter().enumerate().filter(|(at, _)| chosen & (1 << at) != 0);
-            let [filter_too, of_count, of_sum] = chosen.fold([false; 3], |all, (_, place)| {
-                [all[0] || place[0], all[1] || place[1], all[2] || place[2]]
-            });
-            let read = (of_count && reads_count) || (of_sum && what.of_sums());
-            let there = filter_too || read;
-            for above in [false, true] {
-                if there && (!above || conditions) {
-                    let undone = Undone { filter: filter_too, of_count, of_sum, above };
-                    let [asked, without] =
-                        [NOTHING, undone].map(|undone| self.parts(what, filter, group, undone));
-                    let ids: BTreeSet<i64> = asked.keys().chain(without.keys()).copied().collect();
-                    let part = |parts: &BTreeMap<i64, i64>, id| {
-                        let part = parts.get(&id).copied().unwrap_or(0);
-                        if what == What::Entities { part.min(1) } else { part }
-                    };
-                    let differ = ids.into_iter().filter(|id| part(&asked, *id) != part(&without, *id));
-                    found.push(self.capped(differ));
-                }
+        for choice in 0..1_u32 << there.len() {
+            let [present, where_count, where_sum, of_count, of_sum, above] =
+                std::array::from_fn(|at| choice & (1 << at) != 0);
+            let undone = Undone { present, where_count, where_sum, of_count, of_sum, above };
+            let below = [present, where_count, where_sum, of_count, of_sum];
+            // Who is there only without WHERE has no rows and no sum as asked, and may be in no cell by that alone.
+            let never = |condition: Above| match condition {
+                Above::AtLeast(least) => !where_count && least > 0,
+                Above::Fewer(_) | Above::Ward(_) | Above::AtLeastOrWard(..) => false,
+            };
+            let shut_out = !above && self.asked.above.iter().chain(&filter).any(|it| never(*it));
+            let nothing = (what.of_counts() && !where_count) || (what.of_sums() && !where_sum);
+            if present && (shut_out || nothing) {
+                continue;
             }
+            let fits = (0..there.len()).all(|at| there[at] || choice & (1 << at) == 0);
+            if !fits || !below.contains(&true) {
+                continue;
+            }
+            let [asked, without] = [NOTHING, undone].map(|undone| self.parts(what, filter, group, undone));
+            let ids: BTreeSet<i64> = asked.keys().chain(without.keys()).copied().collect();
+            let part = |parts: &BTreeMap<i64, i64>, id| {
+                let part = parts.get(&id).copied().unwrap_or(0);
+                if what == What::Entities { part.min(1) } else { part }
+            };
+            let differ = ids.into_iter().filter(|id| part(&asked, *id) != part(&without, *id));
+            found.push(self.capped(differ));
         }
         found
     }

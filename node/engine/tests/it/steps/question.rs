@@ -208,3 +208,11 @@ pub(super) fn question() -> impl Strategy<Value = Question> {
     });
     made.prop_filter("a count or the ward stands where it may not", Question::fits)
 }
+
+/// Under a minimum, what an entity's rows are told apart by is a key of the answer.
+pub(super) fn under_a_minimum() -> impl Strategy<Value = Question> {
+    question().prop_map(|question| match question.by_ward {
+        true => Question { group: Group::Ward, ..question },
+        false => question,
+    })
+}

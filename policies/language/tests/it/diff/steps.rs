@@ -9,7 +9,7 @@ use super::asked::columns;
 /// All of them over one table.
 pub(super) fn steps(over: &Footprint) -> Vec<Footprint> {
     let rows = || Aggregate { function: Function::Count, argument: Argument::Rows, filter: vec![] };
-    let plain = |name: &str| StepKey { columns: columns(&[name]), plain: true };
+    let plain = |name: &str| StepKey { columns: columns(&[name]), plain: true, released: false };
     let mut all = Vec::new();
     for keys in [vec![plain("upi")], vec![plain("vid")], vec![plain("upi"), plain("kind")]] {
         for edges in [None, Some(&[][..]), Some(&[1]), Some(&[2, 5]), Some(&[3]), Some(&[1, 2, 5])] {
