@@ -18,7 +18,8 @@
 //! 10. [`verdict`]: what a question would be told, without a permit.
 //! 11. [`mod@diff`]: which way a version of an agreement goes, clause by clause, with questions that show it.
 //!
-//! [`unseen`]: characters that nobody sees, which no name has and every text for people writes out.
+//! [`unseen`]: characters that nobody sees, which no name has and every text for people writes out. [`spelling`]: what somebody
+//! meant who wrote a name that is not known.
 //!
 //! For those who write and sign agreements: [`mod@render`] puts one into plain English, [`mod@lint`] gives advice on one,
 //! and [`mod@preset`] has settings to begin a new one with.
@@ -79,6 +80,7 @@ pub mod refusal;
 pub mod render;
 pub mod schema;
 pub mod signature;
+pub mod spelling;
 pub mod statement;
 pub mod table;
 pub mod template;

@@ -7,40 +7,145 @@ use super::Problem;
 use super::tree::Tree;
 use crate::key::KEYS;
 use crate::refusal::list;
+use crate::spelling::nearest;
 
 /// An error of text that is not TOML at all.
 pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Problem {
     let span = span(error);
     let start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
     let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    let value =
-        line.split_once('=').map_or(line, |(_, value)| value).split('#').next().unwrap_or_default().trim();
-    let outside = |at: usize| line.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0);
-    if let Some((at, quote)) = line.char_indices().find(|(at, c)| CURLY.contains(c) && outside(*at)) {
-        let at = start + at;
-        return Problem::new(
-            format!("`{quote}` is a curly quote, as word processors write them"),
-            "write straight quotes, `\"`, with an editor for plain text",
-            at..at + quote.len_utf8(),
-        );
+    let typed = typed(line);
+    let at = |part: &str| {
+        let at = start + line.find(part).unwrap_or_default();
+        at..at + part.len()
+    };
+    if error.message().contains("duplicate") {
+        let twice = text.get(span.clone()).unwrap_or_default();
+        let (what, help) = match typed.trim_start().starts_with('[') {
+            true => {
+                ("the section ", "put what stands below both of them below the first, and delete the second")
+            }
+            false => ("", "keep one of the two lines, and delete the other"),
+        };
+        return Problem::new(format!("{what}`{twice}` stands there twice"), help, span);
     }
-    if is_a_day(value) {
-        let at = start + line.find(value).unwrap_or_default();
+    let (key, value) = match typed.split_once('=') {
+        Some((key, value)) => (key.trim(), value.trim()),
+        None => ("", typed.trim()),
+    };
+    foreign(line, typed.len(), start)
+        .or_else(|| (key.is_empty() && is_sentence(value)).then(|| no_equals(value, at(value))))
+        .or_else(|| (!key.is_empty()).then(|| bare(key, value, at)).flatten())
+        .unwrap_or_else(|| {
+            Problem::new(
+                format!("the file cannot be read as TOML: {}", lower(error.message())),
+                "check quotes, brackets and commas here",
+                span,
+            )
+        })
+}
+
+/// A line without the remark at its end.
+fn typed(line: &str) -> &str {
+    let mut quoted = false;
+    let end = line.find(|c| {
+        quoted ^= c == '"';
+        c == '#' && !quoted
+    });
+    end.and_then(|end| line.get(..end)).unwrap_or(line)
+}
+
+/// A character that a word processor puts where a plain one belongs.
+fn foreign(line: &str, length: usize, start: usize) -> Option<Problem> {
+    let mut quoted = false;
+    for (at, c) in line.char_indices().take_while(|(at, _)| *at < length) {
+        quoted ^= c == '"';
+        let (message, help) = match c {
+            _ if quoted => continue,
+            c if CURLY.contains(&c) => (
+                format!("`{c}` is a curly quote, as word processors write them"),
+                "write straight quotes, `\"`, with an editor for plain text",
+            ),
+            c if DASHES.contains(&c) => (
+                format!("`{c}` is a long dash, as word processors write them"),
+                "write the short one, `-`, with an editor for plain text: a day is 2026-10-01",
+            ),
+            c if c.is_whitespace() && !c.is_ascii() => (
+                "a space of a word processor stands here, which only looks like a plain one".to_owned(),
+                "delete it, and type a plain space",
+            ),
+            _ => continue,
+        };
+        return Some(Problem::new(message, help, start + at..start + at + c.len_utf8()));
+    }
+    None
+}
+
+/// Words that no bracket and no quote holds together.
+fn is_sentence(text: &str) -> bool {
+    let first = text.chars().next();
+    first.is_some_and(char::is_alphabetic) && !text.ends_with([',', ']', '}'])
+}
+
+/// A line with neither a value nor brackets.
+fn no_equals(line: &str, place: Range<usize>) -> Problem {
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim().trim_start_matches(':').trim_start();
+    let name = word.trim_end_matches(':');
+    let is_key = KEYS.iter().any(|known| known.path.rsplit('.').next() == Some(name));
+    if is_key && !rest.is_empty() {
         return Problem::new(
-            format!("`{value}` is not how a day is written here"),
-            "write year, month and day as 2026-10-01, without quotes",
-            at..at + value.len(),
+            format!("no `=` stands between `{name}` and its value"),
+            format!("write `{name} = {rest}`"),
+            place,
         );
     }
     Problem::new(
-        format!("the file cannot be read as TOML: {}", lower(error.message())),
-        "check quotes, brackets and commas here, and that no key stands there twice",
-        span,
+        "this line is neither a key with its value nor the name of a section",
+        "write `key = value`, or put `#` before a remark",
+        place,
     )
+}
+
+/// A value without quotes that is no number, no day and no `true`.
+fn bare(key: &str, value: &str, at: impl Fn(&str) -> Range<usize>) -> Option<Problem> {
+    if is_a_day(value) {
+        return Some(Problem::new(
+            format!("`{value}` is not how a day is written here"),
+            "write year, month and day as 2026-10-01, without quotes",
+            at(value),
+        ));
+    }
+    let is_yes = ["yes", "no", "on", "off", "true", "false"].contains(&value.to_lowercase().as_str());
+    if is_yes {
+        return Some(Problem::new(
+            format!("`{value}` is not how yes and no are written here"),
+            "write `true` or `false`, in small letters and without quotes",
+            at(value),
+        ));
+    }
+    let (first, rest) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
+    if first.bytes().all(|b| b.is_ascii_digit()) && rest.trim().starts_with(char::is_alphabetic) {
+        return Some(Problem::new(
+            format!("after the number `{first}` stands `{}`", rest.trim()),
+            format!("write the number alone, `{key} = {first}`; a remark goes behind a `#`"),
+            at(value),
+        ));
+    }
+    is_sentence(value).then(|| {
+        Problem::new(
+            format!("`{value}` stands there without quotes"),
+            format!("write a number in digits, as `{key} = 20`, and a text in straight quotes, as `{key} = \"{value}\"`"),
+            at(value),
+        )
+    })
 }
 
 /// Quotes that TOML does not know.
 const CURLY: [char; 6] = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}'];
+
+/// Dashes that are no hyphen.
+const DASHES: [char; 6] = ['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}'];
 
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -194,31 +299,6 @@ fn quoted(rest: &str) -> (String, Vec<String>) {
     let mut names = rest.split('`').step_by(2).map(str::to_owned);
     let first = names.next().unwrap_or_default();
     (first, names.filter(|name| !name.is_empty()).collect())
-}
-
-/// The known name that is one or two slips of the pen away.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
-    let close = |other: &&String| distance(name, other) <= 2 && other.len() > 2;
-    known.iter().filter(close).min_by_key(|other| distance(name, other))
-}
-
-/// Levenshtein's.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, b) in row.iter_mut().skip(1).zip(other.chars()) {
-            let above = *cell;
-            left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 fn span(error: &toml::de::Error) -> Range<usize> {
