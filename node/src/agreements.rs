@@ -214,8 +214,15 @@ impl Agreements {
         }
         let named: BTreeSet<_> =
             agreements.iter().flat_map(|it| &it.suspended).map(|suspension| &suspension.statement).collect();
-        let statements =
-            state.life.statements().iter().filter(|it| named.contains(&it.hash())).cloned().collect();
+        // With a text goes who wrote and who approved it.
+        let signs = |it: &Statement| {
+            matches!(it.act, Act::Write { .. } | Act::Approve { .. })
+                && it.act.agreement().is_some_and(|hash| {
+                    texts.contains(hash) && state.life.version(hash).is_some_and(|it| is_party(it))
+                })
+        };
+        let wanted = |it: &&Statement| signs(it) || named.contains(&it.hash());
+        let statements = state.life.statements().iter().filter(wanted).cloned().collect();
         let texts = texts.iter().filter_map(|hash| {
             let seen = state.life.version(hash).is_some_and(|agreement| is_party(agreement));
             state.texts.get(hash).filter(|_| seen).map(|text| (hash.clone(), text.clone()))

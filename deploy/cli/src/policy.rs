@@ -1,11 +1,13 @@
 //! `liquid policy` and `liquid key`: one file a command.
 
 mod act;
+mod author;
 mod beside;
 mod diff;
 mod explain;
 pub(crate) mod key;
 mod lint;
+mod meaning;
 mod new;
 mod preview;
 mod propose;
@@ -14,6 +16,7 @@ mod render;
 mod sign;
 mod sites;
 mod status;
+mod text;
 mod verify;
 mod who;
 
@@ -26,6 +29,7 @@ use liquid_policy::parse::{ParseError, parse_beside};
 use liquid_policy::schema::json_schema_text;
 use liquid_policy::signature::SignatureFile;
 use miette::GraphicalTheme;
+use text::read_text;
 
 use crate::args::Policy;
 use crate::failure::Failure;
@@ -88,18 +92,6 @@ fn read_finished(file: &Path) -> Result<(Agreement, String), Failure> {
 fn with_its_files(text: &str, file: &Path) -> Result<Agreement, ParseError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     parse_beside(text, &file.display().to_string(), &|name, sha256| beside::find(folder, name, sha256))
-}
-
-fn read_text(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file).map_err(|error| {
-        let name = file.display();
-        let problem = match error.kind() {
-            ErrorKind::IsADirectory => format!("`{name}` is a folder"),
-            ErrorKind::InvalidData => format!("`{name}` is no text, so it is no agreement"),
-            _ => format!("`{name}` cannot be read: {error}"),
-        };
-        Failure::here(problem, "name the file of an agreement, in TOML, as `liquid policy new` writes it")
-    })
 }
 
 /// What a text is that is clearly something else than an agreement.

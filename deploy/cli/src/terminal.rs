@@ -148,6 +148,16 @@ pub(crate) fn say(line: &str) {
     let _closed_pipe = writeln!(io::stdout().lock(), "{}", clean(line, Paint::stdout()));
 }
 
+/// The same, in lines that fit where it is a terminal.
+pub(crate) fn say_wrapped(line: &str) {
+    match width() {
+        Some(width) if measure_text_width(line) > width => {
+            wrapped(line, width).iter().for_each(|line| say(line))
+        }
+        _ => say(line),
+    }
+}
+
 /// Writes a line of JSON: what cannot be seen stands only in its texts, which have a way to write it.
 pub(crate) fn say_json(json: &str) {
     let mut out = String::with_capacity(json.len());
@@ -221,8 +231,10 @@ pub(crate) fn note(line: &str) {
 /// The same, in lines that fit where it is a terminal.
 pub(crate) fn note_wrapped(line: &str) {
     match width_aside() {
-        Some(width) => wrapped(line, width).iter().for_each(|line| note(line)),
-        None => note(line),
+        Some(width) if measure_text_width(line) > width => {
+            wrapped(line, width).iter().for_each(|line| note(line))
+        }
+        _ => note(line),
     }
 }
 

@@ -71,7 +71,8 @@ pub struct SiteGovernance {
     pub site: SiteName,
     /// How things stand, as far as the caller's organisation is a party.
     pub agreements: Vec<AgreementStatus>,
-    /// What was said by which they are suspended, as it was signed: whoever lifts it sees what it was.
+    /// What was said by which they are suspended, as it was signed: whoever lifts it sees what it was; and who wrote and approved
+    /// the texts that were wanted.
     pub statements: Vec<Statement>,
     /// The texts that were wanted and are there.
     pub texts: BTreeMap<AgreementHash, String>,

@@ -117,7 +117,7 @@ fn no_approver(asked: &Statement) -> Refusal {
         Code::Recipient,
         "party.approvers",
         format!(
-            "`{}` is no key with which a `{}` of `{}` approves this agreement at this site",
+            "`{}` is no key that approves this agreement at this site in the role `{}`, for `{}`",
             asked.key_id, asked.role, asked.organisation
         ),
         "ask with the key of somebody who approves it for your organisation; the site's operator lists them in `[[trusted_key]]`",

@@ -69,3 +69,10 @@ names! {
     /// The SHA-256 of an agreement's canonical form, in hex.
     AgreementHash;
 }
+
+impl AgreementHash {
+    /// As much of it as people compare.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}

@@ -24,6 +24,7 @@
 //! takes no step back: the version that it signed stays at the end of its line, and lacks signatures, until the sign-off of the
 //! last version that is good without that key makes the way to it good.
 
+mod resuming;
 mod said;
 mod status;
 mod walk;

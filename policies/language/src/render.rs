@@ -25,13 +25,14 @@ pub(crate) mod words;
 use std::collections::BTreeSet;
 
 use crate::file::File;
+use crate::id::AgreementHash;
 use page::{Block, Kept, Page, Section, Text};
 use words::{all, any, count, day, names, said};
 
 pub use html::html;
 pub use markdown::markdown;
 pub use plain::plain;
-pub use register::register;
+pub use register::{Entry, register};
 
 /// The agreement as a page. It need not be one that a site would take: a rule that this version does not keep is told, with
 /// a sentence that says so.
@@ -60,6 +61,17 @@ pub fn render_with(file: &File, texts: Texts<'_>) -> Page {
     let used: BTreeSet<Kept> = page.clauses().map(|clause| clause.kept).collect();
     let at = page.lead.iter().position(|block| matches!(block, Block::Clause(_))).unwrap_or_default();
     page.lead.insert(at, legend(&used));
+    page
+}
+
+/// The same page of a text with this fingerprint: whoever has read it signs that text, and no other.
+pub fn named(mut page: Page, hash: &AgreementHash) -> Page {
+    let at = page.lead.iter().position(|block| matches!(block, Block::List { .. })).unwrap_or_default();
+    let text = format!(
+        "The fingerprint of this text is {}. Whoever signs it signs this text, and no other.",
+        hash.short()
+    );
+    page.lead.insert(at, Block::Paragraph(Text::new(text)));
     page
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Explain {
     #[arg(long)]
     pub(crate) purpose: String,
     /// On which day [default: today]
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub(crate) on: Option<chrono::NaiveDate>,
     /// For people, or for scripts
     #[arg(long, value_enum, default_value_t = Said::Text)]
@@ -43,6 +43,11 @@ pub(crate) struct Explain {
     /// The question
     #[arg(long)]
     pub(crate) sql: String,
+}
+
+/// Reads a day.
+fn day(text: &str) -> Result<chrono::NaiveDate, String> {
+    text.parse().map_err(|_| "write year, month and day as 2026-12-01".to_owned())
 }
 
 /// How something is said.

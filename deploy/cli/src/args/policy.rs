@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use liquid_node_api::preview::DAYS_MAX;
 
@@ -83,6 +83,9 @@ pub(crate) struct Propose {
     pub(crate) agreement: PathBuf,
     #[command(flatten)]
     pub(crate) who: Who,
+    /// Propose it though this key's role must approve it: the key can never approve this version then
+    #[arg(long)]
+    pub(crate) author: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
 }
@@ -134,7 +137,7 @@ pub(crate) struct Activate {
     /// The agreement's id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// The version, by its number or the first digits of its hash
+    /// The version, by its number or the first digits of its fingerprint
     #[arg(long, value_name = "VERSION")]
     pub(crate) version: String,
     /// When: `now`, a day (its first instant, UTC), or an instant such as `2026-12-01T09:00:00Z`
@@ -186,9 +189,10 @@ pub(crate) struct Verify {
     /// The agreement; its signatures lie beside it
     #[arg(value_name = "FILE")]
     pub(crate) agreement: PathBuf,
-    /// A file with the keys that count: a `node.toml`, or any file of `[[trusted_key]]` entries
+    /// A file with the keys that count: a `node.toml`, or any file of `[[trusted_key]]` entries [default: that of the running
+    /// demo's first node]
     #[arg(long, value_name = "FILE")]
-    pub(crate) trust: PathBuf,
+    pub(crate) trust: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -247,8 +251,15 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     if text == "now" {
         return Ok(Utc::now());
     }
+    let past = |what: &str| format!("that {what} is past; write `now` if you mean now");
     if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(day.and_time(NaiveTime::MIN).and_utc());
+        // Today is now, and no slip of the pen.
+        let is_past = day < Utc::now().date_naive();
+        return if is_past { Err(past("day")) } else { Ok(day.and_time(NaiveTime::MIN).and_utc()) };
     }
-    text.parse().map_err(|_| "write `now`, a day such as `2026-12-01`, or `2026-12-01T09:00:00Z`".to_owned())
+    let at: DateTime<Utc> = text
+        .parse()
+        .map_err(|_| "write `now`, a day such as `2026-12-01`, or `2026-12-01T09:00:00Z`".to_owned())?;
+    // Typing and sending take a while.
+    if at < Utc::now() - TimeDelta::minutes(10) { Err(past("time")) } else { Ok(at) }
 }

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
+use liquid_node_api::Error;
+use liquid_node_api::governance::Governance;
 use liquid_policy::id::{AgreementId, ChapterHash};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
+use tokio::time::timeout;
 
-use super::sites::{Sites, Told, after, short, unknown};
+use super::sites::{Sites, Told, after, short};
 use super::status::lacking;
 use super::who::Person;
 use crate::args::{About, Activate};
 use crate::failure::Failure;
-use crate::terminal::note;
+use crate::terminal::{Paint, note_wrapped as note};
 
 /// Lets a version take over at an instant.
 ///
@@ -48,7 +52,31 @@ pub(super) async fn suspend(command: &About) -> Result<(), Failure> {
     let statement = person.say(Act::Suspend { id: AgreementId::new(&command.id) })?;
     write(command, &statement)?;
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
-    let told = sites.say(statement.clone()).await?;
+    let message = Governance::Say { statements: vec![statement.clone()] };
+    let told = match timeout(PATIENCE, sites.hear(&message)).await {
+        Ok(Ok(told)) => told,
+        Ok(Err(Failure::Answer(Error::Fault { message, .. }))) => return Err(not_known(command, &message)),
+        Ok(Err(failure)) => return Err(failure),
+        Err(_) => return Err(not_known(command, "no answer has come in time")),
+    };
+    if told.answers.is_empty()
+        && let Ok(Ok(status)) =
+            timeout(PATIENCE, sites.hear(&Governance::Status { texts: vec![], files: vec![] })).await
+        && !status.answers.is_empty()
+        && status.agreement(&command.id).next().is_none()
+    {
+        return Err(status.unknown(&command.id));
+    }
+    for (site, why) in &told.silent {
+        note(&format!(
+            "{} {site}: while it runs, it goes on answering under {} ({why}); suspend it there with `--url`, or run this again",
+            Paint::stderr().bad("NOT stopped at"),
+            command.id
+        ));
+    }
+    if told.answers.is_empty() {
+        return Err(Failure::here(format!("{} is suspended nowhere", command.id), "see above for each site"));
+    }
     let counts = |it: &liquid_policy::life::AgreementStatus| {
         it.suspended.iter().any(|suspension| suspension.statement == statement.hash())
     };
@@ -64,6 +92,17 @@ pub(super) async fn suspend(command: &About) -> Result<(), Failure> {
     told.everywhere(&format!("{} is suspended", command.id))
 }
 
+/// How long somebody waits who must stop something.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Nothing was heard: it may have been carried to the sites, or not.
+fn not_known(command: &About, why: &str) -> Failure {
+    Failure::here(
+        format!("it is not known whether {} is suspended: {why}", command.id),
+        "suspend it at each node by itself with `--url`, yours first; `liquid policy status` with the same `--url` shows it",
+    )
+}
+
 /// Says that the suspensions that hold are lifted.
 ///
 /// # Errors
@@ -73,7 +112,7 @@ pub(super) async fn resume(command: &About) -> Result<(), Failure> {
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
     if status.agreement(&command.id).next().is_none() {
-        return Err(unknown(&command.id));
+        return Err(status.unknown(&command.id));
     }
     let lifted = status.suspensions(&command.id)?;
     let suspensions: BTreeSet<_> = lifted.iter().map(|(_, suspension)| suspension.hash()).collect();
@@ -81,24 +120,36 @@ pub(super) async fn resume(command: &About) -> Result<(), Failure> {
         note(&format!("{} is not suspended", command.id));
         return Ok(());
     }
-    for (site, suspension) in lifted {
-        note(&format!(
-            "lifts what {} ({}) said on {} at {site}",
+    // What all sites have heard is said once.
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for (site, suspension) in &lifted {
+        let what = format!(
+            "what {} ({}) said on {}",
             marked(suspension.organisation.as_str()),
             marked(suspension.role.as_str()),
             suspension.time.format("%Y-%m-%d %H:%M UTC"),
-        ));
+        );
+        match said.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, sites)) => sites.push(site.as_str()),
+            None => said.push((what, vec![site.as_str()])),
+        }
+    }
+    for (what, sites) in said {
+        note(&format!("agrees to lift {what}, at {}", sites.join(", ")));
     }
     let statement = person.say(Act::Resume { id: AgreementId::new(&command.id), suspensions })?;
     write(command, &statement)?;
     let told = sites.say(statement).await?;
     let open = told.agreement(&command.id).find(|(_, it)| !it.suspended.is_empty());
     match open {
-        Some(_) => {
-            note(
-                "it stays suspended until all who must sign the agreement have said so with `liquid policy resume`",
-            );
-            told.everywhere(&format!("{} said to resume {}", person.organisation, command.id))
+        Some((_, open)) => {
+            let agreed = format!("{}, {}, agrees to resume {}", person.organisation, person.role, command.id);
+            let agreed = told.everywhere(&agreed);
+            note(&match open.resume_lacks.as_slice() {
+                [] => "it stays suspended until all who must sign the agreement have said so".to_owned(),
+                lacks => format!("it stays suspended; {}", lacking(lacks)),
+            });
+            agreed
         }
         None => told.everywhere(&format!("{} is resumed", command.id)),
     }

@@ -31,6 +31,27 @@ fn by_hash(name: &str, sha256: &str) -> String {
     format!("{sha256}.{extension}")
 }
 
+/// Copies the files that an agreement names to where its next version lies. What is there and says something else stays.
+///
+/// # Errors
+/// Where one cannot be written.
+pub(super) fn copy(agreement: &Agreement, from: &Path, to: &Path) -> Result<(), Failure> {
+    let folder = |file: &Path| file.parent().unwrap_or(Path::new("")).to_owned();
+    let (from, to) = (folder(from), folder(to));
+    for (name, sha256) in agreement.file().beside() {
+        let is_there = find(&to, &name, &sha256).is_ok_and(|bytes| hash(&bytes) == sha256);
+        let text = find(&from, &name, &sha256).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(text) = text.filter(|_| !is_there) else { continue };
+        let mut file = to.join(&name);
+        if file.exists() {
+            file = to.join(by_hash(&name, &sha256));
+        }
+        put(&file, &text)?;
+        note(&format!("copied {}, which the agreement names", file.display()));
+    }
+    Ok(())
+}
+
 /// The files that travel with an agreement. Where they are too large for that, operators place them.
 pub(super) fn to_send(agreement: &Agreement, file: &Path) -> Vec<FileBeside> {
     let folder = file.parent().unwrap_or(Path::new(""));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::read_agreement;
 use crate::args::{Diff as Arguments, Said};
 use crate::failure::Failure;
-use crate::terminal::{say, say_json};
+use crate::terminal::{say_json, say_wrapped};
 
 /// Compares two files.
 ///
@@ -16,7 +16,7 @@ use crate::terminal::{say, say_json};
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let found = diff(&read_agreement(&arguments.old)?.0, &read_agreement(&arguments.new)?.0);
     match arguments.format {
-        Said::Text => lines(&found).iter().for_each(|line| say(line)),
+        Said::Text => lines(&found).iter().for_each(|line| say_wrapped(line)),
         Said::Json => say_json(&in_json(&found).to_string()),
     }
     Ok(())
@@ -24,6 +24,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn lines(found: &Diff) -> Vec<String> {
     let mut lines = vec![headline(found)];
+    if found.verdict() == Direction::Same {
+        lines.push("  if you have edited it, was it saved?".to_owned());
+    }
     for change in found.changes() {
         lines.push(String::new());
         lines.push(format!("{:<9} {} ({})", word(change), change.clause(), change.class().letter()));
@@ -47,6 +50,19 @@ fn lines(found: &Diff) -> Vec<String> {
 
 /// The verdict over the whole, with how many clauses go each way.
 fn headline(found: &Diff) -> String {
+    let verdict = found.verdict();
+    let only_named = ["agreement.version", "agreement.supersedes"];
+    match counts(found) {
+        None => "same: nothing changes".to_owned(),
+        Some(_) if found.changes().iter().all(|it| only_named.contains(&it.clause())) => {
+            "same: nothing but the number of the version differs".to_owned()
+        }
+        Some(counts) => format!("{verdict}: {counts}"),
+    }
+}
+
+/// How many clauses go each way; none where none changes.
+pub(super) fn counts(found: &Diff) -> Option<String> {
     let count = |way| found.changes().iter().filter(|change| change.direction() == way).count();
     let of = |way, one: &str, several: &str| match count(way) {
         0 => None,
@@ -62,10 +78,7 @@ fn headline(found: &Diff) -> String {
     .into_iter()
     .flatten()
     .collect();
-    match parts.as_slice() {
-        [] => "same: nothing changes".to_owned(),
-        parts => format!("{}: {}", found.verdict(), parts.join(", ")),
-    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn word(change: &Change) -> String {

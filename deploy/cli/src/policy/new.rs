@@ -6,7 +6,7 @@ use std::io::Write;
 use liquid_policy::parse::{parse, revise};
 use liquid_policy::preset::{PUBLISHED, RESEARCH, Start, TRUSTED};
 
-use super::{read_agreement, unusable};
+use super::{beside, read_agreement, unusable};
 use crate::args::{New, PresetName};
 use crate::failure::Failure;
 use crate::terminal::note;
@@ -21,6 +21,7 @@ pub(crate) fn run(command: &New) -> Result<(), Failure> {
         let (before, text) = read_agreement(from)?;
         let text = revise(&text, &from.display().to_string()).map_err(unusable)?;
         write(command, &text)?;
+        beside::copy(&before, from, &command.file)?;
         note(&format!(
             "{name} replaces {} {} once it is signed and activated; `liquid policy diff {} {name}` says what your edits change",
             before.id(),

@@ -2,16 +2,16 @@
 
 use liquid_node_api::preview::{AnswerCells, Cells, Preview, PreviewRequest, Questions, Reason};
 use liquid_node_api::sql::request_id;
-use liquid_policy::Direction;
 use liquid_policy::statement::Act;
 
+use super::meaning::goes;
 use super::sites::short;
 use super::who::Person;
 use super::{beside, read_agreement};
 use crate::args::{Preview as Arguments, Said};
 use crate::failure::Failure;
 use crate::reach;
-use crate::terminal::{Paint, say, say_json};
+use crate::terminal::{Paint, say_json, say_wrapped};
 
 /// Runs the command.
 ///
@@ -28,7 +28,9 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         person.say(Act::Preview { draft: draft.hash().clone(), site, days: arguments.days, nonce })?;
     let preview = node.preview(&PreviewRequest { text, files, asked }).await?;
     match arguments.format {
-        Said::Text => lines(&preview, arguments.days, Paint::stdout()).iter().for_each(|line| say(line)),
+        Said::Text => {
+            lines(&preview, arguments.days, Paint::stdout()).iter().for_each(|line| say_wrapped(line));
+        }
         Said::Json => say_json(&serde_json::to_string(&preview).unwrap_or_default()),
     }
     Ok(())
@@ -36,12 +38,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn lines(preview: &Preview, days: u32, paint: Paint) -> Vec<String> {
     let Preview { agreement, standing, draft, site, .. } = preview;
-    let goes = match preview.direction {
-        Direction::Tightens => "only tightens",
-        Direction::Loosens => "loosens",
-        Direction::Neither => "tightens in one place and loosens in another, or cannot be told, against",
-        Direction::Same => "says the same to machines as",
-    };
+    let goes = goes(preview.direction);
     let when = match preview.judged_on == preview.until.date_naive() {
         true => "today".to_owned(),
         false => format!("on its first day, {}", preview.judged_on),
@@ -131,7 +128,9 @@ fn cells(cells: &Cells, rounded_to: Option<u32>, paint: Paint) -> Vec<String> {
                 counted(*answers, rounded_to, "answer", "answers"),
                 counted(*withheld, rounded_to, "cell was", "cells were")
             ),
-            "how many of them the draft would show is not told: it would tell of single people".to_owned(),
+            "how many of them the draft would show is not told: it would tell of single people. Exact counts are told only of a \
+             draft that does nothing but tighten: for them, preview what tightens in a draft of its own"
+                .to_owned(),
         ],
         Cells::ByQuestion { answers, too_long, not_run, not_counted } => {
             let mut lines = vec![paint.bold("what the draft would withhold, on today's data")];

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use liquid_node::agreements::hash;
-use liquid_policy::parse::read;
-use liquid_policy::render::{html, markdown, plain, render_with};
+use liquid_policy::parse::{read, version_of};
+use liquid_policy::render::{html, markdown, named, plain, render_with};
 
 use super::{beside, put, read_text, unusable, with_its_files};
 use crate::args::{Render, WordsFormat};
@@ -25,6 +25,10 @@ pub(crate) fn run(command: &Render) -> Result<(), Failure> {
         String::from_utf8(bytes).ok()
     };
     let page = render_with(&read(&text, &name).map_err(unusable)?, &asked);
+    let page = match version_of(&text) {
+        Some(hash) => named(page, &hash),
+        None => page,
+    };
     put(&match command.format {
         WordsFormat::Text => plain(&page),
         WordsFormat::Html => html(&page),

@@ -3,20 +3,24 @@
 use std::fs;
 use std::path::Path;
 
+use liquid_local::keys;
 use liquid_policy::Keyring;
 use liquid_policy::document::Agreement;
 use liquid_policy::id::{ChapterHash, OrganisationName, RoleName};
 use liquid_policy::keyring::Standing;
+use liquid_policy::life::VersionStatus;
+use liquid_policy::parse::read;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 
-use super::sites::{Sites, after};
+use super::sites::{Sites, Told, after, short};
 use super::status::lacking;
+use super::text::Near;
 use super::who::Person;
-use super::{beside, read_finished, read_signatures};
+use super::{author, beside, meaning, read_finished, read_signatures, text};
 use crate::args::Sign;
 use crate::failure::Failure;
-use crate::terminal::note;
+use crate::terminal::{Paint, note_wrapped as note};
 
 /// Adds a signature beside an agreement, and sends it where that is wanted.
 ///
@@ -30,15 +34,18 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     }
     let file = sign.agreement.with_extension("sig.toml");
     let mut signatures = read_signatures(&file)?;
-    let mut sites = match sign.send {
-        true => Some(Sites::reach(&sign.reach, Some(person.organisation.as_str())).await?),
+    let sites = match sign.send {
+        true => {
+            let mut sites = Sites::reach(&sign.reach, Some(person.organisation.as_str())).await?;
+            let before = sites.status(vec![]).await?;
+            Some((sites, before))
+        }
         false => None,
     };
-    let chapter = match (&sign.after, &mut sites) {
+    let chapter = match (&sign.after, &sites) {
         (Some(after), _) => Some(ChapterHash::new(after)),
-        (None, Some(sites)) => {
-            let status = sites.status(vec![]).await?;
-            let chapter = status.chapter(agreement.id().as_str());
+        (None, Some((_, before))) => {
+            let chapter = before.chapter(agreement.id().as_str());
             chapter
                 .iter()
                 .for_each(|chapter| note(&format!("the signature is for the time {}", after(chapter))));
@@ -51,25 +58,40 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     // Who signs again, so that it arrives, says nothing new.
     let again = said_already(&signatures, &act, &person);
     let statement = again.map_or_else(|| person.say(act), Ok)?;
-    nothing_lost(&signatures, &statement, &person, sign.replace)?;
-    signatures.add(statement.clone());
-    write(&file, &signatures.to_string())?;
-    note(&format!(
-        "signed {} {} as {} in {}",
-        agreement.id(),
-        agreement.version(),
-        person.organisation,
-        file.display()
-    ));
-    beside::lines(&agreement).iter().for_each(|line| note(line));
-    if let Some(sites) = &mut sites {
-        let told = sites.say(statement).await?;
-        let taken = told.everywhere("the signature is taken");
-        if let Ok(version) = told.version(agreement.id().as_str(), agreement.hash().as_str()) {
-            note(&lacking(&version.lacks));
-        }
-        return taken;
+    nothing_lost(&signatures, &statement, &person, (sign.replace, &file))?;
+    if sign.author && !agreement.signoff().author_may_sign {
+        note(&author::barred(&agreement, &person));
     }
+    let written = signatures.signatures.iter().any(|it| {
+        matches!(it.act, Act::Write { .. })
+            && it.act.agreement() == statement.act.agreement()
+            && (&it.organisation, &it.key_id) == (&person.organisation, &person.key_id)
+    });
+    counts(&agreement, &statement, written)?;
+    signatures.add(statement.clone());
+    let near = text::near(&sign.agreement);
+    let signed = format!(
+        "signed {} as {}, {}, in {}",
+        meaning::named(&agreement),
+        person.organisation,
+        person.role,
+        file.display()
+    );
+    let keep = || {
+        write(&file, &signatures.to_string())?;
+        note(&signed);
+        beside::lines(&agreement).iter().for_each(|line| note(line));
+        Ok(())
+    };
+    if let Some(sites) = sites {
+        return send(sites, &agreement, &person, statement, &near, keep).await;
+    }
+    let base = near.iter().find(|it| agreement.supersedes() == Some(&it.hash));
+    if let Some(base) = base {
+        note(&meaning::against((&base.file, &base.hash), "which it replaces", &agreement));
+    }
+    warn(&meaning::namesakes(&agreement, None, &near));
+    keep()?;
     note("a node that holds the file beside it sees it within a second; `--send` sends it to all sites");
     let unsigned = |controller: &&OrganisationName| {
         let by = |s: &&Statement| s.act == approves && s.organisation == **controller;
@@ -105,6 +127,102 @@ fn said_already(signatures: &SignatureFile, act: &Act, person: &Person) -> Optio
     signatures.signatures.iter().filter(of).find(|it| own.standing(it) == Standing::Valid).cloned()
 }
 
+/// Sends a signature, after a word on what is signed; keeps what a site has taken, and no other: the next one to sign would send it
+/// along; and says what it has brought about.
+async fn send(
+    (mut sites, before): (Sites, Told),
+    agreement: &Agreement,
+    person: &Person,
+    statement: Statement,
+    near: &[Near],
+    keep: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let id = agreement.id().as_str();
+    let Ok(version) = before.version(id, agreement.hash().as_str()).cloned() else {
+        let mut problem = format!("no site holds this text, {}", meaning::named(agreement));
+        for (_, status) in before.agreement(id).take(1) {
+            let held = status.versions.iter().map(|it| format!("{} ({})", it.version, short(&it.hash)));
+            problem.push_str(&format!("; they hold {}", held.collect::<Vec<_>>().join(", ")));
+        }
+        return Err(Failure::here(
+            problem,
+            "if it was edited since it was sent, sign what the sites hold: `liquid policy status --save` writes it; if it is \
+             a new version, have its author propose it first",
+        ));
+    };
+    let wrote = author::wrote(&version, &person.organisation, &person.key_id);
+    counts(agreement, &statement, wrote)?;
+    let stands = before.agreement(id).find_map(|(_, it)| it.stands.clone());
+    match stands.filter(|stands| stands != agreement.hash()) {
+        None => {}
+        Some(stands) => {
+            let standing = before.version(id, stands.as_str())?;
+            let texts = sites.status(vec![stands.clone()]).await?;
+            if let Some(old) = texts.text(id, standing)?.and_then(|text| read(text, "version").ok()) {
+                note(&meaning::against((&old, &stands), "which is in force", agreement));
+            }
+        }
+    }
+    warn(&meaning::namesakes(agreement, Some(&before), near));
+    let told = sites.say(statement).await?;
+    keep()?;
+    let taken = told.everywhere("the signature is taken");
+    if let Ok(after) = told.version(id, agreement.hash().as_str()) {
+        note(&outcome(agreement, &told, after, !version.lacks.is_empty()));
+    }
+    taken
+}
+
+/// Where a version stands after a signature. `lacked` says whether anything was missing before it.
+fn outcome(agreement: &Agreement, told: &Told, version: &VersionStatus, lacked: bool) -> String {
+    let to_come = version.activated.iter().min().filter(|at| **at > keys::now());
+    let from = to_come.map(|at| format!(", not before {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    let from = from.unwrap_or_default();
+    if !version.lacks.is_empty() {
+        let activated = match version.activated.is_empty() {
+            true => String::new(),
+            false => format!("; it is activated already, and takes over with the last signature{from}"),
+        };
+        return format!("{}{activated}", lacking(&version.lacks));
+    }
+    let last = if lacked { "this was the last signature" } else { "signed by all who must" };
+    let sites: Vec<&str> = told
+        .agreement(agreement.id().as_str())
+        .filter(|(_, it)| it.stands.as_ref() == Some(&version.hash))
+        .map(|(answer, _)| answer.site.as_str())
+        .collect();
+    if !sites.is_empty() {
+        return format!("{last}: {} is in force now at {}", meaning::named(agreement), sites.join(", "));
+    }
+    match to_come {
+        Some(at) => format!("{last}: it takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC")),
+        None => {
+            // Another text may bear the number.
+            let is_alone = told.version(agreement.id().as_str(), agreement.version()).is_ok();
+            let named = if is_alone { agreement.version() } else { short(&version.hash) };
+            format!("{last}; `liquid policy activate {} --version {named}` lets it take over", agreement.id())
+        }
+    }
+}
+
+/// An approval by whoever wrote the version counts for nothing where the agreement keeps the two apart.
+fn counts(agreement: &Agreement, statement: &Statement, wrote: bool) -> Result<(), Failure> {
+    let approves = matches!(statement.act, Act::Approve { .. });
+    if !approves || !wrote || agreement.signoff().author_may_sign {
+        return Ok(());
+    }
+    Err(Failure::here(
+        format!("the approval of {}, {}, {}", statement.organisation, statement.role, author::BARRED),
+        "nothing was signed; let somebody else sign with a key of their own, or give the text the next number, and have somebody propose it who does \
+         not approve it",
+    ))
+}
+
+/// Says what somebody should look at who is about to put a name to something.
+pub(super) fn warn(lines: &[String]) {
+    lines.iter().for_each(|line| note(&format!("{} {line}", Paint::stderr().warn("warning:"))));
+}
+
 /// Only controllers sign, in the roles that the agreement names: anybody else's signature would lie there and count for nothing.
 fn may_sign(agreement: &Agreement, person: &Person) -> Result<(), Failure> {
     let Person { organisation, role, .. } = person;
@@ -136,7 +254,7 @@ fn nothing_lost(
     signatures: &SignatureFile,
     new: &Statement,
     person: &Person,
-    replace: bool,
+    (replace, file): (bool, &Path),
 ) -> Result<(), Failure> {
     let own = Keyring::from([person.trusted()].as_slice());
     let other = signatures.signatures.iter().any(|old| {
@@ -148,16 +266,18 @@ fn nothing_lost(
     }
     Err(Failure::here(
         format!(
-            "`{}` has a signature under `{}` already, made over an earlier text or by another key",
-            new.organisation, new.key_id
+            "{} holds a signature of `{}` under `{}` already, made over an earlier text or by another key",
+            file.display(),
+            new.organisation,
+            new.key_id
         ),
-        "add `--replace` if you have edited the agreement since; if the key is another, give it a name of its own with \
-         `--key-id`",
+        "add `--replace` if you have edited the agreement since, or if it is left from a demo that is gone; if the key is \
+         another, give it a name of its own with `--key-id`",
     ))
 }
 
 /// Under another name first, so that a full disk does not cost the signatures that are there.
-fn write(beside: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write(beside: &Path, text: &str) -> Result<(), Failure> {
     let draft = beside.with_extension("toml.new");
     fs::write(&draft, text).and_then(|()| fs::rename(&draft, beside)).map_err(|error| {
         Failure::here(

@@ -1,18 +1,21 @@
 //! Speaking with sites, through a coordinator or directly, and telling what each of them made of it.
 
+use std::collections::BTreeSet;
+
 use liquid_local::client::Client;
 use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
 use liquid_policy::file::File;
 use liquid_policy::id::{AgreementHash, SiteName};
 use liquid_policy::life::{AgreementStatus, Chapter, VersionStatus};
 use liquid_policy::parse::{read, version_of};
+use liquid_policy::spelling::nearest;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
 
 use crate::args::Reach;
 use crate::failure::Failure;
 use crate::reach::{self, Whose};
-use crate::terminal::{Paint, note};
+use crate::terminal::{Paint, note_wrapped as note};
 
 /// A way to the sites.
 pub(super) struct Sites(Client);
@@ -31,19 +34,25 @@ impl Sites {
     /// # Errors
     /// Where nobody answers.
     pub(super) async fn tell(&mut self, message: &Governance) -> Result<Told, Failure> {
+        let told = self.hear(message).await?;
+        told.say_who_is_silent();
+        if told.answers.is_empty() {
+            return Err(Failure::here("no site took it", "see above for each of them, and say it again"));
+        }
+        Ok(told)
+    }
+
+    /// The same without a word of those that do not answer, who may be all.
+    ///
+    /// # Errors
+    /// Where the coordinator or the node that was asked says nothing.
+    pub(super) async fn hear(&mut self, message: &Governance) -> Result<Told, Failure> {
         let mut told = Told::default();
         for Heard { site, answer } in self.0.governance(message).await? {
             match answer {
                 Ok(answer) => told.answers.push(shown(answer)),
-                Err(why) => {
-                    let site = marked(site.as_str());
-                    note(&format!("{} {site}: {}", Paint::stderr().bad("not heard at"), marked(&why)));
-                    told.silent.push(site);
-                }
+                Err(why) => told.silent.push((marked(site.as_str()), marked(&why))),
             }
-        }
-        if told.answers.is_empty() {
-            return Err(Failure::here("no site took it", "see above for each of them, and say it again"));
         }
         Ok(told)
     }
@@ -120,11 +129,40 @@ fn shown(answer: SiteGovernance) -> SiteGovernance {
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) answers: Vec<SiteGovernance>,
-    /// Sites that did not take it.
-    pub(super) silent: Vec<String>,
+    /// Sites that did not take it, and why.
+    pub(super) silent: Vec<(String, String)>,
 }
 
 impl Told {
+    /// Says which sites did not take it.
+    pub(super) fn say_who_is_silent(&self) {
+        for (site, why) in &self.silent {
+            note(&format!("{} {site}: {why}", Paint::stderr().bad("not heard at")));
+        }
+    }
+
+    /// Their names.
+    pub(super) fn silent_sites(&self) -> String {
+        let names: Vec<&str> = self.silent.iter().map(|(site, _)| site.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// An agreement that no site speaks of, with those that they do speak of.
+    pub(super) fn unknown(&self, id: &str) -> Failure {
+        let known: BTreeSet<&str> =
+            self.answers.iter().flat_map(|it| &it.agreements).map(|it| it.id.as_str()).collect();
+        let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
+        let meant = nearest(id, &known).map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
+        let fix = match known.is_empty() {
+            true => "check its id and your token".to_owned(),
+            false => format!("name one of these: {}", known.join(", ")),
+        };
+        Failure::here(
+            format!("no site knows an agreement `{id}`{meant}"),
+            format!("{fix}; an agreement is shown to its own parties alone, by their token"),
+        )
+    }
+
     /// What every site says of one agreement.
     pub(super) fn agreement(&self, id: &str) -> impl Iterator<Item = (&SiteGovernance, &AgreementStatus)> {
         self.answers.iter().flat_map(move |answer| {
@@ -147,14 +185,14 @@ impl Told {
         };
         match known.iter().filter(meant).collect::<Vec<_>>().as_slice() {
             [one] => Ok(one),
-            [] if names.is_empty() => Err(unknown(id)),
+            [] if names.is_empty() => Err(self.unknown(id)),
             [] => Err(Failure::here(
                 format!("no site holds a version `{named}` of `{id}`"),
                 format!("name one of these: {}", names.join(", ")),
             )),
             _ => Err(Failure::here(
                 format!("several versions of `{id}` are called `{named}`"),
-                format!("name one by the first digits of its hash: {}", names.join(", ")),
+                format!("name one by the first digits of its fingerprint: {}", names.join(", ")),
             )),
         }
     }
@@ -235,18 +273,10 @@ impl Told {
             return Ok(());
         }
         Err(Failure::here(
-            format!("{} did not take it", self.silent.join(", ")),
+            format!("{} did not take it", self.silent_sites()),
             "run the same command again when they answer; what was taken is not taken twice",
         ))
     }
-}
-
-/// An agreement that no site speaks of.
-pub(super) fn unknown(id: &str) -> Failure {
-    Failure::here(
-        format!("no site tells you of an agreement `{id}`"),
-        "check its id with `liquid policy status`; it is shown to the agreement's parties alone, by their token",
-    )
 }
 
 /// What a signature is for, where there was a rollback.
@@ -256,7 +286,7 @@ pub(super) fn after(chapter: &Chapter) -> String {
 
 /// As much of a hash as people compare.
 pub(super) fn short(hash: &AgreementHash) -> &str {
-    hash.as_str().get(..12).unwrap_or(hash.as_str())
+    hash.short()
 }
 
 #[cfg(test)]
@@ -326,6 +356,8 @@ mod tests {
                 stands: None,
                 chapter: None,
                 suspended: vec![suspended],
+                resuming: vec![],
+                resume_lacks: vec![],
                 versions: vec![],
             };
             told(SiteGovernance { agreements: vec![agreement], statements: sent, ..nothing() })

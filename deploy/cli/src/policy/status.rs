@@ -11,12 +11,15 @@ use liquid_policy::id::{AgreementHash, AgreementId};
 use liquid_policy::life::{AgreementStatus, SaidBy, VersionStatus};
 use liquid_policy::parse::read;
 use liquid_policy::signature::Lack;
+use liquid_policy::statement::{Act, Statement};
 
-use super::beside;
-use super::sites::{Sites, Told, after, short, unknown};
+use super::author::{BARRED, wrote};
+use super::sign::write;
+use super::sites::{Sites, Told, after, short};
+use super::{beside, read_signatures};
 use crate::args::Status;
 use crate::failure::Failure;
-use crate::terminal::{Paint, note, say, say_json};
+use crate::terminal::{Paint, note, say_json, say_wrapped};
 
 /// Runs the command.
 ///
@@ -26,9 +29,10 @@ pub(super) async fn run(status: &Status) -> Result<(), Failure> {
     let mut sites = Sites::reach(&status.reach, status.organisation.as_deref()).await?;
     let mut told = sites.status(vec![]).await?;
     if let Some(id) = &status.id {
+        let unknown = told.unknown(id);
         told.answers.iter_mut().for_each(|answer| answer.agreements.retain(|it| it.id.as_str() == id));
         if told.agreement(id).next().is_none() {
-            return Err(unknown(id));
+            return Err(unknown);
         }
     }
     if let Some(folder) = &status.save {
@@ -38,13 +42,36 @@ pub(super) async fn run(status: &Status) -> Result<(), Failure> {
         let json = serde_json::to_string(&told.answers).unwrap_or_default();
         say_json(&json);
     } else {
-        lines(&told, Paint::stdout(), keys::now()).iter().for_each(|line| say(line));
+        let apart = kept_apart(&mut sites, &told).await?;
+        lines(&told, &apart, Paint::stdout(), keys::now()).iter().for_each(|line| say_wrapped(line));
     }
     if told.silent.is_empty() { Ok(()) } else { Err(Failure::Said) }
 }
 
+/// Versions that their author may not approve, of those that somebody has both written and approved.
+async fn kept_apart(sites: &mut Sites, told: &Told) -> Result<BTreeSet<AgreementHash>, Failure> {
+    let all = told.answers.iter().flat_map(|answer| &answer.agreements);
+    let both =
+        all.flat_map(|it| it.versions.iter().map(move |version| (&it.id, version))).filter(|(_, it)| {
+            it.said.iter().any(|said| said.act == "approve" && wrote(it, &said.organisation, &said.key_id))
+        });
+    let both: Vec<(&AgreementId, &VersionStatus)> = both.collect();
+    let mut apart = BTreeSet::new();
+    if both.is_empty() {
+        return Ok(apart);
+    }
+    let texts = sites.status(both.iter().map(|(_, it)| it.hash.clone()).collect()).await?;
+    for (id, version) in both {
+        let text = texts.text(id.as_str(), version)?;
+        if text.and_then(|text| read(text, "version").ok()).is_some_and(|it| !it.signoff.author_may_sign) {
+            apart.insert(version.hash.clone());
+        }
+    }
+    Ok(apart)
+}
+
 /// What the sites say, put together: what is the same at all of them is said once.
-fn lines(told: &Told, paint: Paint, now: DateTime<Utc>) -> Vec<String> {
+fn lines(told: &Told, apart: &BTreeSet<AgreementHash>, paint: Paint, now: DateTime<Utc>) -> Vec<String> {
     let ids: BTreeSet<&str> =
         told.answers.iter().flat_map(|it| &it.agreements).map(|it| it.id.as_str()).collect();
     let mut lines = Vec::new();
@@ -63,7 +90,7 @@ fn lines(told: &Told, paint: Paint, now: DateTime<Utc>) -> Vec<String> {
                 agreement.title,
                 paint.dim(&format!("at {}", sites.join(", ")))
             ));
-            lines.extend(one(agreement, paint).into_iter().map(|line| format!("  {line}")));
+            lines.extend(one(agreement, apart, paint).into_iter().map(|line| format!("  {line}")));
         }
         if views.len() > 1 {
             lines.push(format!(
@@ -93,7 +120,7 @@ fn compared(agreement: &AgreementStatus, now: DateTime<Utc>) -> AgreementStatus 
     agreement
 }
 
-fn one(agreement: &AgreementStatus, paint: Paint) -> Vec<String> {
+fn one(agreement: &AgreementStatus, apart: &BTreeSet<AgreementHash>, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for suspension in &agreement.suspended {
         lines.push(format!("{} by {}", paint.bad("suspended"), by(suspension)));
@@ -105,23 +132,39 @@ fn one(agreement: &AgreementStatus, paint: Paint) -> Vec<String> {
             paint.dim(&format!("--after {}", chapter.after))
         ));
     }
+    lines.extend(agreement.resuming.iter().map(|said| format!("agreed to resume by {}", by(said))));
+    if !agreement.suspended.is_empty() && !agreement.resume_lacks.is_empty() {
+        lines.push(format!("to resume it, {}", lacking(&agreement.resume_lacks)));
+    }
     if agreement.stands.is_none() {
         lines.push(paint.warn("no version stands"));
     }
     for version in &agreement.versions {
         let stands = agreement.stands.as_ref() == Some(&version.hash);
-        let word = if stands { paint.good("in force") } else { paint.dim("held") };
+        let word = match (stands, agreement.suspended.is_empty()) {
+            (true, true) => paint.good("in force"),
+            (true, false) => paint.bad("suspended"),
+            (false, _) => paint.dim("held, not in force"),
+        };
         let name = format!("version {}  {}", version.version, paint.dim(&format!("sha256:{}", version.hash)));
         lines.push(format!("{name}  {word}{}", if version.tightens { ", only tightens" } else { "" }));
-        lines.extend(details(version).into_iter().map(|line| format!("  {line}")));
+        lines.extend(details(version, apart).into_iter().map(|line| format!("  {line}")));
     }
     lines
 }
 
-fn details(version: &VersionStatus) -> Vec<String> {
+fn details(version: &VersionStatus, apart: &BTreeSet<AgreementHash>) -> Vec<String> {
     let mut lines = vec![lacking(&version.lacks)];
     lines.extend(version.beside.iter().map(|(name, sha256)| format!("beside it {name}  sha256:{sha256}")));
-    lines.extend(version.said.iter().map(|said| format!("{} by {}", past(&said.act), by(said))));
+    let barred = |said: &SaidBy| {
+        said.act == "approve"
+            && apart.contains(&version.hash)
+            && wrote(version, &said.organisation, &said.key_id)
+    };
+    lines.extend(version.said.iter().map(|said| {
+        let worth = if barred(said) { format!(": {BARRED}") } else { String::new() };
+        format!("{} by {}{worth}", past(&said.act), by(said))
+    }));
     lines.extend(
         version.activated.iter().map(|at| format!("takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))),
     );
@@ -136,7 +179,8 @@ fn details(version: &VersionStatus) -> Vec<String> {
     lines
 }
 
-fn past(act: &str) -> &str {
+/// What was done, as it is told of somebody.
+pub(super) fn past(act: &str) -> &str {
     match act {
         "write" => "written",
         "approve" => "approved",
@@ -182,9 +226,34 @@ async fn save(sites: &mut Sites, told: &Told, folder: &Path) -> Result<(), Failu
         if put(&file, text)? {
             note(&format!("saved {}", file.display()));
         }
+        save_signatures(&texts, version, &file.with_extension("sig.toml"))?;
         if let Ok(read) = read(text, &name) {
             beside::save(sites, folder, read.beside()).await?;
         }
+    }
+    Ok(())
+}
+
+/// Adds who wrote and who approved a version to the signatures beside it; those that are there stay.
+fn save_signatures(texts: &Told, version: &VersionStatus, file: &Path) -> Result<(), Failure> {
+    let mut kept = read_signatures(file)?;
+    let before = kept.signatures.len();
+    let signs = |it: &&Statement| {
+        matches!(it.act, Act::Write { .. } | Act::Approve { .. }) && it.act.agreement() == Some(&version.hash)
+    };
+    for statement in texts.answers.iter().flat_map(|answer| &answer.statements).filter(signs) {
+        let known = kept.signatures.iter().any(|it| {
+            it == statement
+                || (&it.act, &it.organisation, &it.key_id)
+                    == (&statement.act, &statement.organisation, &statement.key_id)
+        });
+        if !known {
+            kept.signatures.push(statement.clone());
+        }
+    }
+    if kept.signatures.len() > before {
+        write(file, &kept.to_string())?;
+        note(&format!("saved {}", file.display()));
     }
     Ok(())
 }
@@ -241,7 +310,9 @@ mod tests {
                 files: Default::default(),
             };
             let told = Told { answers: vec![answer("north", one), answer("south", other)], silent: vec![] };
-            !lines(&told, Paint::plain(), now).iter().any(|line| line.contains("do not agree"))
+            !lines(&told, &BTreeSet::new(), Paint::plain(), now)
+                .iter()
+                .any(|line| line.contains("do not agree"))
         };
         assert!(agree(at(heard, "aa"), at(now, "aa")));
         assert!(!agree(at(heard, "aa"), at(now, "ab")));

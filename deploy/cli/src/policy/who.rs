@@ -1,5 +1,6 @@
 //! Who signs: a key, and the file beside it that says whose it is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use liquid_local::connection::Beacon;
@@ -85,6 +86,11 @@ impl Person {
         Ok(self.key.signing()?.say(act, signer))
     }
 
+    /// Every role that the key is known to have.
+    pub(super) fn roles(&self) -> BTreeSet<&RoleName> {
+        self.card.iter().flat_map(|card| &card.roles).chain([&self.role]).collect()
+    }
+
     /// The key as somebody who trusts it writes it.
     pub(super) fn trusted(&self) -> TrustedKey {
         TrustedKey {
@@ -99,12 +105,17 @@ impl Person {
 
 /// The key's file; where there is none of that name here, the running demo's key of that name.
 fn found(named: &Path) -> Result<PathBuf, Failure> {
-    let is_name = named.components().count() == 1 && !named.exists();
-    let Some(demo) = Beacon::path().and_then(|path| Beacon::read(&path)).filter(|_| is_name) else {
+    if named.components().count() != 1 || named.exists() {
         return Ok(named.to_owned());
+    }
+    let name = named.to_string_lossy();
+    let Some(demo) = Beacon::path().and_then(|path| Beacon::read(&path)) else {
+        return Err(Failure::here(
+            format!("there is no key file `{name}` here, and no demo is running whose key that could be"),
+            "name the file of a key, or start a demo in another terminal with `liquid demo --serve`",
+        ));
     };
     let mut keys = demo.keys();
-    let name = named.to_string_lossy();
     let known: Vec<String> = keys.keys().map(|name| format!("`{name}`")).collect();
     keys.remove(name.strip_suffix(".key").unwrap_or(&name)).ok_or_else(|| {
         Failure::here(

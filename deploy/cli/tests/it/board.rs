@@ -88,7 +88,7 @@ impl Board {
         ended
     }
 
-    fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         self.demo.run(&["policy", "status", "WARDS-1"]).out
     }
 
@@ -110,11 +110,12 @@ impl Board {
     }
 
     /// The next version: what sites hold, with the edits of its author.
-    fn draft(&self, version: &str, minimum: u32) -> PathBuf {
+    pub(crate) fn draft(&self, version: &str, minimum: u32) -> PathBuf {
         let saved = self.path("saved");
         assert_eq!(self.demo.run(&["policy", "status", "--save", saved.to_str().unwrap()]).code, 0);
         let first = std::fs::read_dir(&saved).unwrap().flatten().map(|it| it.path());
-        let first = first.filter(|it| it.display().to_string().contains("WARDS-1-1.0.0")).min().unwrap();
+        let is_text = |name: &str| name.contains("WARDS-1-1.0.0") && !name.ends_with(".sig.toml");
+        let first = first.filter(|it| is_text(&it.display().to_string())).min().unwrap();
         let text = std::fs::read_to_string(first).unwrap();
         assert_eq!(text, AGREEMENT, "what the author wrote, byte by byte");
         let text = text
@@ -157,10 +158,19 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     board.done("north.caldicott-guardian", &["policy", "sign", "--send", file]);
     let early = board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
     assert!(early.err.contains("takes over once it is signed, not before"), "{early:?}");
+    let next = board.done("north.siro", &["policy", "sign", "--send", file]);
+    let said = "still missing: south (caldicott-guardian, siro); it is activated already, and takes over with the last";
+    assert!(next.err.contains(said), "{next:?}");
     let status = board.status();
-    assert!(status.contains("still missing: north (siro); south (caldicott-guardian)"), "{status}");
+    assert!(status.contains("still missing: south (caldicott-guardian, siro)"), "{status}");
     assert_eq!(board.asked(), hidden);
-    board.sign(Path::new(file));
+    board.done("south.caldicott-guardian", &["policy", "sign", "--send", file]);
+    let last = board.done("south.siro", &["policy", "sign", "--send", file]);
+    assert!(
+        last.err.contains("this was the last signature: WARDS-1 2.0.0 (")
+            && last.err.contains(") is in force now at north, south"),
+        "{last:?}"
+    );
     let shown = (0, "A,16".to_owned());
     assert_eq!(board.asked(), shown, "{}", board.status());
     let status = board.status();
@@ -173,8 +183,16 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     assert!(code == 3 && said.contains("SUSPENDED"), "{said}");
     assert!(begun.elapsed() < Duration::from_secs(10));
     let resumed = board.done("north.siro", &["policy", "resume", "WARDS-1"]);
-    assert!(resumed.err.contains("lifts what south (siro) said on "), "{resumed:?}");
-    assert!(resumed.err.contains("stays suspended"), "{resumed:?}");
+    assert_eq!(resumed.err.matches("agrees to lift what south (siro) said on ").count(), 1, "{resumed:?}");
+    let missing = "missing: north (caldicott-guardian); south (caldicott-guardian, siro)";
+    assert!(resumed.err.contains(&format!("it stays suspended; still {missing}")), "{resumed:?}");
+    let status = board.status();
+    assert!(status.contains("  suspended\n") && !status.contains("  in force"), "{status}");
+    assert!(
+        status.contains("agreed to resume by north, siro, ")
+            && status.contains(&format!("to resume it, still {missing}")),
+        "{status}"
+    );
     for who in ["north.caldicott-guardian", "south.caldicott-guardian"] {
         board.done(who, &["policy", "resume", "WARDS-1"]);
         assert_eq!(board.asked().0, 3);
@@ -230,7 +248,7 @@ fn what_is_no_agreement_is_called_what_it_is() {
         proposed(&file)
     };
     for (bytes, what) in [
-        (&b"\xff\xfe\x00\x01"[..], "is no text"),
+        (&b"\xff\xfe\x00\x01"[..], "saved as `Unicode` (UTF-16)"),
         (b"", "is no agreement but empty"),
         (b"-----BEGIN PRIVATE KEY-----\n", "a key or a certificate"),
         (b"{}", "JSON"),
@@ -255,7 +273,8 @@ fn nothing_that_is_there_is_written_over() {
     let saved = board.path("saved");
     let save = || board.demo.run(&["policy", "status", "--save", saved.to_str().unwrap()]);
     assert_eq!(save().code, 0);
-    let file = std::fs::read_dir(&saved).unwrap().next().unwrap().unwrap().path();
+    let mut files = std::fs::read_dir(&saved).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|it| !it.display().to_string().ends_with(".sig.toml")).unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), AGREEMENT);
     let edited: Vec<u8> = AGREEMENT.encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(&file, &edited).unwrap();

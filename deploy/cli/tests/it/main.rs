@@ -54,6 +54,8 @@ mod s3;
 #[cfg(test)]
 mod s3_way;
 #[cfg(test)]
+mod signing;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod structure;

@@ -106,7 +106,11 @@ fn an_agreement_and_a_draft_are_put_into_words() {
         plain.out.contains("Behind each figure that recipients learn stand at least 10 people."),
         "{plain:?}"
     );
+    let hash = liquid_policy::parse::version_of(&std::fs::read_to_string(heart()).unwrap()).unwrap();
+    let fingerprint = format!("The fingerprint of this text is {}.", hash.short());
+    assert!(plain.out.contains(&fingerprint), "{plain:?}");
     let html = policy(&["render", "--format", "html", text(&heart())]);
+    assert!(html.out.contains(&fingerprint), "{html:?}");
     assert!(html.out.starts_with("<!doctype html>") && html.out.trim_end().ends_with("</html>"), "{html:?}");
     let markdown = policy(&["render", "--format", "markdown", text(&heart())]);
     assert!(markdown.out.starts_with("# Cardiac care statistics\n"), "{markdown:?}");
@@ -132,9 +136,25 @@ fn a_register_has_every_agreement_once_or_is_none() {
     std::fs::write(at("other.toml"), heart.replace("HRT-2026-01", "HRT-2027-01")).unwrap();
     std::fs::write(at("other.sig.toml"), "# no agreement\n").unwrap();
     std::fs::write(at("notes.txt"), "nothing").unwrap();
+    std::fs::write(at("saved.toml.txt"), &heart).unwrap();
     let text_of = policy(&["register", text(folder.path())]);
     assert_eq!(text_of.code, 0, "{text_of:?}");
     assert!(text_of.out.contains("This register lists 2 agreements"), "{text_of:?}");
+    assert!(
+        text_of.err.contains("1 file skipped: ") && text_of.err.contains("saved.toml.txt"),
+        "{text_of:?}"
+    );
+    let short = liquid_policy::parse::version_of(&heart).unwrap().short().to_owned();
+    for words in [
+        "Its dates allow it today",
+        &format!("Fingerprint: {short}"),
+        "People behind each figure: 10",
+        "cleveland/agreement.toml",
+        "budapest/agreement.toml",
+        &format!("The fingerprint of this text is {short}."),
+    ] {
+        assert!(text_of.out.contains(words), "{words}: {text_of:?}");
+    }
     assert!(
         text_of.out.contains("HRT-2027-01") && text_of.out.contains("Review due: 30 June 2029"),
         "{text_of:?}"
@@ -157,6 +177,53 @@ fn a_register_has_every_agreement_once_or_is_none() {
     let nothing = policy(&["register", text(empty.path())]);
     assert_eq!(nothing.code, 1, "{nothing:?}");
     assert!(nothing.err.contains("there is no agreement"), "{nothing:?}");
+}
+
+/// The next version is begun with everything that it names.
+#[test]
+fn files_that_an_agreement_names_go_along_with_its_next_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let from = root().join("policies/examples/benchmarking/agreement.toml");
+    let named = liquid_policy::parse::read(&std::fs::read_to_string(&from).unwrap(), "a").unwrap().beside();
+    assert!(!named.is_empty(), "the example has approved queries");
+    let draft = home.join("draft.toml");
+    let begun = policy(&["new", "--from", text(&from), text(&draft)]);
+    assert_eq!(begun.code, 0, "{begun:?}");
+    for (name, _) in &named {
+        assert!(home.join(name).is_file() && begun.err.contains(name.as_str()), "{name}: {begun:?}");
+    }
+    let lint = policy(&["lint", text(&draft)]);
+    assert_eq!(lint.code, 0, "{lint:?}");
+}
+
+/// A file that Notepad or a word processor has saved in another way is told what to do about it.
+#[test]
+fn a_file_that_is_no_plain_text_is_told_how_to_become_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let heart = std::fs::read_to_string(heart()).unwrap();
+    let units = |order: fn(u16) -> [u8; 2]| heart.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    let ansi: Vec<u8> = heart.replace("Cardiac", "Cœur é").chars().map(|c| c as u8).collect();
+    for (name, bytes, says) in [
+        (
+            "marked.toml",
+            [&[0xff, 0xfe][..], &units(u16::to_le_bytes)].concat(),
+            "saved as `Unicode` (UTF-16)",
+        ),
+        ("bare.toml", [&[0xe9, 0][..], &units(u16::to_be_bytes)].concat(), "or saved as `Unicode` (UTF-16)"),
+        ("ansi.toml", ansi, "an old encoding (`ANSI`)"),
+        ("word.docx", b"PK\x03\x04\xff".to_vec(), "a document of a word processor"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let ended = policy(&["lint", text(&file)]);
+        assert!(ended.code == 1 && ended.err.contains(says), "{name}: {ended:?}");
+        assert!(ended.err.contains("UTF-8`") && ended.err.contains("Notepad"), "{name}: {ended:?}");
+    }
+    let file = folder.path().join("utf8.toml");
+    std::fs::write(&file, format!("\u{feff}{heart}")).unwrap();
+    assert_eq!(policy(&["lint", text(&file)]).code, 0, "with the mark that Notepad puts before UTF-8");
 }
 
 /// Whatever an author or a key's owner wrote, a terminal shows it and does nothing that it says.

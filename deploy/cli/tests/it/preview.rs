@@ -143,6 +143,7 @@ fn what_a_draft_refuses_and_permits_is_said_in_words() {
         "{said:?}"
     );
     assert!(said.out.contains("10 or more would still be permitted"), "{said:?}");
+    assert!(said.out.contains("preview what tightens in a draft of its own"), "{said:?}");
     assert!(said.out.contains("fewer than 10 would newly be permitted"), "{said:?}");
     let told = in_json(&preview(&board, "north.siro", &loose, &["--format", "json"]));
     let cells = &told["cells"];

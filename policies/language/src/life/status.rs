@@ -29,6 +29,12 @@ pub struct AgreementStatus {
     pub chapter: Option<Chapter>,
     /// The suspensions that hold.
     pub suspended: Vec<SaidBy>,
+    /// Who has agreed to lift all of them.
+    #[serde(default)]
+    pub resuming: Vec<SaidBy>,
+    /// What is missing for that.
+    #[serde(default)]
+    pub resume_lacks: Vec<Lack>,
     /// All versions that the node holds, that of the first day first.
     pub versions: Vec<VersionStatus>,
 }
@@ -136,6 +142,9 @@ impl Life {
                 (*version.agreement.in_force().start(), version.agreement.version().to_owned())
             });
             let last = versions.last()?;
+            let both = line.zip(head.as_ref());
+            let (resuming, resume_lacks) =
+                both.map(|(line, head)| self.resuming(line, head)).unwrap_or_default();
             Some(AgreementStatus {
                 id: id.clone(),
                 title: head
@@ -147,6 +156,8 @@ impl Life {
                     .and_then(|line| line.chapter.clone())
                     .map(|(after, since)| Chapter { after, since }),
                 suspended: head.iter().flat_map(|head| head.suspended()).map(SaidBy::from).collect(),
+                resuming,
+                resume_lacks,
                 versions: versions.iter().map(|version| self.version_status(version, line)).collect(),
             })
         };

@@ -34,7 +34,8 @@ pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Problem {
         None => ("", typed.trim()),
     };
     foreign(line, typed.len(), start)
-        .or_else(|| (key.is_empty() && is_sentence(value)).then(|| no_equals(value, at(value))))
+        .or_else(|| key.is_empty().then(|| no_equals(value, at(value))).flatten())
+        .or_else(|| (!key.is_empty()).then(|| one_quote(key, line, at)).flatten())
         .or_else(|| (!key.is_empty()).then(|| bare(key, value, at)).flatten())
         .unwrap_or_else(|| {
             Problem::new(
@@ -88,23 +89,38 @@ fn is_sentence(text: &str) -> bool {
 }
 
 /// A line with neither a value nor brackets.
-fn no_equals(line: &str, place: Range<usize>) -> Problem {
+fn no_equals(line: &str, place: Range<usize>) -> Option<Problem> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim().trim_start_matches(':').trim_start();
     let name = word.trim_end_matches(':');
     let is_key = KEYS.iter().any(|known| known.path.rsplit('.').next() == Some(name));
     if is_key && !rest.is_empty() {
-        return Problem::new(
+        return Some(Problem::new(
             format!("no `=` stands between `{name}` and its value"),
             format!("write `{name} = {rest}`"),
             place,
-        );
+        ));
     }
-    Problem::new(
-        "this line is neither a key with its value nor the name of a section",
-        "write `key = value`, or put `#` before a remark",
-        place,
-    )
+    is_sentence(line).then(|| {
+        Problem::new(
+            "this line is neither a key with its value nor the name of a section",
+            "write `key = value`, or put `#` before a remark",
+            place,
+        )
+    })
+}
+
+/// A text of which one quote is missing.
+fn one_quote(key: &str, line: &str, at: impl Fn(&str) -> Range<usize>) -> Option<Problem> {
+    let value = line.split_once('=')?.1.split('#').next()?.trim();
+    if value.starts_with(['[', '{']) || value.matches('"').count() != 1 {
+        return None;
+    }
+    Some(Problem::new(
+        "one of the two quotes around the text is missing",
+        format!("write `{key} = \"{}\"`", value.trim_matches('"')),
+        at(value),
+    ))
 }
 
 /// A value without quotes that is no number, no day and no `true`.
@@ -124,6 +140,24 @@ fn bare(key: &str, value: &str, at: impl Fn(&str) -> Range<usize>) -> Option<Pro
             at(value),
         ));
     }
+    if value.is_empty() {
+        return Some(Problem::new(
+            format!("nothing stands behind the `=` of `{key}`"),
+            format!("write its value there, or delete the line of `{key}`"),
+            at(key),
+        ));
+    }
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b'.' | b'\''));
+    if is_number(value) {
+        return Some(Problem::new(
+            format!("`{value}` is not how a number is written here"),
+            "write a thousand as 1000, and a half as 0.5",
+            at(value),
+        ));
+    }
+    if let Some(inside) = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return in_a_list(key, inside, at(value));
+    }
     let (first, rest) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
     if first.bytes().all(|b| b.is_ascii_digit()) && rest.trim().starts_with(char::is_alphabetic) {
         return Some(Problem::new(
@@ -137,6 +171,26 @@ fn bare(key: &str, value: &str, at: impl Fn(&str) -> Range<usize>) -> Option<Pro
             format!("`{value}` stands there without quotes"),
             format!("write a number in digits, as `{key} = 20`, and a text in straight quotes, as `{key} = \"{value}\"`"),
             at(value),
+        )
+    })
+}
+
+/// A list of texts with a quote or a comma missing.
+fn in_a_list(key: &str, inside: &str, place: Range<usize>) -> Option<Problem> {
+    let words: Vec<&str> = inside
+        .split(|c: char| c == ',' || c == '"' || c.is_whitespace())
+        .filter(|it| !it.is_empty())
+        .collect();
+    let plain = |it: &&str| it.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+    (!words.is_empty() && words.iter().all(plain)).then(|| {
+        let right: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        Problem::new(
+            "a quote or a comma is missing in this list",
+            format!(
+                "write each text in straight quotes, with commas between them: `{key} = [{}]`",
+                right.join(", ")
+            ),
+            place,
         )
     })
 }
@@ -262,11 +316,15 @@ fn wrong_type(message: &str, place: Option<String>, span: Range<usize>) -> Probl
         _ if found == "map" => "a table of keys or a day".to_owned(),
         _ => "what stands here".to_owned(),
     };
-    Problem::new(
-        format!("{} must be {expected}, not {found}", subject(place)),
-        format!("write {expected}"),
-        span,
-    )
+    let text = found.strip_prefix("the text `").and_then(|text| text.strip_suffix('`'));
+    let help = match text {
+        Some(text) if expected.contains("number") && text.parse::<f64>().is_ok() => {
+            format!("write `{text}`, without quotes")
+        }
+        Some(text) if expected.starts_with("a list in") => format!("write `[\"{text}\"]`"),
+        _ => format!("write {expected}"),
+    };
+    Problem::new(format!("{} must be {expected}, not {found}", subject(place)), help, span)
 }
 
 fn subject(place: Option<String>) -> String {

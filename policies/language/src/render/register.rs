@@ -1,18 +1,35 @@
 //! A register of agreements: an index of all of them, and then each one in full, under its headings.
+//!
+//! It knows files, not sites: what it says of an agreement is what its days allow, and never that it is signed or in force.
 
 use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate};
 
 use super::page::{Block, Page, Section, Text};
-use super::words::{all, count, day, names, said};
-use super::{render, title};
+use super::words::{all, count, day, names, said, whole};
+use super::{named, render, title};
 use crate::file::{Date, File};
+use crate::id::AgreementHash;
+
+/// An agreement of a register.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What it says.
+    pub file: File,
+    /// Its fingerprint.
+    pub hash: AgreementHash,
+    /// The files that hold it.
+    pub places: Vec<String>,
+}
 
 /// What each column of the index holds, in the order of the headings.
-const INDEX: [&str; 10] = [
+const INDEX: [&str; 13] = [
     "Agreement",
     "State",
+    "Fingerprint",
+    "File",
+    "People behind each figure",
     "Parties",
     "Purpose",
     "Recipients",
@@ -24,12 +41,13 @@ const INDEX: [&str; 10] = [
 ];
 
 /// The register as it is read on a day. Agreements are listed by their ids, then by their versions.
-pub fn register(agreements: &[File], today: NaiveDate) -> Page {
-    let mut sorted: Vec<&File> = agreements.iter().collect();
-    sorted.sort_by_key(|file| (file.agreement.id.as_str(), file.agreement.version.as_str()));
+pub fn register(agreements: &[Entry], today: NaiveDate) -> Page {
+    let mut sorted: Vec<&Entry> = agreements.iter().collect();
+    sorted.sort_by_key(|it| (it.file.agreement.id.as_str(), it.file.agreement.version.as_str()));
     let number = u64::try_from(sorted.len()).unwrap_or(u64::MAX);
     let about = format!(
-        "This register lists {}, as it is on {}. It tells what they say, and not who has signed them.",
+        "This register lists {}, as it is on {}. It tells what they say, and what their dates allow. Whether one is \
+         signed, in force or suspended is not written in it: the sites know that, and `liquid policy status` asks them.",
         count(number, "agreement", "agreements"),
         day(Date(today))
     );
@@ -39,16 +57,16 @@ pub fn register(agreements: &[File], today: NaiveDate) -> Page {
         sections: Vec::new(),
     };
     let mut rows = Vec::new();
-    for (index, file) in sorted.into_iter().enumerate() {
+    for (index, entry) in sorted.into_iter().enumerate() {
         let anchor = format!("a{}", index + 1);
-        rows.push(row(file, &anchor, today));
-        page.sections.extend(in_full(file, &anchor));
+        rows.push(row(entry, &anchor, today));
+        page.sections.extend(in_full(entry, &anchor));
     }
     page.lead.push(Block::Table { header: INDEX.to_vec(), rows });
     page
 }
 
-fn row(file: &File, anchor: &str, today: NaiveDate) -> Vec<Text> {
+fn row(Entry { file, hash, places }: &Entry, anchor: &str, today: NaiveDate) -> Vec<Text> {
     let head = &file.agreement;
     let name = format!("{} ({}, version {})", title(file), said(&head.id), said(&head.version));
     let recipients: BTreeSet<_> = file.recipient.iter().map(|recipient| &recipient.organisation).collect();
@@ -61,6 +79,9 @@ fn row(file: &File, anchor: &str, today: NaiveDate) -> Vec<Text> {
     vec![
         Text::link(anchor, name),
         Text::new(state(file, today)),
+        Text::new(hash.short()),
+        Text::new(unless_empty(places.iter().map(said).collect())),
+        Text::new(whole(file.disclosure.minimum_contributors.into())),
         Text::new(unless_empty(file.party.iter().map(|party| said(&party.organisation)).collect())),
         Text::new(purpose),
         Text::new(unless_empty(recipients.into_iter().map(said).collect())),
@@ -84,13 +105,13 @@ fn state(file: &File, today: NaiveDate) -> &'static str {
         _ if today > head.expires.0 => "It has ended.",
         _ if render(file).not_kept_yet() > 0 => "A site will not take it.",
         Some((_, true)) => "It stands still, as its review is overdue.",
-        Some((true, false)) => "It runs, but its review is overdue.",
-        _ => "It runs.",
+        Some((true, false)) => "Its dates allow it today, but its review is overdue.",
+        _ => "Its dates allow it today.",
     }
 }
 
-fn in_full(file: &File, anchor: &str) -> Vec<Section> {
-    let page = render(file);
+fn in_full(entry: &Entry, anchor: &str) -> Vec<Section> {
+    let page = named(render(&entry.file), &entry.hash);
     let whole = Section { level: 1, anchor: anchor.to_owned(), heading: page.title, blocks: page.lead };
     let below = page.sections.into_iter().map(|section| Section {
         level: section.level + 1,

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use liquid_policy::file::File;
 use liquid_policy::key::{Class, KEYS, Key};
 use liquid_policy::parse;
-use liquid_policy::render::page::Kept;
+use liquid_policy::render::page::{Block, Kept};
 use liquid_policy::render::{html, markdown, plain, render};
 use liquid_policy::schema::json_schema;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::leaves::{Path, at, file, leaves, members, others, rich, tree, whole, with, without};
+use super::leaves::{Path, at, file, leaves, members, others, read, rich, tree, whole, with, without};
 
 /// Every way in which an agreement is put into words.
 fn words(file: &File) -> [String; 3] {
@@ -280,4 +280,15 @@ fn graft(bare: &toml::Value, full: &toml::Value, path: &Path, value: toml::Value
         _ => return None,
     }
     Some(tree)
+}
+
+/// Who stops reading early has read what no rule guards against.
+#[test]
+fn what_nothing_guards_against_stands_before_the_rules() {
+    let page = render(&read(crate::support::SMALL));
+    let section = page.sections.iter().find(|it| it.heading.plain() == "What each figure must keep to");
+    let first = &section.expect("the section").blocks[0];
+    let Block::List { intro, items } = first else { panic!("{first:?}") };
+    assert_eq!(intro.plain(), "The agreement has no rule against the following:");
+    assert!(items.iter().any(|item| item.plain().starts_with("Two answers can be compared")), "{items:?}");
 }
