@@ -129,9 +129,46 @@ impl Life {
 
     /// Follows a line from its first version to the one that stands now.
     fn walk<'a>(&'a self, root: &'a Version, since: DateTime<Utc>, now: DateTime<Utc>) -> Head<'a> {
-        let agreed = [(root.agreement.hash(), (root, 0))].into();
-        let trail = Trail { first: root, base: root, since, chapters: vec![None], agreed, taken: Vec::new() };
-        self.chapter(trail, now)
+        let from = |first: Option<ChapterHash>| {
+            let agreed = [(root.agreement.hash(), (root, 0))].into();
+            self.chapter(
+                Trail { first: root, base: root, since, chapters: vec![first], agreed, taken: Vec::new() },
+                now,
+            )
+        };
+        let head = from(None);
+        match self.later_chapter(root) {
+            Some(later) if !head.chapters.contains(&Some(later.clone())) => from(Some(later)),
+            _ => head,
+        }
+    }
+
+    /// The last chapter but the first in which a line's first version is signed off. A site that joined late has neither the
+    /// versions nor the rollbacks before, so its line begins there.
+    fn later_chapter(&self, root: &Version) -> Option<ChapterHash> {
+        let said = self.said.of(root.agreement.hash())?;
+        let chapters: BTreeSet<&ChapterHash> =
+            said.approved.iter().filter_map(|it| it.after.as_ref()).collect();
+        let whole = |chapter: &&ChapterHash| {
+            let of = said.approved.iter().filter(|voice| voice.after.as_ref() == Some(chapter));
+            let timed =
+                of.filter_map(|voice| Some((self.statements.get(voice.statement)?.time, &voice.ever)));
+            let mut approved: Vec<_> = timed.collect();
+            approved.sort();
+            // By when the sign-off was whole: no single key sets that.
+            let authors = authors(said);
+            let is_whole = |last: &usize| {
+                let first = approved.iter().take(last + 1).map(|(_, approval)| *approval);
+                lacks(&root.agreement, first, Some(&authors)).is_empty()
+            };
+            let last = (0..approved.len()).find(is_whole)?;
+            approved.get(last).map(|(time, _)| *time)
+        };
+        chapters
+            .into_iter()
+            .filter_map(|it| Some((whole(&it)?, it)))
+            .max()
+            .map(|(_, chapter)| chapter.clone())
     }
 
     /// Follows it from the beginning of a chapter.
@@ -176,7 +213,8 @@ impl Life {
             bases: end.bases,
             taken: trail.taken,
             open,
-            chapter: chapter.map(|hash| (hash, trail.since)),
+            // At a site that joined late nobody knows when it began.
+            chapter: chapter.map(|hash| (hash, trail.since.max(first_day(&trail.first.agreement)))),
             chapters: trail.chapters,
             agreed: trail.agreed,
             built: end.built,

@@ -57,7 +57,11 @@ fn copies_of_old_approvals_bring_nothing_back() {
         heard.hear(say_at(who, at("02-20T00:00"), approve(&v2)), at("04-01T00:00"));
     }
     let held = [Arc::clone(&v2)];
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("1"));
+    let life = heard.life(&v1, &held, end());
+    assert_eq!(stands(&life, end()), ok("1"));
+    let [seen] = &life.status(end(), |_| true)[..] else { panic!("one agreement") };
+    let lacks = seen.versions.iter().map(|it| (it.version.as_str(), it.lacks.len()));
+    assert_eq!(BTreeMap::from_iter(lacks), [("1", 0), ("2", 2)].into(), "it is told to be approved anew");
 }
 
 #[test]
@@ -243,4 +247,33 @@ fn a_chain_of_keys_is_checked_once() {
         said.sort_by_key(|it| (order, it.signature.clone()));
         said.reverse();
     }
+}
+
+/// Whose operator places the version that stands elsewhere, with its signatures of a later chapter, goes on with the others.
+#[test]
+fn a_site_that_joins_late_begins_in_the_chapter_of_its_first_version() {
+    let v1 = one();
+    let v2 = after(&v1, "2", LOOSER);
+    let chapter = back(&v1, &v1, "03-01T00:00").begins();
+    let mut heard = Heard::default();
+    let mut all_say = |act: Act| heard.all_say("04-01T00:00", &within(&act, chapter.clone()));
+    all_say(approve(&v1));
+    all_say(approve(&v2));
+    all_say(activate(&v2, "05-01T00:00"));
+    for version in [&v1, &v2] {
+        heard.says("host/dpo", "04-01T00:00", &Act::Write { agreement: version.hash().clone() });
+    }
+    let held = [Arc::clone(&v2)];
+    assert_eq!(stands(&heard.life(&v1, &held, end()), at("04-30T00:00")), ok("1"));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2"));
+    // Whoever sends it what was signed before takes it nowhere.
+    heard.all_say("01-01T00:00", &approve(&v1));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2"));
+    // Nor do some who name another chapter.
+    let other = back(&v1, &v1, "06-01T00:00").begins();
+    let ahead = within(&approve(&v1), other);
+    QUORUM[1..]
+        .iter()
+        .for_each(|who| heard.hear(say_at(who, at("12-01T00:00"), ahead.clone()), at("05-02T00:00")));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2"));
 }
