@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 };
 use liquid_footprint::site_query::{Step, base_column, columns_of};
 use liquid_footprint::{Branch, SiteAggregate, SiteQuery, branches};
-use liquid_policy::footprint::{Function, step_key, step_value};
+use liquid_policy::footprint::{Function, PLACES_MAX, step_key, step_value};
 use liquid_policy::table::Obligations;
 
 use crate::absent;
@@ -32,9 +32,6 @@ use crate::guard::{Guard, all, counted};
 use crate::names;
 use crate::session::kept;
 use crate::step::{self, Place, Undone};
-
-/// As many places as decisions permit ([`liquid_policy::decide()`]): their choices are 2 to the power of that.
-const MOST_PLACES: usize = 5;
 
 /// What is compared with the question in one pass.
 #[derive(Clone, Copy)]
@@ -69,7 +66,7 @@ pub(crate) async fn beside(
     let mut counts = vec![Vec::new(); query.aggregates.len()];
     let Some(step) = &query.step else { return Ok(Beside { data, counts, room: None }) };
     let places = step::places(step);
-    if places.len() > MOST_PLACES {
+    if places.len() > PLACES_MAX {
         return Err(Failure::engine("a permit for conditions at more places than are judged"));
     }
     if places.is_empty() {

@@ -213,12 +213,7 @@ impl<'a> Judge<'a> {
         self.conditions(&aggregate.filter)?;
         let function = aggregate.function;
         if matches!(function, Function::Min | Function::Max) && self.guarded {
-            return Err(Refusal::new(
-                Code::Function,
-                "disclosure.minimum_contributors",
-                "the least or the greatest value is a single entity's",
-                "use avg, or count with conditions",
-            ));
+            return Err(extreme());
         }
         match &aggregate.argument {
             Argument::Rows => match function {
@@ -454,4 +449,14 @@ pub(crate) fn key(name: &str) -> String {
 /// A day on which a step begins, for examples.
 fn first_day(grain: Grain) -> String {
     grain.step(grain.example()).map(|day| day.to_string()).unwrap_or_default()
+}
+
+/// Under a minimum.
+fn extreme() -> Refusal {
+    Refusal::new(
+        Code::Function,
+        "disclosure.minimum_contributors",
+        "the least or the greatest value is a single entity's",
+        "use avg, or count with conditions",
+    )
 }

@@ -77,6 +77,10 @@ pub struct CountUse {
     pub edges: Option<BTreeSet<i64>>,
 }
 
+/// In how many places conditions may stand below a step under a minimum. Whom any choice of them concerns is counted in a pass of its
+/// own, so there are 2 to the power of that.
+pub const PLACES_MAX: usize = 5;
+
 /// What stands above a step calls one of its keys.
 pub fn step_key(at: usize) -> ColumnName {
     ColumnName::new(format!("k{at}"))

@@ -26,7 +26,7 @@ const PERMITTED: &[&str] = &[
      (SELECT upi, count(*) n FROM crime GROUP BY upi) p GROUP BY 1",
     "SELECT count(*) FILTER (WHERE n IN (1, 2)), count(*) FILTER (WHERE n NOT IN (3, 4)) FROM \
      (SELECT upi, count(*) n FROM crime GROUP BY upi HAVING count(*) > 0) p",
-    "SELECT avg(n) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'arson') n FROM crime GROUP BY upi) p",
+    "SELECT sum(n), count(*) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'arson') n FROM crime GROUP BY upi) p",
     "SELECT first, count(*) FROM (SELECT upi, min(ts) first FROM crime GROUP BY upi) p WHERE first >= DATE '2020-01-01' GROUP BY first",
     "SELECT offence, sum(n) FROM (SELECT upi, offence, count(*) n FROM crime GROUP BY upi, offence, 1) p WHERE offence <> 'arson' GROUP BY offence",
     "SELECT sum(a), sum(s) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'a') a, sum(damage) FILTER (WHERE offence = 'b') s \
@@ -213,6 +213,15 @@ const REFUSED: &[(Code, &str)] = &[
         Expression,
         "SELECT sum(a), sum(b), sum(c) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'a') a, \
          count(*) FILTER (WHERE offence = 'b') b, count(*) FILTER (WHERE offence = 'c') c FROM crime WHERE ts >= DATE '2025-01-01' GROUP BY upi) p",
+    ),
+    // Beside the sum, an average tells how many people it is of.
+    (
+        Expression,
+        "SELECT avg(n) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'arson') n FROM crime GROUP BY upi) p",
+    ),
+    (
+        Expression,
+        "SELECT avg(n) FROM (SELECT upi, count(*) n FROM crime WHERE offence = 'arson' GROUP BY upi) p",
     ),
     // A key that tells rows of one person apart is a condition, and the answer does not show it.
     (Expression, "SELECT count(*) FROM (SELECT DISTINCT upi, offence FROM crime) p"),

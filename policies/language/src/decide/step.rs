@@ -6,17 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Judge, key};
+use super::{Judge, extreme, key};
 use crate::document::{Table, Use};
 use crate::footprint::{
-    Aggregate, Argument, CountUse, Footprint, Function, Step, StepKey, Term, step_key, step_value,
+    Aggregate, Argument, CountUse, Footprint, Function, PLACES_MAX, Step, StepKey, Term, step_key, step_value,
 };
 use crate::id::ColumnName;
 use crate::refusal::{Code, Refusal, list};
 use crate::table::{ColumnRule, Domain, DomainValue};
-
-/// In how many places conditions may stand below a step: whom any of them concern together is counted for each choice of them.
-const MOST_PLACES: usize = 5;
 
 /// Judges a step and all that stands above it in the cut. Answers with what is public about the step's columns.
 ///
@@ -102,13 +99,13 @@ impl<'a> Above<'a> {
         }
         let filtered = self.step.values.iter().filter(|value| !value.filter.is_empty()).count();
         let places = filtered + if self.step.filter.is_empty() { 0 } else { 1 + self.step.values.len() };
-        if judge.guarded && places > MOST_PLACES {
+        if judge.guarded && places > PLACES_MAX {
             return Err(Refusal::new(
                 Code::Expression,
                 self.clause("entity"),
                 "there are too many values under conditions in an aggregate by entity to judge each of them",
                 format!(
-                    "ask for fewer at once: FILTERs count once, and WHERE once and once for each value, up to {MOST_PLACES}"
+                    "ask for fewer at once: FILTERs count once, and WHERE once and once for each value, up to {PLACES_MAX}"
                 ),
             ));
         }
@@ -246,11 +243,18 @@ impl<'a> Above<'a> {
         self.conditions(&aggregate.filter)?;
         let function = aggregate.function;
         if matches!(function, Function::Min | Function::Max) && judge.guarded {
+            return Err(extreme());
+        }
+        let step = self.step;
+        let below = !step.filter.is_empty() || step.values.iter().any(|value| !value.filter.is_empty());
+        if judge.guarded && function == Function::Avg && below {
+            // Whom conditions concern is judged by what they change of the sum. An average tells besides of whom it is, and one who adds
+            // nothing to the sum would be found by that.
             return Err(Refusal::new(
-                Code::Function,
-                "disclosure.minimum_contributors",
-                "the least or the greatest value is a single entity's",
-                "use avg, or count with conditions",
+                Code::Expression,
+                self.clause("entity"),
+                "what an aggregate by entity computes under conditions may not be averaged",
+                "ask for the sum and the count, each of which is judged by itself",
             ));
         }
         match &aggregate.argument {

@@ -209,10 +209,22 @@ pub(super) fn question() -> impl Strategy<Value = Question> {
     made.prop_filter("a count or the ward stands where it may not", Question::fits)
 }
 
-/// Under a minimum, what an entity's rows are told apart by is a key of the answer.
+/// Under a minimum, what an entity's rows are told apart by is a key of the answer, and what stands under conditions is not averaged.
 pub(super) fn under_a_minimum() -> impl Strategy<Value = Question> {
-    question().prop_map(|question| match question.by_ward {
-        true => Question { group: Group::Ward, ..question },
-        false => question,
+    question().prop_map(|mut question| {
+        if question.by_ward {
+            question.group = Group::Ward;
+        }
+        if !question.filter.is_empty() || question.of_count.is_some() || question.of_sum.is_some() {
+            for (what, _) in &mut question.aggregates {
+                *what = match *what {
+                    What::AvgOfCounts => What::SumOfCounts,
+                    What::AvgOfSums => What::SumOfSums,
+                    other => other,
+                };
+            }
+            question.aggregates.dedup();
+        }
+        question
     })
 }
