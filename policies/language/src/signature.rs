@@ -112,10 +112,15 @@ impl Approval {
 }
 
 impl Signed {
-    /// Holds what was said of an agreement, in whichever chapter, against the keys that this node trusts. Statements on other
-    /// versions are passed over.
+    /// Holds what was said of an agreement against the keys that this node trusts: the approvals of one chapter, the last in which a
+    /// trusted key has approved it. Statements on other versions and approvals of other chapters are passed over.
     pub fn verify(agreement: Arc<Agreement>, statements: &[Statement], ring: &Keyring) -> Self {
-        Self::of(agreement, statements.iter(), ring)
+        let approves = |it: &Statement| matches!(it.act, Act::Approve { .. });
+        let counts = |it: &&Statement| approves(it) && it.act.agreement() == Some(agreement.hash());
+        let last = statements.iter().filter(counts).max_by_key(|it| (ring.signer(it).is_ok(), it.time));
+        let chapter = last.and_then(|it| it.act.after());
+        let of_it = statements.iter().filter(|it| !approves(it) || it.act.after() == chapter);
+        Self::of(Arc::clone(&agreement), of_it, ring)
     }
 
     /// The same for some statements.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
 use liquid_node_api::Error;
 use liquid_node_api::governance::Governance;
@@ -10,7 +9,6 @@ use liquid_policy::id::{AgreementId, ChapterHash};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
-use tokio::time::timeout;
 
 use super::sites::{Sites, Told, after, short};
 use super::status::lacking;
@@ -53,15 +51,12 @@ pub(super) async fn suspend(command: &About) -> Result<(), Failure> {
     write(command, &statement)?;
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let message = Governance::Say { statements: vec![statement.clone()] };
-    let told = match timeout(PATIENCE, sites.hear(&message)).await {
-        Ok(Ok(told)) => told,
-        Ok(Err(Failure::Answer(Error::Fault { message, .. }))) => return Err(not_known(command, &message)),
-        Ok(Err(failure)) => return Err(failure),
-        Err(_) => return Err(not_known(command, "no answer has come in time")),
+    let told = match sites.hear(&message).await {
+        Err(Failure::Answer(Error::Fault { message, .. })) => return Err(not_known(command, &message)),
+        told => told?,
     };
     if told.answers.is_empty()
-        && let Ok(Ok(status)) =
-            timeout(PATIENCE, sites.hear(&Governance::Status { texts: vec![], files: vec![] })).await
+        && let Ok(status) = sites.hear(&Governance::Status { texts: vec![], files: vec![] }).await
         && !status.answers.is_empty()
         && status.agreement(&command.id).next().is_none()
     {
@@ -91,9 +86,6 @@ pub(super) async fn suspend(command: &About) -> Result<(), Failure> {
     }
     told.everywhere(&format!("{} is suspended", command.id))
 }
-
-/// How long somebody waits who must stop something.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Nothing was heard: it may have been carried to the sites, or not.
 fn not_known(command: &About, why: &str) -> Failure {

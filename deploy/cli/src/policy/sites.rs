@@ -1,8 +1,10 @@
 //! Speaking with sites, through a coordinator or directly, and telling what each of them made of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use liquid_local::client::Client;
+use liquid_node_api::Error;
 use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
 use liquid_policy::file::File;
 use liquid_policy::id::{AgreementHash, SiteName};
@@ -11,11 +13,15 @@ use liquid_policy::parse::{read, version_of};
 use liquid_policy::spelling::nearest;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
+use tokio::time::timeout;
 
 use crate::args::Reach;
 use crate::failure::Failure;
 use crate::reach::{self, Whose};
 use crate::terminal::{Paint, note_wrapped as note};
+
+/// How long somebody waits: a coordinator gives its nodes less.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A way to the sites.
 pub(super) struct Sites(Client);
@@ -45,10 +51,17 @@ impl Sites {
     /// The same without a word of those that do not answer, who may be all.
     ///
     /// # Errors
-    /// Where the coordinator or the node that was asked says nothing.
+    /// Where the coordinator or the node that was asked says nothing, or nothing in time.
     pub(super) async fn hear(&mut self, message: &Governance) -> Result<Told, Failure> {
         let mut told = Told::default();
-        for Heard { site, answer } in self.0.governance(message).await? {
+        let heard = timeout(PATIENCE, self.0.governance(message)).await.map_err(|_| {
+            Error::fault(
+                "no answer has come in time",
+                true,
+                "it may have been taken all the same, as `liquid policy status` shows; run it again, or ask each node directly with `--url`",
+            )
+        })?;
+        for Heard { site, answer } in heard? {
             match answer {
                 Ok(answer) => told.answers.push(shown(answer)),
                 Err(why) => told.silent.push((marked(site.as_str()), marked(&why))),

@@ -183,7 +183,9 @@ fn who_stops_an_agreement_is_told_where_it_has_not_stopped() {
     let coordinator = board.demo.processes(&["coordinator", "--until-stdin-closes"])[0];
     signal("-STOP", coordinator);
     let hung = board.by("north.siro", &["policy", "suspend", "WARDS-1"]);
+    let resume = board.by("north.siro", &["policy", "resume", "WARDS-1"]);
     signal("-CONT", coordinator);
+    assert!(resume.code == 1 && resume.err.contains("broke off: deadline has elapsed"), "{resume:?}");
     assert!(hung.code == 1 && hung.err.contains("it is not known whether WARDS-1 is suspended"), "{hung:?}");
     assert!(hung.err.contains("suspend it at each node by itself with `--url`"), "{hung:?}");
 }

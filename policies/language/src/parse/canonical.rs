@@ -15,6 +15,9 @@ use super::tree::whole;
 /// The greatest whole number that every reader of JSON reads exactly.
 const WHOLE_MAX: i64 = (1 << 53) - 1;
 
+/// A table of one such name reads as something else than a table, a day for one, and would have another form than that.
+const RESERVED: &str = "$__";
+
 /// Appends the canonical form of a value.
 pub(super) fn write(at: &Spanned<DeValue<'_>>, out: &mut Vec<u8>) -> Result<(), Problem> {
     match at.get_ref() {
@@ -54,6 +57,10 @@ pub(super) fn write(at: &Spanned<DeValue<'_>>, out: &mut Vec<u8>) -> Result<(), 
             for (index, (name, value)) in keys.into_iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
+                }
+                if name.starts_with(RESERVED) {
+                    let problem = format!("no name begins with `{RESERVED}`");
+                    return Err(Problem::new(problem, "name it otherwise", value.span()));
                 }
                 write_text(name, out)?;
                 out.push(b':');
@@ -156,6 +163,9 @@ mod tests {
         assert!(form("a = 99999999999999999999").unwrap_err().contains("too large"));
         assert!(form("a = nan").unwrap_err().contains("infinite"));
         assert!(form("a = -inf").unwrap_err().contains("infinite"));
+        assert!(
+            form("a = { \"$__toml_private_datetime\" = \"2026-01-01\" }").unwrap_err().contains("no name")
+        );
         assert!(form("a = 1e999").unwrap_err().contains("infinite"));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use liquid_policy::id::ChapterHash;
 use liquid_policy::keyring::Standing;
-use liquid_policy::statement::Act;
+use liquid_policy::statement::{Act, Signer, Statement};
 use liquid_policy::{Keyring, SignatureFile, Signed, SigningKey, TrustedKey, parse};
 
 use crate::support::{SMALL, agreement, approvals, key, ring, signed, signer, trusted};
@@ -27,6 +28,28 @@ fn every_controller_must_sign() {
         assert_eq!(lacks, missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>(), "{signers:?}");
         assert_eq!(signed.is_complete(), missing.is_empty());
     }
+}
+
+#[test]
+fn approvals_before_and_after_a_rollback_do_not_count_together() {
+    let agreement = agreement(SMALL);
+    let approve = |who: &str, hour: &str, after: Option<&str>| {
+        let time = format!("2026-01-02T{hour}:00:00Z").parse().expect("an instant");
+        let act = Act::Approve { agreement: agreement.hash().clone(), after: after.map(ChapterHash::new) };
+        key(&who.into()).say(act, Signer { time, ..signer(who, "dpo", "k1") })
+    };
+    let ring = ring(&["north".into(), "south".into()]);
+    let verify = |said: &[Statement]| Signed::verify(Arc::clone(&agreement), said, &ring);
+    let before = [approve("north", "09", None), approve("south", "10", None)];
+    assert!(verify(&before).is_complete());
+    let half = [approve("north", "09", None), approve("south", "10", Some("c1"))];
+    assert_eq!(verify(&half).lacks().len(), 1);
+    assert_eq!(verify(&half).signatures(), [(half[1].clone(), Standing::Valid)]);
+    // The last chapter is meant, whoever opens it, but for whom nobody trusts.
+    let anew: Vec<_> = before.iter().cloned().chain([approve("north", "11", Some("c1"))]).collect();
+    assert!(!verify(&anew).is_complete());
+    let stranger: Vec<_> = before.iter().cloned().chain([approve("host", "11", Some("c1"))]).collect();
+    assert!(verify(&stranger).is_complete());
 }
 
 #[test]
