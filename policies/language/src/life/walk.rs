@@ -144,19 +144,24 @@ impl Life {
     }
 
     /// The last chapter but the first in which a line's first version is signed off. A site that joined late has neither the
-    /// versions nor the rollbacks before, so its line begins there.
+    /// versions nor the rollbacks before, so its line begins there. What its operator placed beside the version says so before
+    /// anything that was heard: who signs one chapter late moves nobody into it.
     fn later_chapter(&self, root: &Version) -> Option<ChapterHash> {
         let said = self.said.of(root.agreement.hash())?;
         let chapters: BTreeSet<&ChapterHash> =
             said.approved.iter().filter_map(|it| it.after.as_ref()).collect();
-        let whole = |chapter: &&ChapterHash| {
-            let of = said.approved.iter().filter(|voice| voice.after.as_ref() == Some(chapter));
-            let timed =
-                of.filter_map(|voice| Some((self.statements.get(voice.statement)?.time, &voice.ever)));
-            let mut approved: Vec<_> = timed.collect();
+        let authors = authors(said);
+        // By when the sign-off was whole: no single key sets that.
+        let whole = |chapter: &ChapterHash, placed: bool| {
+            let mut approved: Vec<_> = said
+                .approved
+                .iter()
+                .filter(|voice| voice.after.as_ref() == Some(chapter))
+                .filter_map(|voice| Some((self.statements.get(voice.statement)?, &voice.ever)))
+                .filter(|(statement, _)| !placed || !self.heard.contains_key(*statement))
+                .map(|(statement, approval)| (statement.time, approval))
+                .collect();
             approved.sort();
-            // By when the sign-off was whole: no single key sets that.
-            let authors = authors(said);
             let is_whole = |last: &usize| {
                 let first = approved.iter().take(last + 1).map(|(_, approval)| *approval);
                 lacks(&root.agreement, first, Some(&authors)).is_empty()
@@ -164,11 +169,10 @@ impl Life {
             let last = (0..approved.len()).find(is_whole)?;
             approved.get(last).map(|(time, _)| *time)
         };
-        chapters
-            .into_iter()
-            .filter_map(|it| Some((whole(&it)?, it)))
-            .max()
-            .map(|(_, chapter)| chapter.clone())
+        let last = |placed: bool| {
+            chapters.iter().filter_map(|chapter| Some((whole(chapter, placed)?, *chapter))).max()
+        };
+        last(true).or_else(|| last(false)).map(|(_, chapter)| chapter.clone())
     }
 
     /// Follows it from the beginning of a chapter.

@@ -277,3 +277,27 @@ fn a_site_that_joins_late_begins_in_the_chapter_of_its_first_version() {
         .for_each(|who| heard.hear(say_at(who, at("12-01T00:00"), ahead.clone()), at("05-02T00:00")));
     assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2"));
 }
+
+/// Nor does one who keeps back an approval of the chapter before, and gives it now.
+#[test]
+fn who_signs_an_ended_chapter_late_takes_a_site_that_joins_nowhere() {
+    let v1 = one();
+    let v2 = after(&v1, "2", LOOSER);
+    let [ended, chapter] = ["02-01T00:00", "03-01T00:00"].map(|time| back(&v1, &v1, time).begins());
+    let anew = within(&approve(&v1), chapter);
+    let placed = QUORUM.map(|who| say_at(who, at("04-01T00:00"), anew.clone()));
+    let mut heard = Heard::default();
+    heard.says("host/dpo", "01-01T00:00", &Act::Write { agreement: v2.hash().clone() });
+    heard.says("host/dpo", "01-01T00:00", &Act::Write { agreement: v1.hash().clone() });
+    heard.all_say("05-01T00:00", &within(&approve(&v1), ended.clone()));
+    heard.all_say("02-10T00:00", &within(&approve(&v2), ended.clone()));
+    heard.says("north/siro", "02-10T00:00", &within(&activate(&v2, "02-10T00:00"), ended));
+    let stands_with = |placed: &[Statement]| {
+        let known: BTreeMap<_, _> = heard.0.iter().cloned().collect();
+        let all = known.keys().chain(placed).cloned().collect();
+        let versions = [(Arc::clone(&v2), false), (Arc::clone(&v1), true)];
+        stands(&Life::new(versions, all, &trusted(), "north".into(), known), end())
+    };
+    assert_eq!(stands_with(&[]), ok("2"), "nothing else is known");
+    assert_eq!(stands_with(&placed), ok("1"));
+}
