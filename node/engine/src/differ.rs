@@ -6,10 +6,11 @@
 //! the same: counting such would let a crowd that does not matter hide one person who does.
 //!
 //! For each group and entity, what it contributes as asked stands beside what it would contribute without the conditions.
-//! Contributions are those that the cell is made of: how many, to a count; how much, to a sum or an average.
+//! Contributions are those that the cell is made of: how many, to a count; how much, to a sum or an average. So it is for each branch of
+//! a CASE, for branches that add the same, and for the whole: who only moves from one branch to another is nobody to the sum of both.
 
 use arrow::datatypes::DataType;
-use datafusion::common::{Column, JoinType, NullEquality};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality};
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::functions::core::expr_fn::coalesce;
@@ -88,12 +89,12 @@ pub(crate) async fn beside(
             continue;
         }
         number += 1;
-        let compared = Compared { query, guards, above, step, pass, cells: &cells };
+        let compared = Compared { query, above, step, pass, cells: &cells };
         let differ = compared.plan(rows.clone(), k)?;
         data = joined(data, differ, query.groups.len(), pass.number)?;
-        for at in cells {
-            let branches = guards.get(at).map_or(0, |guard| guard.contributing.len());
-            let of = (0..branches).map(|branch| base_column(&names::differ(pass.number, at, branch)));
+        for at in cells.iter().copied() {
+            let units = compared.units(at)?.len();
+            let of = (0..units).map(|unit| base_column(&names::differ(pass.number, at, unit)));
             if let Some(counts) = counts.get_mut(at) {
                 counts.extend(of.map(|count| coalesce(vec![count, lit(0_u32)])));
             }
@@ -146,7 +147,6 @@ fn joined(
 
 struct Compared<'a> {
     query: &'a SiteQuery,
-    guards: &'a [Guard],
     above: &'a Obligations,
     step: &'a Step,
     pass: Pass<'a>,
@@ -154,23 +154,24 @@ struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    /// One row a group: whom the pass concerns, for each cell and branch.
+    /// One row a group: whom the pass concerns, for each cell and unit of it.
     fn plan(&self, rows: LogicalPlan, k: u32) -> Result<LogicalPlan, Failure> {
-        let asked = self.side(rows.clone(), false)?;
-        let undone = self.side(rows, true)?;
+        let units = self.all_units()?;
+        let asked = self.side(rows.clone(), &units, false)?;
+        let undone = self.side(rows, &units, true)?;
         let groups = self.query.groups.len();
         let keys = || (0..groups).map(|at| base_column(&names::key(at)));
 
         let events = LogicalPlanBuilder::from(asked).union(undone)?;
         let schema = events.schema().clone();
         let (mut sums, mut differ, mut counts) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, branch, aggregate) in self.branches() {
-            let [one, other] = [false, true].map(|undone| names::contribution(at, branch, undone));
+        for Unit { at, number, aggregate, .. } in &units {
+            let [one, other] = [false, true].map(|undone| names::contribution(*at, *number, undone));
             let floating = base_column(&one).get_type(&schema)?.is_floating();
             for name in [&one, &other] {
                 sums.push(sum(base_column(name)).alias(name));
             }
-            let flag = names::differ(self.pass.number, at, branch);
+            let flag = names::differ(self.pass.number, *at, *number);
             let [one, other] = [one, other].map(|name| base_column(&name));
             differ.push(differs(aggregate.function, floating, one, other).alias(&flag));
             let count = contributors(k).call(vec![base_column(names::ENTITY)]);
@@ -181,7 +182,7 @@ impl Compared<'_> {
         let named =
             (0..groups).map(|at| base_column(&names::key(at)).alias(names::differ_key(self.pass.number, at)));
         let counted =
-            self.branches().map(|(at, branch, _)| base_column(&names::differ(self.pass.number, at, branch)));
+            units.iter().map(|unit| base_column(&names::differ(self.pass.number, unit.at, unit.number)));
         let outputs = named.chain(counted).collect::<Vec<_>>();
         let plan = events
             .aggregate(of_one, sums)?
@@ -191,17 +192,35 @@ impl Compared<'_> {
         Ok(plan.build()?)
     }
 
-    fn branches(&self) -> impl Iterator<Item = (usize, usize, &SiteAggregate)> {
-        self.cells.iter().filter_map(|at| Some((*at, self.query.aggregates.get(*at)?))).flat_map(
-            |(at, aggregate)| {
-                let branches = self.guards.get(at).map_or(0, |guard| guard.contributing.len());
-                (0..branches).map(move |branch| (at, branch, aggregate))
-            },
-        )
+    fn all_units(&self) -> Result<Vec<Unit<'_>>, Failure> {
+        let units = self.cells.iter().map(|at| self.units(*at)).collect::<Result<Vec<_>, _>>()?;
+        Ok(units.into_iter().flatten().collect())
+    }
+
+    /// What is compared of one aggregate: each branch, branches that add the same, and all of them. Where the conditions above are
+    /// undone, that is what each adds to everybody, and branches that add different things have no whole.
+    fn units(&self, at: usize) -> Result<Vec<Unit<'_>>, Failure> {
+        let Some(aggregate) = self.query.aggregates.get(at) else { return Ok(Vec::new()) };
+        if matches!(aggregate.function, Function::Min | Function::Max) {
+            return Err(Failure::engine(format!("aggregate {at} is a single value under a minimum")));
+        }
+        let branches = branches(aggregate).map_err(Failure::plan)?;
+        let mut alike: Vec<Vec<Branch>> = Vec::new();
+        for branch in &branches {
+            let same = |known: &Branch| added(aggregate, known) == added(aggregate, branch);
+            match alike.iter_mut().find(|all| all.first().is_some_and(same)) {
+                Some(all) => all.push(branch.clone()),
+                None => alike.push(vec![branch.clone()]),
+            }
+        }
+        let whole = Some(branches.clone()).filter(|_| alike.len() > 1 && !self.pass.above);
+        let several = alike.into_iter().filter(|all| all.len() > 1);
+        let units = branches.into_iter().map(|branch| vec![branch]).chain(several).chain(whole).enumerate();
+        Ok(units.map(|(number, branches)| Unit { at, number, aggregate, branches }).collect())
     }
 
     /// What each row of the step contributes, to which group: as asked, or with conditions undone.
-    fn side(&self, rows: LogicalPlan, undone: bool) -> Result<LogicalPlan, Failure> {
+    fn side(&self, rows: LogicalPlan, units: &[Unit<'_>], undone: bool) -> Result<LogicalPlan, Failure> {
         let mut plan = LogicalPlanBuilder::from(rows);
         if !(undone && self.pass.undone.contains(&Place::Present)) {
             plan = plan.filter(base_column(names::PRESENT))?;
@@ -217,55 +236,58 @@ impl Compared<'_> {
         let groups = self.query.groups.iter().enumerate();
         let mut columns: Vec<Expr> = groups.map(|(at, group)| group.clone().alias(names::key(at))).collect();
         columns.push(entity_hash().call(vec![entity]).alias(names::ENTITY));
-        let schema = plan.schema().clone();
-        for (at, branch, aggregate) in self.branches() {
-            let (condition, term) = self.contribution(at, branch, aggregate, undone && self.pass.above)?;
-            let kind = match term.get_type(&schema)? {
-                kind if kind.is_floating() => DataType::Float64,
-                _ => DataType::Int64,
-            };
-            let none = cast(lit(0_i64), kind.clone());
-            let term = cast(term, kind);
-            let made = match condition {
-                Some(condition) => when(condition, term).otherwise(none.clone())?,
-                None => term,
-            };
+        for unit in units {
+            let (none, made) = self.contribution(unit, plan.schema(), undone && self.pass.above)?;
             let sides = if undone { [none, made] } else { [made, none] };
             for (side, undone) in sides.into_iter().zip([false, true]) {
-                columns.push(side.alias(names::contribution(at, branch, undone)));
+                columns.push(side.alias(names::contribution(unit.at, unit.number, undone)));
             }
         }
         Ok(plan.project(columns)?.build()?)
     }
 
-    /// When a row contributes to a branch of a cell, and what: 1 where rows or entities are counted, the term where they are added
-    /// up. With `free`, the conditions above the step do not count.
-    fn contribution(
-        &self,
-        at: usize,
-        branch: usize,
-        aggregate: &SiteAggregate,
-        free: bool,
-    ) -> Result<(Option<Expr>, Expr), Failure> {
-        let all_branches = branches(aggregate).map_err(Failure::plan)?;
-        let branch: &Branch =
-            all_branches.get(branch).ok_or_else(|| Failure::engine("a branch that is not there"))?;
-        let there = counted(aggregate, branch, self.above);
-        let condition = match free {
-            true => there,
-            false => {
-                let passes = [self.query.filter.clone(), aggregate.filter.clone(), branch.condition.clone()];
-                all(passes.into_iter().chain([there]))
+    /// What a row contributes to a unit of a cell, after nothing of the same type. With `free`, the conditions above the step do not
+    /// count.
+    fn contribution(&self, unit: &Unit<'_>, schema: &DFSchema, free: bool) -> Result<(Expr, Expr), Failure> {
+        let Unit { aggregate, branches, .. } = unit;
+        let terms: Vec<Expr> = branches.iter().map(|branch| added(aggregate, branch)).collect();
+        let mut kind = DataType::Int64;
+        for term in &terms {
+            if term.get_type(schema)?.is_floating() {
+                kind = DataType::Float64;
             }
-        };
-        let term = match aggregate.function {
-            Function::Count | Function::CountDistinct => lit(1_i64),
-            Function::Sum | Function::Avg => branch.term.clone(),
-            Function::Min | Function::Max => {
-                return Err(Failure::engine(format!("aggregate {at} is a single value under a minimum")));
-            }
-        };
-        Ok((condition, term))
+        }
+        let none = cast(lit(0_i64), kind.clone());
+        let mut made = none.clone();
+        // A row takes one branch; to everybody, branches that add the same add it once.
+        let count = if free { 1 } else { branches.len() };
+        for (branch, term) in branches.iter().zip(terms).take(count).rev() {
+            let passes = [self.query.filter.clone(), aggregate.filter.clone(), branch.condition.clone()];
+            let passes = passes.into_iter().filter(|_| !free);
+            let condition = all(passes.chain([counted(aggregate, branch, self.above)]));
+            let term = cast(term, kind.clone());
+            made = match condition {
+                Some(condition) => when(condition, term).otherwise(made)?,
+                None => term,
+            };
+        }
+        Ok((none, made))
+    }
+}
+
+/// Branches of an aggregate that are compared as one.
+struct Unit<'a> {
+    at: usize,
+    number: usize,
+    aggregate: &'a SiteAggregate,
+    branches: Vec<Branch>,
+}
+
+/// What a branch adds: 1 where rows or entities are counted, the term where they are added up.
+fn added(aggregate: &SiteAggregate, branch: &Branch) -> Expr {
+    match aggregate.function {
+        Function::Sum | Function::Avg => branch.term.clone(),
+        Function::Count | Function::CountDistinct | Function::Min | Function::Max => lit(1_i64),
     }
 }
 

@@ -82,9 +82,9 @@ pub(crate) fn undone(filter: bool, own: bool, at: usize) -> String {
     format!("liquid:u{}{}v{at}", u8::from(filter), u8::from(own))
 }
 
-/// What an entity contributes to a branch of a cell, as asked and with conditions undone.
-pub(crate) fn contribution(at: usize, branch: usize, undone: bool) -> String {
-    format!("liquid:{}{at}_{branch}", if undone { "u" } else { "q" })
+/// What an entity contributes to a unit of a cell, as asked and with conditions undone.
+pub(crate) fn contribution(at: usize, unit: usize, undone: bool) -> String {
+    format!("liquid:{}{at}_{unit}", if undone { "u" } else { "q" })
 }
 
 /// A group key among the counts of those whom the conditions below a step concern.
@@ -92,7 +92,7 @@ pub(crate) fn differ_key(pass: usize, at: usize) -> String {
     format!("liquid:d{pass}g{at}")
 }
 
-/// Whom the conditions below a step concern, for a branch of an aggregate.
-pub(crate) fn differ(pass: usize, at: usize, branch: usize) -> String {
-    format!("liquid:d{pass}l{at}_{branch}")
+/// Whom the conditions below a step concern, for a unit of a cell.
+pub(crate) fn differ(pass: usize, at: usize, unit: usize) -> String {
+    format!("liquid:d{pass}l{at}_{unit}")
 }

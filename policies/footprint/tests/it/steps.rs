@@ -27,6 +27,10 @@ const PERMITTED: &[&str] = &[
     "SELECT count(*) FILTER (WHERE n IN (1, 2)), count(*) FILTER (WHERE n NOT IN (3, 4)) FROM \
      (SELECT upi, count(*) n FROM crime GROUP BY upi HAVING count(*) > 0) p",
     "SELECT sum(n), count(*) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'arson') n FROM crime GROUP BY upi) p",
+    "SELECT sum(a), sum(b), sum(c), sum(d), count(*), count(DISTINCT upi), \
+     count(CASE WHEN m >= 3 THEN 1 WHEN m >= 1 THEN 1 END) FROM (SELECT upi, count(*) m, count(*) FILTER (WHERE offence = 'a') a, \
+     count(*) FILTER (WHERE offence = 'b') b, count(*) FILTER (WHERE offence = 'c') c, \
+     count(*) FILTER (WHERE offence = 'd') d FROM crime GROUP BY upi) p",
     "SELECT first, count(*) FROM (SELECT upi, min(ts) first FROM crime GROUP BY upi) p WHERE first >= DATE '2020-01-01' GROUP BY first",
     "SELECT offence, sum(n) FROM (SELECT upi, offence, count(*) n FROM crime GROUP BY upi, offence, 1) p WHERE offence <> 'arson' GROUP BY offence",
     "SELECT sum(a), sum(s) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'a') a, sum(damage) FILTER (WHERE offence = 'b') s \
@@ -213,6 +217,14 @@ const REFUSED: &[(Code, &str)] = &[
         Expression,
         "SELECT sum(a), sum(b), sum(c) FROM (SELECT upi, count(*) FILTER (WHERE offence = 'a') a, \
          count(*) FILTER (WHERE offence = 'b') b, count(*) FILTER (WHERE offence = 'c') c FROM crime WHERE ts >= DATE '2025-01-01' GROUP BY upi) p",
+    ),
+    // Four places and nine values; eight are judged.
+    (
+        Expression,
+        "SELECT sum(a), sum(b), sum(c), sum(d), count(*), count(DISTINCT upi), \
+         count(CASE WHEN m >= 3 THEN 1 WHEN m >= 1 THEN 1 ELSE 1 END) FROM (SELECT upi, count(*) m, count(*) FILTER (WHERE offence = 'a') a, \
+         count(*) FILTER (WHERE offence = 'b') b, count(*) FILTER (WHERE offence = 'c') c, \
+         count(*) FILTER (WHERE offence = 'd') d FROM crime GROUP BY upi) p",
     ),
     // Beside the sum, an average tells how many people it is of.
     (

@@ -15,6 +15,10 @@ use crate::id::ColumnName;
 use crate::refusal::{Code, Refusal, list};
 use crate::table::{ColumnRule, Domain, DomainValue};
 
+/// How many comparisons of what entities contribute a cut may need under a minimum: of each branch, one for each choice of places. Few
+/// words must not keep a site busy.
+const COMPARISONS_MAX: usize = 128;
+
 /// Judges a step and all that stands above it in the cut. Answers with what is public about the step's columns.
 ///
 /// # Errors
@@ -33,7 +37,7 @@ pub(super) fn judge(
         ));
     };
     let above = Above { judge, table, step };
-    above.below()?;
+    above.below(&footprint.aggregates)?;
     above.conditions(&footprint.filter)?;
     for group in &footprint.groups {
         group.columns.iter().try_for_each(|column| above.group(column))?;
@@ -74,8 +78,8 @@ struct Above<'a> {
 }
 
 impl<'a> Above<'a> {
-    /// The step itself.
-    fn below(&self) -> Result<(), Refusal> {
+    /// The step itself; `cells` stand above it.
+    fn below(&self, cells: &[Aggregate]) -> Result<(), Refusal> {
         let judge = self.judge;
         judge.conditions(&self.step.filter)?;
         if !self.step.keys.iter().any(|key| self.stands_for_one(key)) {
@@ -99,13 +103,21 @@ impl<'a> Above<'a> {
         }
         let filtered = self.step.values.iter().filter(|value| !value.filter.is_empty()).count();
         let places = filtered + if self.step.filter.is_empty() { 0 } else { 1 + self.step.values.len() };
-        if judge.guarded && places > PLACES_MAX {
+        let branches = cells.iter().map(|cell| match &cell.argument {
+            Argument::Case { branches, .. } => branches.len(),
+            _ => 1,
+        });
+        let comparisons = |choices: usize| choices.saturating_mul(branches.sum());
+        if judge.guarded && (places > PLACES_MAX || places > 0 && comparisons(1 << places) > COMPARISONS_MAX)
+        {
             return Err(Refusal::new(
                 Code::Expression,
                 self.clause("entity"),
                 "there are too many values under conditions in an aggregate by entity to judge each of them",
                 format!(
-                    "ask for fewer at once: FILTERs count once, and WHERE once and once for each value, up to {PLACES_MAX}"
+                    "ask for fewer at once: FILTERs count once, and WHERE once and once for each value, up to {PLACES_MAX}; with so many, the \
+                     answer has {} values at most, with one less twice as many, and so on",
+                    COMPARISONS_MAX >> PLACES_MAX
                 ),
             ));
         }

@@ -144,10 +144,13 @@ impl Oracle<'_> {
         for (what, filter) in &self.asked.aggregates {
             let passing: Vec<&Stepped> =
                 here.iter().copied().filter(|row| self.passes(*filter, row.n, row.ward)).collect();
-            values.push(value(*what, &passing));
-            inside.push(
-                self.capped(passing.iter().filter(|row| counted(*what, row)).map(|row| row.id)).to_string(),
-            );
+            let branches = branches(*what).into_iter();
+            let of = |branch: usize| passing.iter().copied().filter(move |row| takes(*what, branch, row.n));
+            values.push(value(*what, &branches.clone().flat_map(of).collect::<Vec<_>>()));
+            inside.extend(branches.map(|branch| {
+                let counted = of(branch).filter(|row| counted(*what, row));
+                self.capped(counted.map(|row| row.id)).to_string()
+            }));
             let (count, flag) = self.left_out(*what, *filter, group, &here);
             left_out.push(count.to_string());
             safe.push(flag.to_string());
@@ -168,11 +171,13 @@ impl Oracle<'_> {
     ) -> (usize, bool) {
         let possible: Vec<_> =
             self.possible().into_iter().filter(|(n, ward)| self.key(*n, *ward) == group).collect();
-        let conditions = !self.lifted.is_empty() || self.asked.above.is_some() || filter.is_some();
-        let lets_in = |(n, ward): &(i64, Option<&'static str>)| self.passes(filter, *n, *ward);
+        let conditions =
+            !self.lifted.is_empty() || self.asked.above.is_some() || filter.is_some() || what.is_split();
+        let branch = |n: i64| branches(what).into_iter().any(|branch| takes(what, branch, n));
+        let lets_in = |(n, ward): &(i64, Option<&'static str>)| self.passes(filter, *n, *ward) && branch(*n);
         // No cost is missing: who has no sum has none by a FILTER, which is judged below.
         let nobody = !conditions || possible.iter().all(lets_in);
-        let out = |row: &&&Stepped| !self.passes(filter, row.n, row.ward);
+        let out = |row: &&&Stepped| !self.passes(filter, row.n, row.ward) || !branch(row.n);
 
         let mut least = if nobody { 0 } else { self.k };
         if what == What::Entities && !nobody {
@@ -196,8 +201,10 @@ impl Oracle<'_> {
 
     /// For each set of conditions that is undone: whose part of the cell is another one.
     fn differing(&self, what: What, filter: Option<Above>, group: Option<&'static str>) -> Vec<usize> {
-        let conditions = !self.lifted.is_empty() || self.asked.above.is_some() || filter.is_some();
-        let counts = self.asked.above.iter().chain(&filter).any(|above| above.reads_count());
+        let conditions =
+            !self.lifted.is_empty() || self.asked.above.is_some() || filter.is_some() || what.is_split();
+        let counts =
+            what.is_split() || self.asked.above.iter().chain(&filter).any(|above| above.reads_count());
         let reads_count = what.of_counts() || self.asked.group == Group::Bins || counts;
         let filter_too = !self.filter.is_empty();
         let (count, sum) = (reads_count, what.of_sums());
@@ -220,7 +227,9 @@ impl Oracle<'_> {
                 Above::AtLeast(least) => !where_count && least > 0,
                 Above::Fewer(_) | Above::Ward(_) | Above::AtLeastOrWard(..) => false,
             };
-            let shut_out = !above && self.asked.above.iter().chain(&filter).any(|it| never(*it));
+            let branchless = what.is_split() && !where_count;
+            let conditions = self.asked.above.iter().chain(&filter);
+            let shut_out = !above && (branchless || conditions.copied().any(never));
             let nothing = (what.of_counts() && !where_count) || (what.of_sums() && !where_sum);
             if present && (shut_out || nothing) {
                 continue;
@@ -229,14 +238,22 @@ impl Oracle<'_> {
             if !fits || !below.contains(&true) {
                 continue;
             }
-            let [asked, without] = [NOTHING, undone].map(|undone| self.parts(what, filter, group, undone));
-            let ids: BTreeSet<i64> = asked.keys().chain(without.keys()).copied().collect();
-            let part = |parts: &BTreeMap<i64, i64>, id| {
-                let part = parts.get(&id).copied().unwrap_or(0);
-                if what == What::Entities { part.min(1) } else { part }
-            };
-            let differ = ids.into_iter().filter(|id| part(&asked, *id) != part(&without, *id));
-            found.push(self.capped(differ));
+            // Each branch, and what both add together.
+            let mut units: Vec<Vec<usize>> = branches(what).into_iter().map(|branch| vec![branch]).collect();
+            if what.is_split() {
+                units.push(branches(what));
+            }
+            for unit in units {
+                let [asked, without] =
+                    [NOTHING, undone].map(|undone| self.parts(what, &unit, filter, group, undone));
+                let ids: BTreeSet<i64> = asked.keys().chain(without.keys()).copied().collect();
+                let part = |parts: &BTreeMap<i64, i64>, id| {
+                    let part = parts.get(&id).copied().unwrap_or(0);
+                    if what == What::Entities { part.min(1) } else { part }
+                };
+                let differ = ids.into_iter().filter(|id| part(&asked, *id) != part(&without, *id));
+                found.push(self.capped(differ));
+            }
         }
         found
     }
@@ -245,6 +262,7 @@ impl Oracle<'_> {
     fn parts(
         &self,
         what: What,
+        unit: &[usize],
         filter: Option<Above>,
         group: Option<&'static str>,
         undone: Undone,
@@ -252,13 +270,15 @@ impl Oracle<'_> {
         let mut parts = BTreeMap::new();
         for row in self.step(undone) {
             let inside = self.key(row.n, row.ward) == group
-                && (undone.above || self.passes(filter, row.n, row.ward))
+                && (undone.above
+                    || self.passes(filter, row.n, row.ward)
+                        && unit.iter().any(|branch| takes(what, *branch, row.n)))
                 && counted(what, &row);
             if inside {
                 *parts.entry(row.id).or_insert(0) += match what {
-                    What::Rows | What::Entities | What::CountOfSums => 1,
+                    What::Rows | What::Entities | What::CountOfSums | What::Split => 1,
                     What::SumOfCounts | What::AvgOfCounts => row.n,
-                    What::SumOfSums | What::AvgOfSums => row.s.unwrap(),
+                    What::SumOfSums | What::AvgOfSums | What::SplitSums => row.s.unwrap(),
                 };
             }
         }
@@ -266,12 +286,26 @@ impl Oracle<'_> {
     }
 }
 
+/// The branches of an aggregate.
+fn branches(what: What) -> Vec<usize> {
+    (0..if what.is_split() { 2 } else { 1 }).collect()
+}
+
+/// Whether a row takes one of them.
+fn takes(what: What, branch: usize, n: i64) -> bool {
+    match (what.is_split(), branch) {
+        (false, _) => true,
+        (true, 0) => n >= 3,
+        (true, _) => n == 2,
+    }
+}
+
 /// Whether a row that is let in is behind the cell.
 fn counted(what: What, row: &Stepped) -> bool {
     match what {
-        What::Rows | What::Entities => true,
+        What::Rows | What::Entities | What::Split => true,
         What::SumOfCounts | What::AvgOfCounts => row.n != 0,
-        What::SumOfSums | What::AvgOfSums => row.s.is_some_and(|s| s != 0),
+        What::SumOfSums | What::AvgOfSums | What::SplitSums => row.s.is_some_and(|s| s != 0),
         What::CountOfSums => row.s.is_some(),
     }
 }
@@ -288,11 +322,11 @@ fn value(what: What, rows: &[&Stepped]) -> String {
         false => format!("{:?}", all.iter().sum::<i64>() as f64 / all.len() as f64),
     };
     match what {
-        What::Rows => rows.len().to_string(),
+        What::Rows | What::Split => rows.len().to_string(),
         What::Entities => rows.iter().map(|row| row.id).collect::<BTreeSet<_>>().len().to_string(),
         What::SumOfCounts => sum(&counts),
         What::AvgOfCounts => avg(&counts),
-        What::SumOfSums => sum(&sums),
+        What::SumOfSums | What::SplitSums => sum(&sums),
         What::AvgOfSums => avg(&sums),
         What::CountOfSums => sums.len().to_string(),
     }

@@ -82,6 +82,9 @@ pub(super) enum What {
     SumOfSums,
     AvgOfSums,
     CountOfSums,
+    /// A CASE of two branches that add the same: many, and two.
+    Split,
+    SplitSums,
 }
 
 impl What {
@@ -90,7 +93,11 @@ impl What {
     }
 
     pub(super) fn of_sums(self) -> bool {
-        matches!(self, Self::SumOfSums | Self::AvgOfSums | Self::CountOfSums)
+        matches!(self, Self::SumOfSums | Self::AvgOfSums | Self::CountOfSums | Self::SplitSums)
+    }
+
+    pub(super) fn is_split(self) -> bool {
+        matches!(self, Self::Split | Self::SplitSums)
     }
 
     fn sql(self) -> &'static str {
@@ -102,6 +109,8 @@ impl What {
             Self::SumOfSums => "sum(s)",
             Self::AvgOfSums => "avg(s)",
             Self::CountOfSums => "count(s)",
+            Self::Split => "count(CASE WHEN n >= 3 THEN 1 WHEN n >= 2 THEN 1 END)",
+            Self::SplitSums => "sum(CASE WHEN n >= 3 THEN s WHEN n >= 2 THEN s END)",
         }
     }
 }
@@ -190,6 +199,8 @@ pub(super) fn question() -> impl Strategy<Value = Question> {
         What::SumOfSums,
         What::AvgOfSums,
         What::CountOfSums,
+        What::Split,
+        What::SplitSums,
     ]);
     let aggregate = (what, prop::option::weighted(0.3, above()));
     let parts = (
