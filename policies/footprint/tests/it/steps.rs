@@ -4,6 +4,7 @@ use liquid_footprint::{PlanError, footprint, roundtrip};
 use liquid_policy::Code::{self, AggRequired, ColumnUse, Expression, Function, LiteralCompare, PlanNode};
 use liquid_policy::decide::judge;
 use liquid_policy::footprint::CountUse;
+use liquid_policy::parse;
 
 use crate::fixture::{AGREEMENT, catalogue, request};
 
@@ -166,6 +167,8 @@ const REFUSED: &[(Code, &str)] = &[
     (ColumnUse, "SELECT avg(f) FROM (SELECT upi, sum(fine) f FROM crime GROUP BY upi) p"),
     (ColumnUse, "SELECT avg(f) FROM (SELECT upi, count(fine) f FROM crime GROUP BY upi) p"),
     (ColumnUse, "SELECT avg(f) FROM (SELECT upi, max(fine) f FROM crime GROUP BY upi) p"),
+    (Function, "SELECT sum(d) FROM (SELECT upi, max(damage * (1 - damage)) d FROM crime GROUP BY upi) p"),
+    (Function, "SELECT sum(d) FROM (SELECT upi, min(damage * damage) d FROM crime GROUP BY upi) p"),
     (Function, "SELECT o, count(*) FROM (SELECT upi, min(offence) o FROM crime GROUP BY upi) p GROUP BY o"),
     (
         LiteralCompare,
@@ -380,4 +383,48 @@ fn any_other_aggregate_below_another_is_the_cut() {
     let sql = "SELECT avg(n) FROM (SELECT offence, count(*) n FROM crime GROUP BY offence) p";
     let request = request(sql).unwrap();
     assert!(request.cuts[0].query.step.is_none() && !request.bare());
+}
+
+/// Above a step, whatever was made of columns is a measure and may be added up: so those columns must be measures.
+#[test]
+fn an_extreme_of_an_expression_is_one_of_measures() {
+    let open = parse(
+        r#"schema = "liquid/agreement/1"
+agreement = { id = "A-1", version = "1", purposes = ["p"], in_force = 2026-01-01, expires = 2026-12-31 }
+party = [{ organisation = "north", role = "controller" }]
+disclosure = { minimum_contributors = 1 }
+[table.crime]
+entity = "upi"
+[table.crime.columns]
+upi = { use = ["group"] }
+ts = { use = ["group", "filter"] }
+fine = { use = ["group", "filter"] }
+damage = { use = ["measure"] }
+"#,
+        "open.toml",
+    )
+    .unwrap();
+    let judged = |value: &str| {
+        let sql = format!("SELECT sum(m) FROM (SELECT upi, {value} m FROM crime GROUP BY upi) p");
+        let request = request(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let [cut] = request.cuts.as_slice() else { panic!("{sql}: {} cuts", request.cuts.len()) };
+        assert!(cut.query.step.is_some(), "{sql}");
+        judge(&open, &footprint(&cut.query)).err().map(|refusal| refusal.code)
+    };
+    for value in [
+        "max(damage)",
+        "max(damage + 1)",
+        "min(CASE WHEN fine > 0 THEN damage END)",
+        "max(damage * (1 - damage))",
+    ] {
+        assert_eq!(judged(value), None, "{value}");
+    }
+    for value in [
+        "max(fine + 0)",
+        "max(fine * (1 - damage))",
+        "max(CASE WHEN fine > 0 THEN fine END)",
+        "min(extract(year from ts))",
+    ] {
+        assert_eq!(judged(value), Some(ColumnUse), "{value}");
+    }
 }

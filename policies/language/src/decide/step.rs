@@ -154,17 +154,23 @@ impl<'a> Above<'a> {
                 "put the condition into FILTER: `sum(column) FILTER (WHERE …)`",
             ));
         }
-        match (&value.argument, value.function) {
-            (Argument::Term(term), Function::Min | Function::Max) if term.factors.is_empty() => {
-                if let [column] = term.columns.as_slice() {
-                    return self.end(column);
-                }
+        let read: Vec<&ColumnName> = match &value.argument {
+            Argument::Rows => Vec::new(),
+            Argument::Term(term) => term.read().collect(),
+            Argument::Case { branches, .. } => branches.iter().flat_map(Term::read).collect(),
+            Argument::Expression { columns, .. } => columns.iter().collect(),
+        };
+        if matches!(value.function, Function::Min | Function::Max) {
+            match (&value.argument, read.as_slice()) {
+                (Argument::Term(_), [column]) => return self.end(column),
+                _ if judge.guarded => return Err(extreme()),
+                // Above it is a measure, which may be added up.
+                _ => read.iter().try_for_each(|column| judge.summed(column))?,
             }
-            (Argument::Term(term), _) if judge.guarded => {
-                judge.term(value.function, term)?;
-                return term.read().try_for_each(|column| self.whole(column));
-            }
-            _ => {}
+        }
+        if let (Argument::Term(term), true) = (&value.argument, judge.guarded) {
+            judge.term(value.function, term)?;
+            return read.into_iter().try_for_each(|column| self.whole(column));
         }
         // Without a minimum, whatever may stand inside an aggregate; with one, `count(*)` and what has no place.
         judge.aggregate(value)

@@ -397,10 +397,12 @@ impl Generator<'_> {
                 agg(function, false, Some(arg))
             }
             85..=92 => {
-                let arg = if self.dice.percent(60) {
-                    self.measure(reach)
-                } else {
-                    Expr::Col(self.column(reach, Use::Group).at)
+                let group = Expr::Col(self.column(reach, Use::Group).at);
+                let arg = match self.dice.below(10) {
+                    0..=4 => self.measure(reach),
+                    5..=7 => group,
+                    8 => group.bin("*", Expr::lit("1").bin("-", self.measure(reach))),
+                    _ => group.bin("+", Expr::lit("0")),
                 };
                 let function = if self.world.guarded && self.dice.percent(80) {
                     adding

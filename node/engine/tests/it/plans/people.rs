@@ -67,6 +67,13 @@ impl Judge<'_> {
     /// A count by person that is compared with a number: the whole numbers at which the answer changes; none where it is another
     /// expression.
     fn edges<'e>(&self, expr: &'e Expr) -> Option<(&'e Agg, Vec<i64>)> {
+        if let Expr::Between(inner, low, high) = expr
+            && let (Expr::Person(agg), Expr::Lit(low), Expr::Lit(high)) = (&**inner, &**low, &**high)
+            && let (Ok(low), Ok(high)) = (low.parse::<i64>(), high.parse::<i64>())
+        {
+            let edges = [low, high + 1].into_iter().filter(|it| *it > 0 && low <= high);
+            return (agg.function == "count").then(|| (agg.as_ref(), edges.collect()));
+        }
         let Expr::Bin(op, left, right) = expr else { return None };
         let (Expr::Person(agg), Expr::Lit(number)) = (&**left, &**right) else { return None };
         let number: i64 = number.parse().ok()?;
