@@ -14,9 +14,9 @@
 //!   With that a *chapter* ends. In the next one only what names it counts: everything is approved anew.
 //!
 //! What was said is ordered by what was signed, never by when it was heard, so that nodes which have heard the same agree, however
-//! late it came. Where all have agreed on several ways on from one version, the one whose end is tighter is taken, then
-//! the one on which they have built furthest, then the earlier one; so it is with several rollbacks of one chapter, but for how tight
-//! they are.
+//! late it came. Of versions of which only one can stand, a person's approval is for the one that they approved last; so all agree on one
+//! alone, and where they went from one to another, on the last. Of several rollbacks of one chapter, the one on which they have built furthest
+//! is taken, then the earlier one.
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
 //!
@@ -27,6 +27,7 @@
 mod resuming;
 mod said;
 mod status;
+mod votes;
 mod walk;
 
 use std::borrow::Cow;
@@ -41,7 +42,7 @@ use crate::keyring::Keyring;
 use crate::signature::{Lack, Signed, is_signatory};
 use crate::statement::{Statement, TrustedKey};
 
-use said::{Said, still_lacking};
+use said::{Said, Voice, still_lacking};
 pub use status::{AgreementStatus, Chapter, SaidBy, VersionStatus};
 use walk::{Head, Taken, Way};
 
@@ -193,13 +194,29 @@ impl Life {
 
     /// What was said of a version in some chapters.
     fn signed(&self, version: &Version, chapters: &[Option<ChapterHash>]) -> Signed {
+        self.signed_by(version, chapters, |_| true)
+    }
+
+    fn signed_by(
+        &self,
+        version: &Version,
+        chapters: &[Option<ChapterHash>],
+        counts: impl Fn(&&Voice) -> bool,
+    ) -> Signed {
         let agreement = &version.agreement;
         let (written, approved) =
             self.said.of(agreement.hash()).map(|it| (&it.written, &it.approved)).unzip();
         let approved = approved.into_iter().flatten().filter(|voice| chapters.contains(&voice.after));
+        let approved = approved.filter(counts);
         let voices = written.into_iter().flatten().chain(approved);
         let said = voices.filter_map(|voice| self.statements.get(voice.statement));
         Signed::of(Arc::clone(agreement), said, &self.ring)
+    }
+
+    /// The same without those who have since approved another one in its place.
+    fn still_signed(&self, version: &Version, chapters: &[Option<ChapterHash>]) -> Signed {
+        let stays = |voice: &&Voice| !self.went_over(version, &voice.ever.person, &voice.after);
+        self.signed_by(version, chapters, stays)
     }
 
     /// Whether no version that this one could follow is known here. One that is only held cannot stand, so it cannot hold back the

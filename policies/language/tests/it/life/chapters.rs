@@ -151,18 +151,6 @@ fn nobody_who_joined_is_left_behind_by_a_rollback() {
     assert_eq!(stands(&heard.life(&alone, &held, end()), end()).0, "1");
 }
 
-/// Of two versions on which all have agreed in the place of one, the tighter stands, whoever activates the other one.
-#[test]
-fn of_two_that_all_agreed_on_the_tighter_stands() {
-    let v1 = one();
-    let (loose, tight) = (after(&v1, "2a", LOOSER), after(&v1, "2b", TIGHTER));
-    let held = [Arc::clone(&loose), Arc::clone(&tight)];
-    let mut heard = heard(&[&v1, &loose, &tight]);
-    heard.says("north/siro", "03-01T00:00", &activate(&tight, "03-01T00:00"));
-    heard.says("north/siro", "04-01T00:00", &activate(&loose, "01-01T00:00"));
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2b"));
-}
-
 #[test]
 fn what_was_signed_before_there_were_chapters_is_of_the_first_one() {
     let v1 = one();
