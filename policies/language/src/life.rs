@@ -32,6 +32,7 @@ mod walk;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -54,6 +55,8 @@ pub struct Life {
     versions: Versions,
     /// The versions that name one as the one before.
     followers: BTreeMap<AgreementHash, BTreeSet<AgreementHash>>,
+    /// Where each version and all that follow it stand, if each is written before what follows it.
+    places: BTreeMap<AgreementHash, Range<usize>>,
     /// Those to which a line leads from one that was placed, approved or not.
     rooted: BTreeSet<AgreementHash>,
     statements: Vec<Statement>,
@@ -113,7 +116,8 @@ impl Life {
             }
         }
         let trusted = trusted.to_vec();
-        Self { versions: held, followers, rooted, statements, said, heard, trusted, ring, here }
+        let places = votes::places(held.keys(), &followers);
+        Self { versions: held, followers, places, rooted, statements, said, heard, trusted, ring, here }
     }
 
     /// The versions that stand now, signed or not, suspended or not: one for each line.

@@ -3,6 +3,7 @@
 //! follows a version, or comes before it, is not in its way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
@@ -43,14 +44,8 @@ impl Life {
 
     /// Whether one version follows another, or is it.
     fn follows(&self, version: &AgreementHash, other: &AgreementHash) -> bool {
-        let mut at = Some(version);
-        while let Some(hash) = at {
-            if hash == other {
-                return true;
-            }
-            at = self.versions.get(hash).and_then(|version| version.agreement.supersedes());
-        }
-        false
+        let start = self.places.get(version).map(|place| place.start);
+        start.zip(self.places.get(other)).is_some_and(|(start, other)| other.contains(&start))
     }
 
     /// Whether only one of two versions can stand: neither follows the other.
@@ -74,8 +69,8 @@ impl Life {
             let last = votes.filter(|vote| vote.person == person).map(|vote| vote.time).max();
             if hash == own {
                 with = last;
-            } else if self.is_apart(hash, own) {
-                against = last.max(against);
+            } else if last > against && self.is_apart(hash, own) {
+                against = last;
             }
         }
         against > with
@@ -107,6 +102,29 @@ impl<'a> Votes<'a> {
         times.reverse();
         times
     }
+}
+
+/// Writes down each version before all that follow it: it and they stand in one range.
+pub(super) fn places<'a>(
+    versions: impl Iterator<Item = &'a AgreementHash>,
+    followers: &'a BTreeMap<AgreementHash, BTreeSet<AgreementHash>>,
+) -> BTreeMap<AgreementHash, Range<usize>> {
+    let follow: BTreeSet<_> = followers.values().flatten().collect();
+    let mut places: BTreeMap<AgreementHash, Range<usize>> = BTreeMap::new();
+    // Each once before what follows it, and once more after.
+    let mut to_write: Vec<(&AgreementHash, bool)> =
+        versions.filter(|version| !follow.contains(version)).map(|version| (version, false)).collect();
+    while let Some((version, is_done)) = to_write.pop() {
+        let written = places.len();
+        if is_done {
+            places.entry(version.clone()).and_modify(|place| place.end = written);
+            continue;
+        }
+        places.insert(version.clone(), written..written);
+        to_write.push((version, true));
+        to_write.extend(followers.get(version).into_iter().flatten().map(|next| (next, false)));
+    }
+    places
 }
 
 /// An approval, whenever it was said again.
