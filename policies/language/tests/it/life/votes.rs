@@ -1,12 +1,14 @@
 //! Of versions of which only one can stand, each person's approval is for the one that they approved last.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use chrono::Duration;
 use liquid_policy::Agreement;
 use liquid_policy::statement::Act;
+use proptest::prelude::*;
 
 use super::heard::{Heard, activate, end};
-use super::{LOOSER, QUORUM, TIGHTER, after, at, ok, one, stands};
+use super::{LOOSER, QUORUM, TIGHTER, after, at, ok, one, say_at, stands};
 
 /// What all agreed on is signed on these days.
 fn signed(versions: &[(&Arc<Agreement>, &str)]) -> Heard {
@@ -135,5 +137,72 @@ fn what_follows_is_not_in_the_way() {
         assert_eq!(number(&heard, &[&second, &third]), "2");
         heard.says("north/siro", "02-02T00:00", &activate(&third, "02-02T00:00"));
         assert_eq!(number(&heard, &[&second, &third]), "3");
+    }
+}
+
+/// v1, three in its place, and what follows two of them.
+static TREE: LazyLock<Vec<Arc<Agreement>>> = LazyLock::new(|| {
+    let v1 = one();
+    let seconds = [LOOSER, TIGHTER, ("expires = 2026-12-31", "expires = 2026-11-30")];
+    let seconds: Vec<_> =
+        seconds.iter().enumerate().map(|(at, edit)| after(&v1, &format!("2.{at}"), *edit)).collect();
+    let thirds = [after(&seconds[0], "3.0", TIGHTER), after(&seconds[1], "3.1", LOOSER)];
+    let fourth = after(&thirds[0], "4.0", LOOSER);
+    seconds.into_iter().chain(thirds).chain([fourth]).collect()
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
+
+    /// What all have signed, version by version, some of them activated and the others left aside. Then one key says what it likes, dated
+    /// as it likes: what stands is still what stood, or what all have approved to follow it.
+    #[test]
+    fn one_key_brings_nothing_back(
+        signed_off in prop::collection::vec((0..6_usize, any::<bool>()), 1..7),
+        said in prop::collection::vec((0..6_usize, any::<bool>(), 0..60_i64, 0..60_i64), 1..8),
+    ) {
+        let versions = &*TREE;
+        let held = |heard: &Heard| {
+            let life = heard.life(&one(), versions, end());
+            let number = life.heads(end())[0].agreement().version().to_owned();
+            (number, stands(&life, end()).1)
+        };
+        let day = |day: i64| at("01-02T00:00") + Duration::days(day);
+        let mut heard = signed(&[]);
+        let mut last = Vec::new();
+        let count = signed_off.len();
+        for (number, (version, is_active)) in signed_off.into_iter().enumerate() {
+            let time = (day(number as i64 * 8)).format("%m-%dT00:00").to_string();
+            heard.signed_off(&versions[version], &time);
+            last.push(version);
+            if is_active || number + 1 == count {
+                heard.says("south/guardian", &time, &activate(&versions[version], &time));
+            }
+        }
+        let (stood, refused) = held(&heard);
+        prop_assert_eq!(refused, None);
+        let word = *last.last().expect("at least one");
+        // The last word of all may lead nowhere: what it follows does not stand.
+        prop_assume!(stood == versions[word].version());
+        for (version, approves, named, dated) in said {
+            let hash = versions[version].hash().clone();
+            let act = match approves {
+                true => Act::Approve { agreement: hash, after: None },
+                false => Act::Activate { agreement: hash, at: day(named), after: None },
+            };
+            heard.hear(say_at("north/siro", day(dated), act), at("05-01T00:00"));
+        }
+        let (stands, refused) = held(&heard);
+        prop_assert_eq!(refused, None);
+        let follows = |one: usize, other: usize| {
+            let mut at = Some(one);
+            while let Some(here) = at {
+                if here == other { return true; }
+                at = versions[here].supersedes().and_then(|hash| versions.iter().position(|it| it.hash() == hash));
+            }
+            false
+        };
+        let now = versions.iter().position(|it| it.version() == stands).expect("one of them");
+        prop_assert!(follows(now, word), "{stood}, and then {stands}");
     }
 }
