@@ -14,9 +14,9 @@
 //!   With that a *chapter* ends. In the next one only what names it counts: everything is approved anew.
 //!
 //! What was said is ordered by what was signed, never by when it was heard, so that nodes which have heard the same agree, however
-//! late it came. Of versions of which only one can stand, a person's approval is for the one that they approved last; so all agree on one
-//! alone, and where they went from one to another, on the last. Of several rollbacks of one chapter, the one on which they have built furthest
-//! is taken, then the earlier one.
+//! late it came. Where all have agreed on several ways on from one version, the one whose end is tighter is taken, then
+//! the one on which they have built furthest, then the earlier one; so it is with several rollbacks of one chapter, but for how tight
+//! they are.
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
 //!
@@ -27,12 +27,10 @@
 mod resuming;
 mod said;
 mod status;
-mod votes;
 mod walk;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -43,7 +41,7 @@ use crate::keyring::Keyring;
 use crate::signature::{Lack, Signed, is_signatory};
 use crate::statement::{Statement, TrustedKey};
 
-use said::{Said, Voice, still_lacking};
+use said::{Said, still_lacking};
 pub use status::{AgreementStatus, Chapter, SaidBy, VersionStatus};
 use walk::{Head, Taken, Way};
 
@@ -55,8 +53,6 @@ pub struct Life {
     versions: Versions,
     /// The versions that name one as the one before.
     followers: BTreeMap<AgreementHash, BTreeSet<AgreementHash>>,
-    /// Where each version and all that follow it stand, if each is written before what follows it.
-    places: BTreeMap<AgreementHash, Range<usize>>,
     /// Those to which a line leads from one that was placed, approved or not.
     rooted: BTreeSet<AgreementHash>,
     statements: Vec<Statement>,
@@ -116,8 +112,7 @@ impl Life {
             }
         }
         let trusted = trusted.to_vec();
-        let places = votes::places(held.keys(), &followers);
-        Self { versions: held, followers, places, rooted, statements, said, heard, trusted, ring, here }
+        Self { versions: held, followers, rooted, statements, said, heard, trusted, ring, here }
     }
 
     /// The versions that stand now, signed or not, suspended or not: one for each line.
@@ -198,29 +193,13 @@ impl Life {
 
     /// What was said of a version in some chapters.
     fn signed(&self, version: &Version, chapters: &[Option<ChapterHash>]) -> Signed {
-        self.signed_by(version, chapters, |_| true)
-    }
-
-    fn signed_by(
-        &self,
-        version: &Version,
-        chapters: &[Option<ChapterHash>],
-        counts: impl Fn(&&Voice) -> bool,
-    ) -> Signed {
         let agreement = &version.agreement;
         let (written, approved) =
             self.said.of(agreement.hash()).map(|it| (&it.written, &it.approved)).unzip();
         let approved = approved.into_iter().flatten().filter(|voice| chapters.contains(&voice.after));
-        let approved = approved.filter(counts);
         let voices = written.into_iter().flatten().chain(approved);
         let said = voices.filter_map(|voice| self.statements.get(voice.statement));
         Signed::of(Arc::clone(agreement), said, &self.ring)
-    }
-
-    /// The same without those who have since approved another one in its place.
-    fn still_signed(&self, version: &Version, chapters: &[Option<ChapterHash>]) -> Signed {
-        let stays = |voice: &&Voice| !self.went_over(version, &voice.ever.person, &voice.after);
-        self.signed_by(version, chapters, stays)
     }
 
     /// Whether no version that this one could follow is known here. One that is only held cannot stand, so it cannot hold back the

@@ -8,7 +8,7 @@ use liquid_policy::Keyring;
 use liquid_policy::document::Agreement;
 use liquid_policy::id::{ChapterHash, OrganisationName, RoleName};
 use liquid_policy::keyring::Standing;
-use liquid_policy::life::{SaidBy, VersionStatus};
+use liquid_policy::life::VersionStatus;
 use liquid_policy::parse::read;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
@@ -55,9 +55,8 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     };
     let approves = Act::Approve { agreement: agreement.hash().clone(), after: chapter };
     let act = if sign.author { Act::Write { agreement: agreement.hash().clone() } } else { approves.clone() };
-    // Who signs again, so that it arrives, says nothing new; but for who has approved another version in its place since.
+    // Who signs again, so that it arrives, says nothing new.
     let again = said_already(&signatures, &act, &person);
-    let again = again.filter(|it| sites.as_ref().is_none_or(|(_, before)| !went_over(before, it)));
     let statement = again.map_or_else(|| person.say(act), Ok)?;
     nothing_lost(&signatures, &statement, &person, (sign.replace, &file))?;
     if sign.author && !agreement.signoff().author_may_sign {
@@ -116,16 +115,6 @@ fn of_the_others(agreement: &Agreement, signatures: &SignatureFile) -> Option<Ch
     Some(last.clone())
 }
 
-/// Whether sites have heard a signature, and count it no more.
-fn went_over(told: &Told, statement: &Statement) -> bool {
-    let (Some(hash), own) = (statement.act.agreement(), statement.hash()) else { return false };
-    told.answers
-        .iter()
-        .flat_map(|answer| &answer.agreements)
-        .flat_map(|it| &it.versions)
-        .any(|version| version.hash == *hash && version.withdrawn.iter().any(|said| said.statement == own))
-}
-
 /// What the key has signed already, if it has made that signature.
 fn said_already(signatures: &SignatureFile, act: &Act, person: &Person) -> Option<Statement> {
     let own = Keyring::from([person.trusted()].as_slice());
@@ -178,18 +167,6 @@ async fn send(
     let told = sites.say(statement).await?;
     keep()?;
     let taken = told.everywhere("the signature is taken");
-    for version in told.agreement(id).take(1).flat_map(|(_, it)| &it.versions) {
-        let was_own = |it: &&SaidBy| it.organisation == person.organisation && it.key_id == person.key_id;
-        let known = before.version(id, version.hash.as_str()).ok();
-        let already = |it: &&SaidBy| known.is_some_and(|known| known.withdrawn.contains(it));
-        if version.withdrawn.iter().filter(was_own).any(|it| !already(&it)) {
-            note(&format!(
-                "your approval of version {} ({}) counts no more: only one of the two can take that place, and this is your last word",
-                version.version,
-                short(&version.hash)
-            ));
-        }
-    }
     if let Ok(after) = told.version(id, agreement.hash().as_str()) {
         note(&outcome(agreement, &told, after, !version.lacks.is_empty()));
     }

@@ -165,9 +165,6 @@ fn details(version: &VersionStatus, apart: &BTreeSet<AgreementHash>) -> Vec<Stri
         let worth = if barred(said) { format!(": {BARRED}") } else { String::new() };
         format!("{} by {}{worth}", past(&said.act), by(said))
     }));
-    lines.extend(version.withdrawn.iter().map(|said| {
-        format!("{} by {}: withdrawn by approving another version in its place", past(&said.act), by(said))
-    }));
     lines.extend(
         version.activated.iter().map(|at| format!("takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))),
     );

@@ -2,7 +2,6 @@
 //! something are told where it has not stopped.
 
 use std::path::Path;
-use std::time::Duration;
 
 use crate::board::{AGREEMENT, Board};
 use crate::fixture::{liquid, signal};
@@ -196,29 +195,4 @@ fn a_key_that_is_not_there_says_whether_a_demo_runs() {
     let ended = liquid().args(["policy", "suspend", "A-1", "--key", "hill-clinic.siro"]).output().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(said.contains("no demo is running") && said.contains("`liquid demo --serve`"), "{said}");
-}
-
-#[test]
-fn who_approves_another_version_in_its_place_withdraws_and_is_told() {
-    let board = Board::new();
-    let (draft, other) = (board.draft("2.0.0", 20), board.draft("3.0.0", 30));
-    for file in [&draft, &other] {
-        board.done("north.author", &["policy", "propose", file.to_str().unwrap()]);
-    }
-    board.sign(&draft);
-    // Signatures are dated by the second.
-    std::thread::sleep(Duration::from_millis(1100));
-    let sign = |file: &Path| board.done("north.siro", &["policy", "sign", "--send", file.to_str().unwrap()]);
-    let over = sign(&other);
-    let words = "your approval of version 2.0.0 (";
-    assert!(over.err.contains(words) && over.err.contains("this is your last word"), "{over:?}");
-    let status = board.status();
-    assert!(status.contains("(north-3): withdrawn by approving another version in its place"), "{status}");
-    let active =
-        board.done("south.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0", "--at", "now"]);
-    assert!(active.err.contains("takes over once it is signed"), "{active:?}");
-    std::thread::sleep(Duration::from_millis(1100));
-    let back = sign(&draft);
-    assert!(back.err.contains("this was the last signature: WARDS-1 2.0.0 ("), "{back:?}");
-    assert!(back.err.contains("your approval of version 3.0.0 ("), "{back:?}");
 }

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::Versions;
-use super::votes::Vote;
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, ChapterHash, KeyId, OrganisationName, RoleName, StatementHash};
 use crate::keyring::Keyring;
@@ -31,8 +30,6 @@ pub(super) struct OfVersion {
     pub(super) written: Vec<Voice>,
     /// By those who sign it or the version before.
     pub(super) approved: Vec<Voice>,
-    /// All approvals, also such as were said before, by when they were signed.
-    pub(super) votes: Vec<Vote>,
     /// By the same; from when.
     pub(super) activated: Vec<(DateTime<Utc>, Voice)>,
 }
@@ -89,11 +86,6 @@ impl Said {
             let may = act.agreement().is_none_or(|hash| may_say(versions, hash, statement));
             let Some(voice) = Voice::new(number, statement, ring).filter(|_| may) else { continue };
             let whose = whose(&voice, statement);
-            if let Act::Approve { agreement, after } = act {
-                let (time, person) = (statement.time, voice.ever.person.clone());
-                let of = said.versions.entry(agreement.clone()).or_default();
-                of.votes.push(Vote { time, person, after: after.clone() });
-            }
             match act {
                 Act::Suspend { id } => {
                     said.suspensions.entry(id.clone()).or_default().push((number, statement.hash()));

@@ -64,9 +64,6 @@ pub struct VersionStatus {
     pub placed: bool,
     /// Who wrote and who approved it, as far as their signatures count.
     pub said: Vec<SaidBy>,
-    /// Approvals of those who have since approved another version in its place.
-    #[serde(default)]
-    pub withdrawn: Vec<SaidBy>,
     /// What its sign-off lacks, in this chapter where it was not agreed on before.
     pub lacks: Vec<Lack>,
     /// When it is to take the place of the one before, as controllers have said.
@@ -169,15 +166,7 @@ impl Life {
 
     fn version_status(&self, version: &Version, line: Option<&Head<'_>>) -> VersionStatus {
         let agreement = &version.agreement;
-        let chapters = line.map_or(&[None][..], |line| line.speaking(version, self));
-        let all = self.signed(version, chapters);
-        let signed = match line {
-            // What stands rests on what was said by then, whoever has approved another one since.
-            Some(line) if line.has_taken(agreement.hash()) => all.clone(),
-            _ => self.still_signed(version, chapters),
-        };
-        let gone = all.signatures().iter().filter(|it| !signed.signatures().contains(it));
-        let gone = gone.filter(|(_, standing)| *standing == Standing::Valid);
+        let signed = self.signed(version, line.map_or(&[None][..], |line| line.speaking(version, self)));
         let valid = signed.signatures().iter().filter(|(_, standing)| *standing == Standing::Valid);
         let chapter = line.and_then(|line| line.chapter.as_ref()).map(|(after, _)| after.clone());
         let activated = self.said.of(agreement.hash()).into_iter().flat_map(|said| &said.activated);
@@ -189,7 +178,6 @@ impl Life {
             beside: agreement.file().beside().into_iter().collect(),
             placed: version.placed,
             said: valid.map(|(statement, _)| statement.into()).collect(),
-            withdrawn: gone.map(|(statement, _)| statement.into()).collect(),
             lacks: signed.lacks().to_vec(),
             activated: activated.map(|(at, _)| *at).collect(),
             rollbacks: self.rollbacks(agreement, &chapter),

@@ -1,12 +1,10 @@
 //! The way from the first version of a line to the one that stands: chapter by chapter, and in each of them from version to version.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveTime, Utc};
 
 use super::said::{OfVersion, Voice, holds_until};
-use super::votes::{Behind, Votes};
 use super::{Life, Version};
 use crate::diff::tightens;
 use crate::document::Agreement;
@@ -66,16 +64,6 @@ struct Trail<'a> {
     taken: Vec<Taken<'a>>,
 }
 
-/// A version on which all have agreed in the place of one.
-struct Next<'a> {
-    to: &'a Version,
-    /// From when somebody wanted it, and from when it is.
-    named: DateTime<Utc>,
-    at: DateTime<Utc>,
-    /// Until when everybody stood behind it.
-    until: DateTime<Utc>,
-}
-
 /// Where a chapter leads.
 struct End<'a> {
     bases: Vec<&'a Version>,
@@ -83,8 +71,6 @@ struct End<'a> {
     taken: Vec<Taken<'a>>,
     /// How many steps all have agreed on.
     built: usize,
-    /// Until when everybody stood behind one of them.
-    until: DateTime<Utc>,
 }
 
 impl<'a> Head<'a> {
@@ -92,11 +78,6 @@ impl<'a> Head<'a> {
     pub(super) fn line(&self) -> impl Iterator<Item = &'a Version> {
         let alone = self.bases.iter().copied().chain([self.version]);
         self.agreed.values().map(|(version, _)| *version).chain(alone)
-    }
-
-    /// Whether all have agreed on a version, or one controller went to it alone.
-    pub(super) fn has_taken(&self, version: &AgreementHash) -> bool {
-        self.line().any(|known| known.agreement.hash() == version)
     }
 
     /// The chapters whose approvals speak for a version: since it was agreed on, or this one.
@@ -138,7 +119,7 @@ impl Life {
             return None;
         }
         let said = self.said.of(agreement.hash())?;
-        let until = whole_until(said, &None, agreement, &[], |_| true)?;
+        let until = whole_until(said, &None, agreement, &[])?;
         let from = DateTime::<Utc>::MIN_UTC;
         activated(said, &None, &[agreement], from)
             .map(|(_, at, _)| at)
@@ -199,8 +180,7 @@ impl Life {
         let number = trail.chapters.len().saturating_sub(1);
         let chapter = trail.chapters.last().cloned().flatten();
         let mut agreed = Vec::new();
-        let votes = self.votes(trail.base, &chapter);
-        let end = self.onward(trail.base, trail.since, (&chapter, &trail, &votes), now, &mut agreed);
+        let end = self.onward(trail.base, trail.since, (&chapter, &trail), now, &mut agreed);
         trail.agreed.extend(agreed.into_iter().map(|it| (it.agreement.hash(), (it, number))));
         trail.taken.extend(end.taken.iter().cloned());
         let mut open = Vec::new();
@@ -221,9 +201,9 @@ impl Life {
             trail.taken.push(Taken { to, way: Way::Back(said) });
             let head = self.chapter(trail, now);
             let order = (*named, hash);
-            let is_before = next
-                .as_ref()
-                .is_none_or(|(known, first)| (Reverse(head.built), &order) < (Reverse(known.built), first));
+            let is_before = next.as_ref().is_none_or(|(known, first)| {
+                (std::cmp::Reverse(head.built), &order) < (std::cmp::Reverse(known.built), first)
+            });
             if is_before {
                 next = Some((head, order));
             }
@@ -268,28 +248,30 @@ impl Life {
         &'a self,
         base: &'a Version,
         since: DateTime<Utc>,
-        (chapter, trail, votes): (&Option<ChapterHash>, &Trail<'a>, &Votes<'_>),
+        (chapter, trail): (&Option<ChapterHash>, &Trail<'a>),
         now: DateTime<Utc>,
         agreed: &mut Vec<&'a Version>,
     ) -> End<'a> {
         let (mut bases, mut from) = (vec![base], since);
-        let mut next: Vec<Next<'a>> = Vec::new();
+        let mut ends: Vec<(DateTime<Utc>, &'a Version, End<'a>)> = Vec::new();
         let mut tip = base;
         loop {
             let mut alone: Vec<(DateTime<Utc>, DateTime<Utc>, &'a Version)> = Vec::new();
             for to in self.followers(tip) {
                 let Some(said) = self.said.of(to.agreement.hash()) else { continue };
+                let rules = [&*base.agreement, &*tip.agreement];
                 let earlier = trail.agreed.contains_key(to.agreement.hash());
+                let whole = whole_until(said, chapter, &to.agreement, &rules);
                 let signing = [&*tip.agreement, &*to.agreement];
                 let by = activated(said, chapter, &signing, from);
                 let begins = first_day(&to.agreement);
                 let placed = (to.placed && !earlier).then(|| (begins, begins.max(from)));
-                let all: Vec<_> = by.map(|(named, at, _)| (named, at)).chain(placed).collect();
-                let rules = [&*base.agreement, &*tip.agreement];
-                match self.due(to, (said, votes, chapter), &rules, &all, now) {
-                    Some(due) => {
+                let all = by.map(|(named, at, _)| (named, at)).chain(placed);
+                let due = whole.and_then(|until| all.filter(|(_, at)| *at < until && *at <= now).min());
+                match due {
+                    Some((named, at)) => {
                         agreed.push(to);
-                        next.push(due);
+                        ends.push((named, to, self.onward(to, at, (chapter, trail), now, agreed)));
                     }
                     None => {
                         let step = self.alone(tip, to, said, (chapter, from, now));
@@ -306,17 +288,7 @@ impl Life {
             bases.push(*to);
             (tip, from) = (*to, *at);
         }
-        // Of several on which all have agreed, the one on which they have last, or on what follows it.
-        let way = |next: Next<'a>| {
-            let mut end = self.onward(next.to, next.at, (chapter, trail, votes), now, agreed);
-            end.taken.insert(0, Taken { to: next.to, way: Way::Agreed });
-            let (built, until) = (end.built + 1, end.until.max(next.until));
-            (next, End { built, until, ..end })
-        };
-        let order = |(next, end): &(Next<'_>, End<'_>)| {
-            (Reverse(end.until), next.named, next.to.agreement.hash().clone())
-        };
-        if let Some((_, end)) = next.into_iter().map(way).min_by_key(order) {
+        if let Some(end) = taken(ends) {
             return end;
         }
         let version = bases.pop().unwrap_or(base);
@@ -325,33 +297,11 @@ impl Life {
         if !bases.is_empty() {
             taken.push(Taken { to: version, way: Way::Alone });
         }
-        End { bases, version, taken, built: 0, until: DateTime::<Utc>::MIN_UTC }
-    }
-
-    /// When all have agreed on a version and somebody has activated it: the last time in which everybody stands behind it, in which, or
-    /// before which, the activation was due.
-    fn due<'a>(
-        &self,
-        to: &'a Version,
-        (said, votes, chapter): (&OfVersion, &Votes<'_>, &Option<ChapterHash>),
-        before: &[&Agreement],
-        activated: &[(DateTime<Utc>, DateTime<Utc>)],
-        now: DateTime<Utc>,
-    ) -> Option<Next<'a>> {
-        if !activated.iter().any(|(_, at)| *at <= now) {
-            return None;
-        }
-        whole_until(said, chapter, &to.agreement, before, |_| true)?;
-        votes.behind(to).into_iter().find_map(|Behind { people, until }| {
-            let is_behind = |person: &[u8]| people.contains(person);
-            let whole = whole_until(said, chapter, &to.agreement, before, is_behind)?;
-            let due = activated.iter().filter(|(_, at)| *at < whole && *at < until && *at <= now);
-            due.min().map(|(named, at)| Next { to, named: *named, at: *at, until })
-        })
+        End { bases, version, taken, built: 0 }
     }
 
     /// The versions of the same agreement that name one as the one before.
-    pub(super) fn followers(&self, version: &Version) -> impl Iterator<Item = &Version> {
+    fn followers(&self, version: &Version) -> impl Iterator<Item = &Version> {
         let followers = self.followers.get(version.agreement.hash());
         followers.into_iter().flatten().filter_map(|hash| self.versions.get(hash))
     }
@@ -381,6 +331,28 @@ impl Life {
     }
 }
 
+/// Which of several ways on from one version is taken: one whose end is not looser than another's, of these the one on which all
+/// have built furthest, then the one that was to be first.
+fn taken<'a>(ends: Vec<(DateTime<Utc>, &'a Version, End<'a>)>) -> Option<End<'a>> {
+    let mut looser: Vec<bool> = ends
+        .iter()
+        .map(|(_, _, end)| {
+            ends.iter().any(|(_, _, other)| tightens(&end.version.agreement, &other.version.agreement))
+        })
+        .collect();
+    // Nothing goes back because several are each looser than another.
+    if looser.iter().all(|looser| *looser) {
+        looser.fill(false);
+    }
+    let order = |(named, to, end): &(DateTime<Utc>, &Version, End<'_>)| {
+        (std::cmp::Reverse(end.built), *named, to.agreement.hash().clone())
+    };
+    let tight = ends.into_iter().zip(looser).filter(|(_, looser)| !looser).map(|(end, _)| end);
+    let (_, to, mut end) = tight.min_by_key(order)?;
+    end.taken.insert(0, Taken { to, way: Way::Agreed });
+    Some(End { built: end.built + 1, ..end })
+}
+
 fn first_day(agreement: &Agreement) -> DateTime<Utc> {
     agreement.in_force().start().and_time(NaiveTime::MIN).and_utc()
 }
@@ -390,18 +362,16 @@ fn authors(said: &OfVersion) -> BTreeSet<Vec<u8>> {
     said.written.iter().map(|voice| voice.ever.person.clone()).collect()
 }
 
-/// Until when a version is signed off in a chapter by some people, by its own rule and by those of versions before: found once for all
-/// instants at which somebody wants it active.
+/// Until when a version is signed off in a chapter, by its own rule and by those of versions before: found once for all instants
+/// at which somebody wants it active.
 fn whole_until(
     said: &OfVersion,
     chapter: &Option<ChapterHash>,
     agreement: &Agreement,
     before: &[&Agreement],
-    counts: impl Fn(&[u8]) -> bool,
 ) -> Option<DateTime<Utc>> {
     let authors = authors(said);
-    let of_chapter = said.approved.iter().filter(|voice| voice.after == *chapter);
-    let approved = of_chapter.filter(|voice| counts(&voice.ever.person));
+    let approved = said.approved.iter().filter(|voice| voice.after == *chapter);
     holds_until(approved, |approvals: &[&Approval]| {
         let lacks = |rule: &Agreement| lacks(rule, approvals.iter().copied(), Some(&authors)).is_empty();
         lacks(agreement) && before.iter().all(|before| lacks(before))

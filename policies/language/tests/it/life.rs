@@ -4,7 +4,6 @@ mod attacks;
 mod chapters;
 mod heard;
 mod order;
-mod votes;
 
 use std::sync::Arc;
 
@@ -96,13 +95,8 @@ const QUORUM: [&str; 4] = ["north/guardian", "north/siro", "south/guardian", "so
 
 /// Written by the host, approved by two of each controller.
 fn signed_off(agreement: &Agreement) -> Vec<Statement> {
-    signed_off_at(agreement, "01-01T00:00")
-}
-
-fn signed_off_at(agreement: &Agreement, time: &str) -> Vec<Statement> {
     let hash = agreement.hash();
-    let approve = Act::Approve { agreement: hash.clone(), after: None };
-    let approved = QUORUM.map(|who| say_at(who, at(time), approve.clone()));
+    let approved = QUORUM.map(|who| say(who, Act::Approve { agreement: hash.clone(), after: None }));
     approved.into_iter().chain([say("host/dpo", Act::Write { agreement: hash.clone() })]).collect()
 }
 
@@ -361,7 +355,7 @@ fn a_controller_tightens_alone_at_its_own_node() {
     // What all agree on later takes its place, although it names the version that all had before.
     let v2 = after(&v1, "2", LOOSER);
     let mut said = alone;
-    said.extend(signed_off_at(&v2, "04-01T00:00"));
+    said.extend(signed_off(&v2));
     said.push(say(
         "south/siro",
         Act::Activate { agreement: v2.hash().clone(), at: at("05-01T00:00"), after: None },

@@ -151,6 +151,18 @@ fn nobody_who_joined_is_left_behind_by_a_rollback() {
     assert_eq!(stands(&heard.life(&alone, &held, end()), end()).0, "1");
 }
 
+/// Of two versions on which all have agreed in the place of one, the tighter stands, whoever activates the other one.
+#[test]
+fn of_two_that_all_agreed_on_the_tighter_stands() {
+    let v1 = one();
+    let (loose, tight) = (after(&v1, "2a", LOOSER), after(&v1, "2b", TIGHTER));
+    let held = [Arc::clone(&loose), Arc::clone(&tight)];
+    let mut heard = heard(&[&v1, &loose, &tight]);
+    heard.says("north/siro", "03-01T00:00", &activate(&tight, "03-01T00:00"));
+    heard.says("north/siro", "04-01T00:00", &activate(&loose, "01-01T00:00"));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2b"));
+}
+
 #[test]
 fn what_was_signed_before_there_were_chapters_is_of_the_first_one() {
     let v1 = one();
@@ -288,4 +300,36 @@ fn who_signs_an_ended_chapter_late_takes_a_site_that_joins_nowhere() {
     };
     assert_eq!(stands_with(&[]), ok("2"), "nothing else is known");
     assert_eq!(stands_with(&placed), ok("1"));
+}
+
+/// Whoever approves another version and dates that back, before what stands was active, takes away neither that step nor a rollback.
+#[test]
+fn an_approval_that_is_dated_back_undoes_nothing() {
+    let v1 = one();
+    let (tight, loose) = (after(&v1, "2t", TIGHTER), after(&v1, "2l", LOOSER));
+    let further = after(&tight, "3", LOOSER);
+    let mut heard = Heard::default();
+    heard.signed_off(&v1, "01-01T00:00");
+    heard.signed_off(&loose, "01-10T00:00");
+    heard.signed_off(&tight, "02-01T00:00");
+    heard.says("north/siro", "02-03T00:00", &activate(&tight, "02-03T00:00"));
+    let stood = heard.clone();
+    heard.signed_off(&further, "02-10T00:00");
+    heard.says("north/siro", "02-11T00:00", &activate(&further, "02-11T00:00"));
+    heard.all_say("03-01T00:00", &back(&tight, &further, "03-01T00:00"));
+    for mut heard in [stood, heard] {
+        heard.hear(say_at("south/siro", at("02-02T00:00"), approve(&loose)), at("04-01T00:00"));
+        heard.hear(
+            say_at("south/siro", at("04-02T00:00"), activate(&loose, "01-15T00:00")),
+            at("04-02T00:00"),
+        );
+        let known: BTreeMap<_, _> = heard.0.into_iter().collect();
+        for here in ["north", "south", "host"] {
+            let held = [&tight, &loose, &further].map(|it| (Arc::clone(it), false));
+            let versions = held.into_iter().chain([(Arc::clone(&v1), true)]);
+            let said = known.keys().cloned().collect();
+            let life = Life::new(versions, said, &trusted(), here.into(), known.clone());
+            assert_eq!(stands(&life, end()), ok("2t"), "{here}");
+        }
+    }
 }

@@ -78,10 +78,10 @@ fn an_approval_that_was_held_back_rewrites_nothing() {
     let held = [Arc::clone(&loose), Arc::clone(&tight)];
     let mut heard = Heard::default();
     heard.signed_off(&v1, "01-01T00:00");
-    heard.signed_off(&loose, "01-20T00:00");
-    let late = heard.0.pop().expect("an approval");
     heard.signed_off(&tight, "02-01T00:00");
-    heard.says("north/siro", "02-02T00:00", &activate(&loose, "01-21T00:00"));
+    heard.signed_off(&loose, "02-01T00:00");
+    let late = heard.0.pop().expect("an approval");
+    heard.says("north/siro", "02-02T00:00", &activate(&loose, "02-02T00:00"));
     heard.says("north/siro", "03-01T00:00", &activate(&tight, "03-01T00:00"));
     assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2b"));
     heard.hear(late.0, at("04-01T00:00"));
