@@ -100,7 +100,9 @@ pub(super) fn run(verify: &Verify) -> Result<(), Failure> {
         statements.iter().filter(of_this).filter(|it| signed.signatures().iter().all(|(s, _)| s != *it));
     match left.count() {
         0 => {}
-        left => say(&format!("  {left} made before another rollback, so they do not count with these")),
+        left => say(&format!(
+            "  {left} made for the time before or after another rollback, so they do not count with these"
+        )),
     }
     say(&lacking(signed.lacks()));
     if signed.is_complete() {

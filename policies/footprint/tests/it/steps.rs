@@ -3,7 +3,7 @@
 use liquid_footprint::{PlanError, footprint, roundtrip};
 use liquid_policy::Code::{self, AggRequired, ColumnUse, Expression, Function, LiteralCompare, PlanNode};
 use liquid_policy::decide::judge;
-use liquid_policy::footprint::CountUse;
+use liquid_policy::footprint::{Argument, CountUse, Term};
 use liquid_policy::parse;
 
 use crate::fixture::{AGREEMENT, catalogue, request};
@@ -419,9 +419,18 @@ damage = { use = ["measure"] }
     ] {
         assert_eq!(judged(value), None, "{value}");
     }
+    // A footprint is plain data: a factor alone is no column as it stands, whoever wrote it so.
+    let request =
+        request("SELECT sum(m) FROM (SELECT upi, max(damage) m FROM crime GROUP BY upi) p").unwrap();
+    let mut factor = footprint(&request.cuts[0].query);
+    let value = &mut factor.step.as_mut().unwrap().values[0];
+    value.argument = Argument::Term(Term { columns: vec![], factors: vec!["fine".into()] });
+    assert_eq!(judge(&open, &factor).map_err(|refusal| refusal.code).err(), Some(ColumnUse));
     for value in [
         "max(fine + 0)",
         "max(fine * (1 - damage))",
+        "max(1 - fine)",
+        "min(1 + fine)",
         "max(CASE WHEN fine > 0 THEN fine END)",
         "min(extract(year from ts))",
     ] {

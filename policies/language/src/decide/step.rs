@@ -161,8 +161,10 @@ impl<'a> Above<'a> {
             Argument::Expression { columns, .. } => columns.iter().collect(),
         };
         if matches!(value.function, Function::Min | Function::Max) {
-            match (&value.argument, read.as_slice()) {
-                (Argument::Term(_), [column]) => return self.end(column),
+            match &value.argument {
+                Argument::Term(Term { columns, factors }) if columns.len() == 1 && factors.is_empty() => {
+                    return columns.iter().try_for_each(|column| self.end(column));
+                }
                 _ if judge.guarded => return Err(extreme()),
                 // Above it is a measure, which may be added up.
                 _ => read.iter().try_for_each(|column| judge.summed(column))?,

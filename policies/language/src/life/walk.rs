@@ -151,7 +151,7 @@ impl Life {
         let chapters: BTreeSet<&ChapterHash> =
             said.approved.iter().filter_map(|it| it.after.as_ref()).collect();
         let authors = authors(said);
-        // By when the sign-off was whole: no single key sets that.
+        // By when the sign-off was whole. Where nothing is placed, whoever signs last sets that.
         let whole = |chapter: &ChapterHash, placed: bool| {
             let mut approved: Vec<_> = said
                 .approved
