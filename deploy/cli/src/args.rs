@@ -13,7 +13,8 @@ use liquid_node_api::sql::SessionOptions;
 
 pub(crate) use offline::{Diff, Explain, Said};
 pub(crate) use policy::{
-    About, Activate, Key, NewKey, Policy, Preview, Propose, Reach, Revoke, Rotate, Sign, Status, Verify, Who,
+    About, Activate, Key, NewKey, Policy, Preview, Propose, Reach, Revoke, Rollback, Rotate, Sign, Status,
+    Verify, Who,
 };
 pub(crate) use words::{Lint, New, PageFormat, PresetName, Register, Render, WordsFormat};
 

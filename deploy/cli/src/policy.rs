@@ -2,6 +2,7 @@
 
 mod act;
 mod author;
+mod back;
 mod beside;
 mod diff;
 mod explain;
@@ -52,7 +53,7 @@ pub(crate) async fn run(command: Policy) -> Result<(), Failure> {
         Policy::Activate(command) => act::activate(&command).await,
         Policy::Suspend(command) => act::suspend(&command).await,
         Policy::Resume(command) => act::resume(&command).await,
-        Policy::Rollback(command) => act::rollback(&command).await,
+        Policy::Rollback(command) => back::run(&command).await,
         Policy::Verify(command) => verify::run(&command),
         Policy::Diff(command) => diff::run(&command),
         Policy::Preview(command) => preview::run(&command).await,

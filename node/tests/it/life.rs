@@ -191,6 +191,34 @@ async fn a_proposal_is_held_and_takes_over_at_its_instant() {
     assert_eq!(code(ask_with(&node, token(), old).await), Some(Code::Version));
 }
 
+/// What an operator has placed says in which chapter the line begins, also where the node was sent the very same before.
+#[tokio::test]
+async fn what_was_placed_counts_as_placed_though_it_was_heard_too() {
+    let mut site = Site::new();
+    let one = parse(AGREEMENT, "one").unwrap().hash().clone();
+    let text = follower("2.0.0", ("rows_out_max = 2", "rows_out_max = 3"));
+    let two = parse(&text, "two").unwrap().hash().clone();
+    let at = noon() - chrono::TimeDelta::days(2);
+    let chapter =
+        Act::Rollback { agreement: one.clone(), from: two.clone(), at, after: None, instead: [].into() };
+    let approve =
+        |hash: &liquid_policy::id::AgreementHash, after| Act::Approve { agreement: hash.clone(), after };
+    let anew = say(CONTROLLER_SEED, approve(&one, chapter.begins()));
+    let placed = SignatureFile { signatures: vec![anew.clone()] }.to_string();
+    std::fs::write(site.path("agreements/one.sig.toml"), placed).unwrap();
+    let node = site.open().await;
+    let write = say(CONTROLLER_SEED, Act::Write { agreement: two.clone() });
+    tell(&node, Governance::Propose { text, statements: vec![write], files: vec![] }).await.unwrap();
+    // The first chapter, of which the rollback is held back.
+    let old = [approve(&one, None), approve(&two, None), Act::Activate { agreement: two, at, after: None }];
+    let old = old.map(|act| say_at(CONTROLLER_SEED, act, at)).to_vec();
+    said(&node, [vec![anew], old].concat()).await.unwrap();
+    assert_eq!(ask(&node, "counted").await.unwrap().report.hash, one);
+    drop(node);
+    let node = site.open().await;
+    assert_eq!(ask(&node, "counted").await.unwrap().report.hash, one);
+}
+
 /// A question that runs while a new version takes over is answered only where the new one permits it too, and asks for no more.
 #[tokio::test]
 async fn a_question_is_held_against_the_version_that_stands_when_it_leaves() {

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use crate::document::{Agreement, Recipient};
 use crate::id::{AgreementHash, AgreementId, OrganisationName, Purpose, RoleName};
 use crate::refusal::{Code, Refusal, list, plain_list};
-use crate::signature::Signed;
+use crate::signature::{Lack, Signed};
 use crate::template::{NotCallable, Template, callable, only_templates};
 
 /// Who asks, as the node itself has proved it.
@@ -249,6 +249,16 @@ fn purpose(agreement: &Agreement, caller: &Caller, asked: Option<&Purpose>) -> R
 fn stands(signed: &Signed, today: NaiveDate) -> Result<(), Refusal> {
     let agreement = signed.agreement();
     let id = agreement.id();
+    if signed.lacks().contains(&Lack::Choice) {
+        return Err(Refusal::new(
+            Code::Unsigned,
+            "signoff",
+            format!(
+                "agreement `{id}` has several ways on that its parties have signed, and nothing says which one it takes"
+            ),
+            "ask its parties to agree on a rollback that says so, and the site's operator whether all that was said has arrived there",
+        ));
+    }
     if !signed.is_complete() {
         return Err(Refusal::new(
             Code::Unsigned,

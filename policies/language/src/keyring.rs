@@ -179,8 +179,15 @@ impl Keyring {
                 let (roles, person, retired) = (from.roles.clone(), from.person.clone(), from.retired);
                 let key = Key { public, roles, person, until, retired };
                 let keys = ring.keys.entry(name).or_default();
-                if keys.iter().all(|known| known.public != key.public) {
-                    keys.push(key);
+                match keys.iter_mut().find(|known| known.public == key.public) {
+                    // Whoever else hands over to the same key, and was heard first, takes no role from it, and does not end it.
+                    Some(known) if known.person != known.public => {
+                        known.roles.extend(key.roles);
+                        known.until = known.until.zip(key.until).map(|(one, other)| one.max(other));
+                        known.retired &= key.retired;
+                    }
+                    Some(_) => {}
+                    None => keys.push(key),
                 }
                 false
             });

@@ -3,8 +3,9 @@
 //! how often, or whether the node was restarted in between.
 //!
 //! A *placed* version was put into the node's folder by its operator. One that replaces no other known one begins a line and
-//! stands as it is; so does a first version that was proposed, where it is signed off, active, and the site's own organisation is
-//! a controller of it. From there, versions follow one another:
+//! stands as it is; so does a first version that was proposed, where it is signed off, active, the site's own organisation is
+//! a controller of it, and its rule asks no less of that organisation's people than what the operator has placed. From there,
+//! versions follow one another:
 //!
 //! - *forward* to a version that names the one before (`supersedes`), at the instant at which a controller has activated it,
 //!   or, if it was placed too, on its first day in force. It must be signed off, by the rule of the version before as well, so
@@ -14,9 +15,8 @@
 //!   With that a *chapter* ends. In the next one only what names it counts: everything is approved anew.
 //!
 //! What was said is ordered by what was signed, never by when it was heard, so that nodes which have heard the same agree, however
-//! late it came. Where all have agreed on several ways on from one version, the one whose end is tighter is taken, then
-//! the one on which they have built furthest, then the earlier one; so it is with several rollbacks of one chapter, but for how tight
-//! they are.
+//! late it came. Where all have agreed on several ways on from one version, and where on several rollbacks of one chapter, nothing is
+//! answered until all say which one it is: what one person signs, with what date they like, chooses nothing.
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
 //!
@@ -24,6 +24,7 @@
 //! takes no step back: the version that it signed stays at the end of its line, and lacks signatures, until the sign-off of the
 //! last version that is good without that key makes the way to it good.
 
+mod onward;
 mod resuming;
 mod said;
 mod status;
@@ -42,7 +43,7 @@ use crate::signature::{Lack, Signed, is_signatory};
 use crate::statement::{Statement, TrustedKey};
 
 use said::{Said, still_lacking};
-pub use status::{AgreementStatus, Chapter, SaidBy, VersionStatus};
+pub use status::{AgreementStatus, Chapter, Rollback, SaidBy, VersionStatus};
 use walk::{Head, Taken, Way};
 
 type Versions = BTreeMap<AgreementHash, Version>;
@@ -59,6 +60,8 @@ pub struct Life {
     said: Said,
     /// When the node has heard statements; nothing for those that an operator put there, which count from ever.
     heard: BTreeMap<Statement, DateTime<Utc>>,
+    /// What an operator put there, heard or not.
+    placed: BTreeSet<Statement>,
     trusted: Vec<TrustedKey>,
     ring: Keyring,
     here: OrganisationName,
@@ -81,7 +84,19 @@ impl Life {
     /// organisation `here`. Statements by keys that do not count are kept for [`Self::status`] alone.
     pub fn new(
         versions: impl IntoIterator<Item = (Arc<Agreement>, bool)>,
-        mut statements: Vec<Statement>,
+        statements: Vec<Statement>,
+        trusted: &[TrustedKey],
+        here: OrganisationName,
+        heard: BTreeMap<Statement, DateTime<Utc>>,
+    ) -> Self {
+        let placed = statements.iter().filter(|it| !heard.contains_key(*it)).cloned().collect();
+        Self::placing(versions, (statements, placed), trusted, here, heard)
+    }
+
+    /// The same where some of the statements were both heard and put there by the operator.
+    pub fn placing(
+        versions: impl IntoIterator<Item = (Arc<Agreement>, bool)>,
+        (mut statements, placed): (Vec<Statement>, BTreeSet<Statement>),
         trusted: &[TrustedKey],
         here: OrganisationName,
         heard: BTreeMap<Statement, DateTime<Utc>>,
@@ -95,7 +110,7 @@ impl Life {
         statements.sort();
         statements.dedup();
         let ring = Keyring::heard(trusted, &statements, &heard);
-        let said = Said::new(&statements, &ring, &held);
+        let said = Said::new(&statements, &ring, &held, |it| placed.contains(it));
         let mut followers: BTreeMap<AgreementHash, BTreeSet<AgreementHash>> = BTreeMap::new();
         for (hash, version) in &held {
             let before = version.agreement.supersedes().and_then(|before| held.get(before));
@@ -112,7 +127,7 @@ impl Life {
             }
         }
         let trusted = trusted.to_vec();
-        Self { versions: held, followers, rooted, statements, said, heard, trusted, ring, here }
+        Self { versions: held, followers, rooted, statements, said, heard, placed, trusted, ring, here }
     }
 
     /// The versions that stand now, signed or not, suspended or not: one for each line.
@@ -131,7 +146,8 @@ impl Life {
         let statements = self.statements.iter().filter(|it| !later(it)).cloned().collect();
         let heard =
             self.heard.iter().filter(|(_, heard)| **heard <= now).map(|(s, heard)| (s.clone(), *heard));
-        Cow::Owned(Self::new(versions, statements, &self.trusted, self.here.clone(), heard.collect()))
+        let said = (statements, self.placed.clone());
+        Cow::Owned(Self::placing(versions, said, &self.trusted, self.here.clone(), heard.collect()))
     }
 
     /// The version at a line's end, and what it lacks.
@@ -224,8 +240,9 @@ impl Life {
                     let before = signed.lacks_for(&good.agreement);
                     signed.lacks().iter().cloned().chain(before).collect::<Vec<_>>()
                 }
-                Way::Back(said) => {
-                    [to, &good].into_iter().flat_map(|it| still_lacking(&it.agreement, said.iter())).collect()
+                Way::Back { said, ends, .. } => {
+                    let signing = [to, &good].into_iter().chain(ends);
+                    signing.flat_map(|it| still_lacking(&it.agreement, said.iter())).collect()
                 }
             };
             if lacks.is_empty() {

@@ -46,12 +46,15 @@ pub enum Lack {
         /// The roles in which they can be given; any where there is none.
         roles: BTreeSet<RoleName>,
     },
+    /// A rollback that says which of several ways on is taken: all have signed each of them.
+    Choice,
 }
 
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Author => f.write_str("its author"),
+            Self::Choice => f.write_str("a rollback that says which of several ways on is taken"),
             Self::Signatures { organisation, more: 1, roles } if roles.is_empty() => {
                 write!(f, "`{organisation}`")
             }
@@ -204,7 +207,7 @@ impl Signed {
 /// Whether one controller has done its part where something is lacking.
 pub(crate) fn is_signed_by(lacks: &[Lack], organisation: &OrganisationName) -> bool {
     !lacks.iter().any(|lack| match lack {
-        Lack::Author => true,
+        Lack::Author | Lack::Choice => true,
         Lack::Signatures { organisation: lacking, .. } => lacking == organisation,
     })
 }

@@ -81,6 +81,9 @@ pub enum Act {
         /// Which chapter ends: the last rollback that was agreed before; none for the first one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<ChapterHash>,
+        /// The other rollbacks of that chapter that are given up for this one, by what they would begin.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        instead: BTreeSet<ChapterHash>,
     },
     /// "This key of ours counts no longer, nor does anything that it signed or handed over."
     Revoke {
@@ -138,6 +141,15 @@ impl Act {
         let Self::Rollback { .. } = self else { return None };
         let canonical = serde_json_canonicalizer::to_vec(self).unwrap_or_default();
         Some(ChapterHash::new(hex::encode(digest(&SHA256, &[CHAPTER, &canonical].concat()))))
+    }
+
+    /// The rollbacks that are given up for it.
+    pub fn instead(&self) -> impl Iterator<Item = &ChapterHash> {
+        let named = match self {
+            Self::Rollback { instead, .. } => Some(instead),
+            _ => None,
+        };
+        named.into_iter().flatten()
     }
 
     /// The agreement that it speaks of, where it names one by its id.

@@ -33,8 +33,8 @@ pub(crate) enum Policy {
     Suspend(About),
     /// Lift the suspensions of an agreement; it takes the sign-off
     Resume(About),
-    /// Go back to an earlier version; it takes the sign-off
-    Rollback(Activate),
+    /// Go back to an earlier version, or give one up that all have signed; it takes the sign-off
+    Rollback(Rollback),
     /// Check the signatures beside an agreement against the keys that a node trusts
     Verify(Verify),
     /// Say what one version changes against another, and which way: tightens, loosens, neither
@@ -147,6 +147,15 @@ pub(crate) struct Activate {
     pub(crate) who: Who,
     #[command(flatten)]
     pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) to: Activate,
+    /// The version that is given up; the one that stands without it
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) from: Option<String>,
 }
 
 #[derive(Debug, Args)]

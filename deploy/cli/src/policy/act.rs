@@ -1,4 +1,4 @@
-//! `liquid policy activate`, `suspend`, `resume` and `rollback`.
+//! `liquid policy activate`, `suspend` and `resume`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,12 +6,14 @@ use std::fs;
 use liquid_node_api::Error;
 use liquid_node_api::governance::Governance;
 use liquid_policy::id::{AgreementId, ChapterHash};
+use liquid_policy::life::{AgreementStatus, VersionStatus};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
 
+use super::sign::warn;
 use super::sites::{Sites, Told, after, short};
-use super::status::lacking;
+use super::status::{lacking, nowhere};
 use super::who::Person;
 use crate::args::{About, Activate};
 use crate::failure::Failure;
@@ -26,7 +28,10 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
     let version = sites.version(&status, &command.id, &command.version).await?;
-    let chapter = chapter(&status, command);
+    if let Some(rival) = status.rival(&command.id, &version) {
+        return Err(in_one_place(&command.id, &version, rival));
+    }
+    let chapter = chapter(&status, &command.id);
     let act = Act::Activate { agreement: version.hash.clone(), at: command.at, after: chapter };
     let told = sites.say(person.say(act)?).await?;
     let version = told.version(&command.id, version.hash.as_str())?;
@@ -38,6 +43,7 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     if !version.lacks.is_empty() {
         note(&lacking(&version.lacks));
     }
+    warn(&nowhere(&told, &command.id, version));
     told.everywhere(&format!("{} {} ({}) {when}", command.id, version.version, short(&version.hash)))
 }
 
@@ -72,9 +78,8 @@ pub(super) async fn suspend(command: &About) -> Result<(), Failure> {
     if told.answers.is_empty() {
         return Err(Failure::here(format!("{} is suspended nowhere", command.id), "see above for each site"));
     }
-    let counts = |it: &liquid_policy::life::AgreementStatus| {
-        it.suspended.iter().any(|suspension| suspension.statement == statement.hash())
-    };
+    let counts =
+        |it: &AgreementStatus| it.suspended.iter().any(|suspension| suspension.statement == statement.hash());
     if let Some((answer, _)) = told.agreement(&command.id).find(|(_, it)| !counts(it)) {
         return Err(Failure::here(
             format!(
@@ -147,61 +152,28 @@ pub(super) async fn resume(command: &About) -> Result<(), Failure> {
     }
 }
 
-/// Says that an earlier version is to stand again.
-///
-/// # Errors
-/// Where there is no such version, it stands already, or a site does not take it.
-pub(super) async fn rollback(command: &Activate) -> Result<(), Failure> {
-    let person = Person::read(&command.who)?;
-    let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
-    let status = sites.status(vec![]).await?;
-    let to = sites.version(&status, &command.id, &command.version).await?;
-    let from = status.agreement(&command.id).find_map(|(_, it)| it.stands.clone());
-    let from = from.filter(|from| *from != to.hash).ok_or_else(|| {
-        Failure::here(
-            format!("version `{}` of `{}` stands already", to.version, command.id),
-            "name the version to go back to with `--version`",
-        )
-    })?;
-    let left = sites.version(&status, &command.id, from.as_str()).await?;
-    // Who joins a rollback that others have begun signs the very same words.
-    let begun = to.rollbacks.iter().find(|it| it.from == from && !it.lacks.is_empty());
-    let at = begun.map_or(command.at, |begun| begun.at);
-    let chapter = chapter(&status, command);
-    let act = Act::Rollback { agreement: to.hash.clone(), from: from.clone(), at, after: chapter };
-    let told = sites.say(person.say(act)?).await?;
-    let lacks = rollback_lacks(&told, command, &from, at)?;
-    note(&lacking(&lacks));
-    let when = at.format("%Y-%m-%d %H:%M:%S UTC");
-    let said = match lacks.is_empty() {
-        true => format!(
-            "{} goes back from version {} to version {} at {when}",
-            command.id, left.version, to.version
+/// With both, nothing would be answered until all agree on a rollback.
+pub(super) fn in_one_place(id: &str, version: &VersionStatus, rival: &VersionStatus) -> Failure {
+    let (number, of) = (&version.version, &rival.version);
+    Failure::here(
+        format!(
+            "version {number} of `{id}` is for the place that version {of} ({}) has: with both of them signed and activated, \
+             nothing would be answered",
+            short(&rival.hash)
         ),
-        false => format!(
-            "{} said to go back from version {} to version {} at {when}",
-            person.organisation, left.version, to.version
+        format!(
+            "propose it anew with `supersedes = \"sha256:{}\"`, or have all who sign give up version {of} first: \
+             `liquid policy rollback {id} --from {of} --version …` names the version to go on from",
+            rival.hash
         ),
-    };
-    told.everywhere(&said)
+    )
 }
 
 /// The chapter in which something is said; told to whoever signs it.
-fn chapter(status: &Told, command: &Activate) -> Option<ChapterHash> {
-    let chapter = status.chapter(&command.id)?;
+pub(super) fn chapter(status: &Told, id: &str) -> Option<ChapterHash> {
+    let chapter = status.chapter(id)?;
     note(&format!("said for the time {}", after(chapter)));
     Some(chapter.after.clone())
-}
-
-fn rollback_lacks(
-    told: &Told,
-    command: &Activate,
-    from: &liquid_policy::id::AgreementHash,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Result<Vec<liquid_policy::signature::Lack>, Failure> {
-    let version = told.version(&command.id, &command.version)?;
-    let found = version.rollbacks.iter().find(|it| it.from == *from && it.at == at);
-    Ok(found.map(|it| it.lacks.clone()).unwrap_or_default())
 }
 
 fn write(command: &About, statement: &Statement) -> Result<(), Failure> {

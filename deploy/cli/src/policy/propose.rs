@@ -9,7 +9,7 @@ use liquid_policy::statement::{Act, Statement};
 
 use super::sign::{warn, write};
 use super::sites::Sites;
-use super::status::lacking;
+use super::status::{lacking, nowhere};
 use super::who::Person;
 use super::{author, beside, meaning, read_finished, read_signatures};
 use crate::args::Propose;
@@ -54,6 +54,7 @@ pub(super) async fn run(propose: &Propose) -> Result<(), Failure> {
     warn(&meaning::namesakes(&agreement, Some(&told), &[]));
     let held = told.everywhere(&format!("{} is held", meaning::named(&agreement)));
     if let Ok(version) = told.version(agreement.id().as_str(), agreement.hash().as_str()) {
+        warn(&nowhere(&told, agreement.id().as_str(), version));
         note(&lacking(&version.lacks));
     }
     held

@@ -13,8 +13,9 @@ use liquid_policy::parse::read;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 
+use super::act::in_one_place;
 use super::sites::{Sites, Told, after, short};
-use super::status::lacking;
+use super::status::{lacking, nowhere};
 use super::text::Near;
 use super::who::Person;
 use super::{author, beside, meaning, read_finished, read_signatures, text};
@@ -152,6 +153,9 @@ async fn send(
     };
     let wrote = author::wrote(&version, &person.organisation, &person.key_id);
     counts(agreement, &statement, wrote)?;
+    if let Some(rival) = before.rival(id, &version).filter(|_| !version.activated.is_empty()) {
+        return Err(in_one_place(id, &version, rival));
+    }
     let stands = before.agreement(id).find_map(|(_, it)| it.stands.clone());
     match stands.filter(|stands| stands != agreement.hash()) {
         None => {}
@@ -164,6 +168,7 @@ async fn send(
         }
     }
     warn(&meaning::namesakes(agreement, Some(&before), near));
+    warn(&nowhere(&before, id, &version));
     let told = sites.say(statement).await?;
     keep()?;
     let taken = told.everywhere("the signature is taken");

@@ -210,6 +210,17 @@ impl Told {
         }
     }
 
+    /// Another version that is signed and takes the place of the same one.
+    pub(super) fn rival(&self, id: &str, version: &VersionStatus) -> Option<&VersionStatus> {
+        let mut known = self.agreement(id).flat_map(|(_, it)| &it.versions);
+        known.find(|it| {
+            it.hash != version.hash
+                && it.supersedes == version.supersedes
+                && it.lacks.is_empty()
+                && !it.activated.is_empty()
+        })
+    }
+
     /// The chapter in which an agreement is, as the sites say: where they differ, the last one, which the others have not heard of.
     /// Whoever lies about it makes a signature not count.
     pub(super) fn chapter(&self, id: &str) -> Option<&Chapter> {
@@ -371,6 +382,8 @@ mod tests {
                 suspended: vec![suspended],
                 resuming: vec![],
                 resume_lacks: vec![],
+                lacks: vec![],
+                parted: vec![],
                 versions: vec![],
             };
             told(SiteGovernance { agreements: vec![agreement], statements: sent, ..nothing() })

@@ -139,18 +139,75 @@ fn one(agreement: &AgreementStatus, apart: &BTreeSet<AgreementHash>, paint: Pain
     if agreement.stands.is_none() {
         lines.push(paint.warn("no version stands"));
     }
+    lines.extend(stopped(agreement).map(|why| format!("{} {why}", paint.bad("nothing is answered:"))));
     for version in &agreement.versions {
         let stands = agreement.stands.as_ref() == Some(&version.hash);
-        let word = match (stands, agreement.suspended.is_empty()) {
-            (true, true) => paint.good("in force"),
-            (true, false) => paint.bad("suspended"),
-            (false, _) => paint.dim("held, not in force"),
+        let word = match stands {
+            true if !agreement.suspended.is_empty() => paint.bad("suspended"),
+            true if !agreement.lacks.is_empty() => paint.bad("stands, and answers nothing"),
+            true => paint.good("in force"),
+            false => paint.dim("held, not in force"),
         };
         let name = format!("version {}  {}", version.version, paint.dim(&format!("sha256:{}", version.hash)));
         lines.push(format!("{name}  {word}{}", if version.tightens { ", only tightens" } else { "" }));
         lines.extend(details(version, apart).into_iter().map(|line| format!("  {line}")));
+        if !version.activated.is_empty() && !leads_on(agreement, version) {
+            lines.push(format!("  {}", paint.warn(GOES_NOWHERE)));
+        }
     }
     lines
+}
+
+/// Said of a version that nothing can bring into force.
+const GOES_NOWHERE: &str =
+    "its `supersedes` names another version than the one that stands, so it cannot take over";
+
+/// Whether a version is the one that stands, or takes its place in one or more steps. Where a controller tightens alone, what all have
+/// signed before can still be followed.
+fn leads_on<'a>(agreement: &'a AgreementStatus, version: &'a VersionStatus) -> bool {
+    let of = move |hash: Option<&AgreementHash>| agreement.versions.iter().find(|it| Some(&it.hash) == hash);
+    // What is sent could lead in a circle.
+    let before = |first: &'a VersionStatus| {
+        std::iter::successors(Some(first), move |it| of(it.supersedes.as_ref()))
+            .take(agreement.versions.len())
+    };
+    let Some(stands) = of(agreement.stands.as_ref()) else { return true };
+    let mut open = Vec::new();
+    for it in before(stands) {
+        open.push(&it.hash);
+        if it.lacks.is_empty() {
+            break;
+        }
+    }
+    version.supersedes.is_none() || before(version).any(|it| open.contains(&&it.hash))
+}
+
+/// That a version leads nowhere, where none of the sites says otherwise.
+pub(super) fn nowhere(told: &Told, id: &str, version: &VersionStatus) -> Vec<String> {
+    let leads = told.agreement(id).any(|(_, it)| leads_on(it, version));
+    (!leads).then(|| GOES_NOWHERE.to_owned()).into_iter().collect()
+}
+
+/// Why nothing is answered though its version is signed.
+fn stopped(agreement: &AgreementStatus) -> Option<String> {
+    let id = &agreement.id;
+    let parted = agreement.versions.iter().filter(|it| agreement.parted.contains(&it.hash));
+    let parted: Vec<String> = parted.map(|it| format!("{} ({})", it.version, short(&it.hash))).collect();
+    let of = |it: &&VersionStatus| agreement.stands.as_ref() == Some(&it.hash);
+    let own = agreement.versions.iter().find(of).map_or(&[][..], |it| &it.lacks);
+    let lacks: Vec<Lack> = agreement.lacks.iter().filter(|lack| !own.contains(lack)).cloned().collect();
+    match lacks.contains(&Lack::Choice) {
+        true if parted.is_empty() => Some(format!(
+            "several rollbacks are signed by all; `liquid policy rollback {id} --version …` names the version that is to stand"
+        )),
+        true => Some(format!(
+            "versions {} are each signed and activated in one place; `liquid policy rollback {id} --version …` names the one \
+             that is to stand",
+            parted.join(" and ")
+        )),
+        false if lacks.is_empty() => None,
+        false => Some(lacking(&lacks)),
+    }
 }
 
 fn details(version: &VersionStatus, apart: &BTreeSet<AgreementHash>) -> Vec<String> {

@@ -105,7 +105,7 @@ impl Board {
     /// What `liquid policy status` shows of the version in force, to build the next one upon.
     pub(crate) fn hash(&self) -> String {
         let status = self.status();
-        let line = status.lines().find(|line| line.contains("in force")).unwrap();
+        let line = status.lines().find(|line| line.ends_with("  in force")).unwrap();
         line.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap().to_owned()
     }
 

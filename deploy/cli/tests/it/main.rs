@@ -43,6 +43,7 @@ mod line;
 mod outbound;
 #[cfg(test)]
 mod own;
+mod parted;
 #[cfg(test)]
 mod policy_words;
 #[cfg(test)]

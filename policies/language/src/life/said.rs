@@ -38,6 +38,8 @@ pub(super) struct OfVersion {
 #[derive(Debug, Clone)]
 pub(super) struct Voice {
     pub(super) statement: usize,
+    /// Whether an operator put the statement there.
+    pub(super) placed: bool,
     pub(super) after: Option<ChapterHash>,
     public: Vec<u8>,
     /// As if no key had been revoked: what has happened.
@@ -49,10 +51,11 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    fn new(number: usize, statement: &Statement, ring: &Keyring) -> Option<Self> {
+    fn new((number, placed): (usize, bool), statement: &Statement, ring: &Keyring) -> Option<Self> {
         let key = ring.unrevoked().signer(statement).ok()?;
         Some(Self {
             statement: number,
+            placed,
             after: statement.act.after().cloned(),
             public: key.public.clone(),
             ever: Approval::new(statement, key),
@@ -77,14 +80,22 @@ fn whose(voice: &Voice, statement: &Statement) -> Whose {
 }
 
 impl Said {
-    pub(super) fn new(statements: &[Statement], ring: &Keyring, versions: &Versions) -> Self {
+    pub(super) fn new(
+        statements: &[Statement],
+        ring: &Keyring,
+        versions: &Versions,
+        is_placed: impl Fn(&Statement) -> bool,
+    ) -> Self {
         let (mut said, mut seen) = (Self::default(), BTreeSet::new());
         // The earliest instant that somebody names counts, so that none that is heard later takes it back.
         let mut earliest: BTreeMap<_, (DateTime<Utc>, Voice)> = BTreeMap::new();
-        for (number, statement) in statements.iter().enumerate() {
+        // What was placed goes before what says the same: a copy that is dated back does not hide it.
+        let numbered = statements.iter().enumerate().map(|(number, it)| (number, is_placed(it), it));
+        let (placed, sent): (Vec<_>, Vec<_>) = numbered.partition(|(_, placed, _)| *placed);
+        for (number, placed, statement) in placed.into_iter().chain(sent) {
             let act = &statement.act;
             let may = act.agreement().is_none_or(|hash| may_say(versions, hash, statement));
-            let Some(voice) = Voice::new(number, statement, ring).filter(|_| may) else { continue };
+            let Some(voice) = Voice::new((number, placed), statement, ring).filter(|_| may) else { continue };
             let whose = whose(&voice, statement);
             match act {
                 Act::Suspend { id } => {
@@ -125,7 +136,7 @@ impl Said {
         let mut seen = BTreeSet::new();
         for (number, statement) in statements.iter().enumerate() {
             let Act::Resume { id, suspensions } = &statement.act else { continue };
-            let Some(voice) = Voice::new(number, statement, ring) else { continue };
+            let Some(voice) = Voice::new((number, false), statement, ring) else { continue };
             for suspension in suspensions.iter().filter(|it| known.get(it) == Some(&id)) {
                 if seen.insert((suspension, whose(&voice, statement))) {
                     self.lifting.entry(suspension.clone()).or_default().push(voice.clone());

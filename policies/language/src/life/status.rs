@@ -1,6 +1,6 @@
 //! What a node says of its agreements to the parties: which version stands, which are held, who has signed, who is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,12 @@ pub struct AgreementStatus {
     pub title: String,
     /// The version that stands; none where none was placed or activated.
     pub stands: Option<AgreementHash>,
+    /// What the sign-off of the version that stands, and the way to it, still lack: until then nothing is answered.
+    #[serde(default)]
+    pub lacks: Vec<Lack>,
+    /// The versions of which a rollback must say which one stands: each is signed off and activated in the same place.
+    #[serde(default)]
+    pub parted: Vec<AgreementHash>,
     /// The chapter in which it is; none in the first one. What is said of versions now names it.
     #[serde(default)]
     pub chapter: Option<Chapter>,
@@ -84,6 +90,9 @@ pub struct Rollback {
     /// Which chapter it ends.
     #[serde(default)]
     pub after: Option<ChapterHash>,
+    /// The other rollbacks that are given up for it.
+    #[serde(default)]
+    pub instead: BTreeSet<ChapterHash>,
     /// What is missing.
     pub lacks: Vec<Lack>,
 }
@@ -132,9 +141,8 @@ impl Life {
         ids.sort();
         ids.dedup();
         let of = |id: &AgreementId| {
-            let line = lines
-                .iter()
-                .find(|head| head.version.agreement.id() == id && may_see(&head.version.agreement));
+            let known = lines.iter().find(|head| head.version.agreement.id() == id);
+            let line = known.filter(|head| may_see(&head.version.agreement));
             let head = line.map(|line| self.standing(line));
             let mut versions: Vec<&Version> =
                 self.versions.values().filter(|v| v.agreement.id() == id && may_see(&v.agreement)).collect();
@@ -152,23 +160,36 @@ impl Life {
                     .map_or_else(|| last.agreement.title(), |head| head.agreement().title())
                     .to_owned(),
                 stands: head.as_ref().map(|head| head.agreement().hash().clone()),
-                chapter: line
+                lacks: head.as_ref().map(|head| head.lacks().to_vec()).unwrap_or_default(),
+                parted: known
+                    .iter()
+                    .flat_map(|line| &line.parted)
+                    .filter(|it| may_see(&it.agreement))
+                    .map(|it| it.agreement.hash().clone())
+                    .collect(),
+                // Also for those who join with the next version: what they sign names it.
+                chapter: known
                     .and_then(|line| line.chapter.clone())
                     .map(|(after, since)| Chapter { after, since }),
                 suspended: head.iter().flat_map(|head| head.suspended()).map(SaidBy::from).collect(),
                 resuming,
                 resume_lacks,
-                versions: versions.iter().map(|version| self.version_status(version, line)).collect(),
+                versions: versions.iter().map(|version| self.version_status(version, known, line)).collect(),
             })
         };
         ids.into_iter().filter_map(of).collect()
     }
 
-    fn version_status(&self, version: &Version, line: Option<&Head<'_>>) -> VersionStatus {
+    fn version_status(
+        &self,
+        version: &Version,
+        known: Option<&Head<'_>>,
+        line: Option<&Head<'_>>,
+    ) -> VersionStatus {
         let agreement = &version.agreement;
-        let signed = self.signed(version, line.map_or(&[None][..], |line| line.speaking(version, self)));
+        let signed = self.signed(version, known.map_or(&[None][..], |line| line.speaking(version, self)));
         let valid = signed.signatures().iter().filter(|(_, standing)| *standing == Standing::Valid);
-        let chapter = line.and_then(|line| line.chapter.as_ref()).map(|(after, _)| after.clone());
+        let chapter = known.and_then(|line| line.chapter.as_ref()).map(|(after, _)| after.clone());
         let activated = self.said.of(agreement.hash()).into_iter().flat_map(|said| &said.activated);
         let activated = activated.filter(|(_, voice)| voice.after == chapter && voice.now.is_some());
         VersionStatus {
@@ -190,14 +211,15 @@ impl Life {
 
     fn rollbacks(&self, to: &Agreement, chapter: &Option<ChapterHash>) -> Vec<Rollback> {
         let being_agreed = |(act, said): (&Act, &Vec<Voice>)| {
-            let Act::Rollback { agreement, from, at, after } = act else { return None };
+            let Act::Rollback { agreement, from, at, after, instead } = act else { return None };
             if agreement != to.hash() || said.iter().all(|voice| voice.now.is_none()) {
                 return None;
             }
             let left = self.version(from).map(|left| still_lacking(left, said.iter())).unwrap_or_default();
             let mut lacks = still_lacking(to, said.iter());
             lacks.extend(left.into_iter().filter(|lack| !lacks.contains(lack)).collect::<Vec<_>>());
-            Some(Rollback { from: from.clone(), at: *at, after: after.clone(), lacks })
+            let (after, instead) = (after.clone(), instead.clone());
+            Some(Rollback { from: from.clone(), at: *at, after, instead, lacks })
         };
         self.said.rollbacks(chapter).filter_map(being_agreed).collect()
     }

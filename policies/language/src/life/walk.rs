@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 
-use super::said::{OfVersion, Voice, holds_until};
+use super::onward::{End, activated, first_day, whole_until};
+use super::said::Voice;
 use super::{Life, Version};
-use crate::diff::tightens;
 use crate::document::Agreement;
-use crate::id::{AgreementHash, ChapterHash};
-use crate::signature::{Approval, Lack, is_signed_by, lacks};
+use crate::id::{AgreementHash, AgreementId, ChapterHash, OrganisationName};
+use crate::signature::{Lack, lacks};
 use crate::statement::Act;
 
 /// The version that stands at the end of a line.
@@ -22,16 +22,19 @@ pub(super) struct Head<'a> {
     pub(super) bases: Vec<&'a Version>,
     /// The steps from the first version to this one.
     pub(super) taken: Vec<Taken<'a>>,
-    /// What a rollback lacks that those have agreed on whom it names, and not all whom the version at the end has.
+    /// Why nothing is answered here: ways part, or those have agreed on a rollback whom it names, and not all whom the version at the
+    /// end has.
     pub(super) open: Vec<Lack>,
+    /// Where ways part: the versions on each of which all have agreed in the place of this one.
+    pub(super) parted: Vec<&'a Version>,
+    /// What rollbacks of which this node knows would have begun, taken or not.
+    known: BTreeSet<ChapterHash>,
     /// The rollback that began this chapter, and when; none in the first one.
     pub(super) chapter: Option<(ChapterHash, DateTime<Utc>)>,
     /// All chapters up to this one.
     chapters: Vec<Option<ChapterHash>>,
     /// The versions on which all have agreed, in which of the chapters last.
     agreed: BTreeMap<&'a AgreementHash, (&'a Version, usize)>,
-    /// On how much all have agreed since this chapter began.
-    built: usize,
 }
 
 /// A step that was taken.
@@ -48,8 +51,24 @@ pub(super) enum Way<'a> {
     Agreed,
     /// By one controller, at its own node.
     Alone,
-    /// By the sign-off of both versions: who said so.
-    Back(&'a [Voice]),
+    /// By the sign-off of both versions.
+    Back {
+        /// Who said so.
+        said: &'a [Voice],
+        /// The version that is left.
+        left: &'a Version,
+        /// The ends of the ways that parted in the chapter before, if any did.
+        ends: Vec<&'a Version>,
+    },
+}
+
+/// A rollback on which all have agreed who sign the two versions that it names.
+struct Back<'a> {
+    act: &'a Act,
+    said: &'a [Voice],
+    left: &'a Version,
+    to: &'a Version,
+    at: DateTime<Utc>,
 }
 
 /// The way to the beginning of a chapter.
@@ -61,16 +80,8 @@ struct Trail<'a> {
     since: DateTime<Utc>,
     chapters: Vec<Option<ChapterHash>>,
     agreed: BTreeMap<&'a AgreementHash, (&'a Version, usize)>,
+    known: BTreeSet<ChapterHash>,
     taken: Vec<Taken<'a>>,
-}
-
-/// Where a chapter leads.
-struct End<'a> {
-    bases: Vec<&'a Version>,
-    version: &'a Version,
-    taken: Vec<Taken<'a>>,
-    /// How many steps all have agreed on.
-    built: usize,
 }
 
 impl<'a> Head<'a> {
@@ -85,6 +96,15 @@ impl<'a> Head<'a> {
         let last = self.chapters.len().saturating_sub(1);
         let from = self.agreed.get(version).map_or(last, |(_, chapter)| *chapter);
         self.chapters.get(from..).unwrap_or_default()
+    }
+
+    /// The versions of other lines that were left.
+    fn left(&self) -> impl Iterator<Item = &'a AgreementHash> {
+        let backs = self.taken.iter().filter_map(|step| match &step.way {
+            Way::Back { left, .. } => Some(left.agreement.hash()),
+            Way::Agreed | Way::Alone => None,
+        });
+        backs.filter(|hash| !self.agreed.contains_key(*hash))
     }
 
     /// The same for a version of which nothing else is known: one that was left by a rollback, or never stood, has this chapter.
@@ -102,27 +122,52 @@ impl<'a> Head<'a> {
 
 impl Life {
     pub(super) fn lines(&self, now: DateTime<Utc>) -> Vec<Head<'_>> {
-        let (placed, held): (Vec<_>, Vec<_>) =
-            self.versions.values().filter(|version| self.begins(version)).partition(|version| version.placed);
-        let placed_already: BTreeSet<_> = placed.iter().map(|line| line.agreement.id()).collect();
-        let begun = held.into_iter().filter(|version| !placed_already.contains(version.agreement.id()));
-        let begun = begun.filter_map(|version| Some((version, self.begun(version, now)?)));
-        let placed = placed.iter().map(|version| (*version, DateTime::<Utc>::MIN_UTC));
-        placed.chain(begun).map(|(root, since)| self.walk(root, since, now)).collect()
+        let mut of_each: BTreeMap<&AgreementId, Vec<Head<'_>>> = BTreeMap::new();
+        let (placed, held): (Vec<_>, Vec<_>) = self.versions.values().partition(|version| version.placed);
+        let (first, further): (Vec<_>, Vec<_>) = placed.into_iter().partition(|version| self.begins(version));
+        for root in first {
+            let head = self.walk(root, DateTime::<Utc>::MIN_UTC, now);
+            of_each.entry(root.agreement.id()).or_default().push(head);
+        }
+        // One that was placed after a gap is of a line of its own, whoever sends what would lie between.
+        let follows = |version: &&Version| {
+            let lines = || of_each.get(version.agreement.id()).into_iter().flatten().flat_map(Head::line);
+            let before = |it: &&Version| self.versions.get(it.agreement.supersedes()?);
+            let known = |it: &Version| lines().any(|known| known.agreement.hash() == it.agreement.hash());
+            let mut way = std::iter::successors(before(version), before);
+            way.find(|it| known(it) || !it.placed).is_some_and(known)
+        };
+        for root in further.into_iter().filter(|version| !follows(version)).collect::<Vec<_>>() {
+            let head = self.walk(root, DateTime::<Utc>::MIN_UTC, now);
+            of_each.entry(root.agreement.id()).or_default().push(head);
+        }
+        let begun = held.into_iter().filter(|version| !of_each.contains_key(version.agreement.id()));
+        let begun: Vec<_> = begun.filter_map(|version| Some((version, self.begun(version, now)?))).collect();
+        for (root, since) in begun {
+            of_each.entry(root.agreement.id()).or_default().push(self.walk(root, since, now));
+        }
+        of_each.into_values().filter_map(one_line).collect()
     }
 
     /// Since when a first version that nobody has placed begins a line: it is signed off and active, and this site's own
-    /// organisation is one of its controllers, so that nobody else opens its data.
+    /// organisation is one of its controllers, so that nobody else opens its data. It asks no less of that organisation's people than what the
+    /// operator has placed, so that none of them opens it with a rule of their own.
     fn begun(&self, version: &Version, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let agreement = &version.agreement;
         if agreement.supersedes().is_some() || !agreement.controllers().any(|it| *it == self.here) {
+            return None;
+        }
+        let placed =
+            self.versions.values().filter(|version| version.placed).map(|version| &*version.agreement);
+        let mut own = placed.filter(|placed| placed.controllers().any(|it| *it == self.here)).peekable();
+        if own.peek().is_none() || !own.all(|placed| asks_no_less(agreement, placed, &self.here)) {
             return None;
         }
         let said = self.said.of(agreement.hash())?;
         let until = whole_until(said, &None, agreement, &[])?;
         let from = DateTime::<Utc>::MIN_UTC;
         activated(said, &None, &[agreement], from)
-            .map(|(_, at, _)| at)
+            .map(|(at, _)| at)
             .filter(|at| *at < until && *at <= now)
             .min()
     }
@@ -131,283 +176,201 @@ impl Life {
     fn walk<'a>(&'a self, root: &'a Version, since: DateTime<Utc>, now: DateTime<Utc>) -> Head<'a> {
         let from = |first: Option<ChapterHash>| {
             let agreed = [(root.agreement.hash(), (root, 0))].into();
-            self.chapter(
-                Trail { first: root, base: root, since, chapters: vec![first], agreed, taken: Vec::new() },
-                now,
-            )
+            let (chapters, taken) = (vec![first], Vec::new());
+            let known = BTreeSet::new();
+            self.chapter(Trail { first: root, base: root, since, chapters, agreed, known, taken }, now)
         };
-        let head = from(None);
-        match self.later_chapter(root) {
-            Some(later) if !head.chapters.contains(&Some(later.clone())) => from(Some(later)),
-            _ => head,
+        let mut head = from(None);
+        let unknown = |placed: bool| self.later_chapters(root, placed, &head.known);
+        let (said, is_late) = match unknown(true) {
+            placed if !placed.is_empty() => (placed, true),
+            // A site that knows more of the line is told of a rollback that it has not heard.
+            _ => (unknown(false), head.agreed.len() == 1 && head.known.is_empty()),
+        };
+        match self.last_of(root, &said) {
+            Some(last) if is_late => from(Some(last)),
+            _ if said.is_empty() => head,
+            _ => {
+                head.open.push(Lack::Choice);
+                head
+            }
         }
     }
 
-    /// The last chapter but the first in which a line's first version is signed off. A site that joined late has neither the
-    /// versions nor the rollbacks before, so its line begins there. What its operator placed beside the version says so before
-    /// anything that was heard: who signs one chapter late moves nobody into it.
-    fn later_chapter(&self, root: &Version) -> Option<ChapterHash> {
-        let said = self.said.of(root.agreement.hash())?;
-        let chapters: BTreeSet<&ChapterHash> =
-            said.approved.iter().filter_map(|it| it.after.as_ref()).collect();
-        let authors = authors(said);
-        // By when the sign-off was whole. Where nothing is placed, whoever signs last sets that.
-        let whole = |chapter: &ChapterHash, placed: bool| {
-            let mut approved: Vec<_> = said
-                .approved
-                .iter()
-                .filter(|voice| voice.after.as_ref() == Some(chapter))
-                .filter_map(|voice| Some((self.statements.get(voice.statement)?, &voice.ever)))
-                .filter(|(statement, _)| !placed || !self.heard.contains_key(*statement))
-                .map(|(statement, approval)| (statement.time, approval))
-                .collect();
-            approved.sort();
-            let is_whole = |last: &usize| {
-                let first = approved.iter().take(last + 1).map(|(_, approval)| *approval);
-                lacks(&root.agreement, first, Some(&authors)).is_empty()
-            };
-            let last = (0..approved.len()).find(is_whole)?;
-            approved.get(last).map(|(time, _)| *time)
+    /// The chapters of which a site does not know how they began in which a line's first version is signed off, by what its operator placed
+    /// beside it, or by whatever is known. A site that joined late has neither the versions nor the rollbacks before, so its line begins
+    /// in one of them.
+    fn later_chapters(
+        &self,
+        root: &Version,
+        placed: bool,
+        known: &BTreeSet<ChapterHash>,
+    ) -> Vec<ChapterHash> {
+        let approved = || self.said.of(root.agreement.hash()).into_iter().flat_map(|said| &said.approved);
+        let chapters: BTreeSet<&ChapterHash> = approved().filter_map(|it| it.after.as_ref()).collect();
+        let is_whole = |chapter: &&ChapterHash| {
+            let of = approved().filter(|it| it.after.as_ref() == Some(chapter) && (it.placed || !placed));
+            lacks(&root.agreement, of.map(|it| &it.ever), None).is_empty()
         };
-        let last = |placed: bool| {
-            chapters.iter().filter_map(|chapter| Some((whole(chapter, placed)?, *chapter))).max()
+        chapters.into_iter().filter(|it| !known.contains(*it)).filter(is_whole).cloned().collect()
+    }
+
+    /// The one of several chapters in which each person has approved a version after they did in the others: who signs one chapter late
+    /// moves nobody into it.
+    fn last_of(&self, version: &Version, chapters: &[ChapterHash]) -> Option<ChapterHash> {
+        let mut times: BTreeMap<&ChapterHash, BTreeMap<&[u8], DateTime<Utc>>> = BTreeMap::new();
+        for it in self.said.of(version.agreement.hash()).into_iter().flat_map(|said| &said.approved) {
+            let time = self.statements.get(it.statement).map(|statement| statement.time);
+            let chapter = it.after.as_ref().filter(|chapter| chapters.contains(chapter));
+            if let (Some(chapter), Some(time)) = (chapter, time) {
+                times.entry(chapter).or_default().insert(&it.ever.person, time);
+            }
+        }
+        let is_later = |one: &ChapterHash, other: &ChapterHash| {
+            let of = |chapter| times.get(chapter).into_iter().flatten();
+            let mut both =
+                of(one).filter_map(|(person, time)| Some((time, times.get(other)?.get(person)?))).peekable();
+            both.peek().is_some() && both.all(|(one, other)| one > other)
         };
-        last(true).or_else(|| last(false)).map(|(_, chapter)| chapter.clone())
+        let is_last = |it: &&ChapterHash| chapters.iter().all(|other| other == *it || is_later(it, other));
+        chapters.iter().find(is_last).cloned()
     }
 
     /// Follows it from the beginning of a chapter.
     fn chapter<'a>(&'a self, mut trail: Trail<'a>, now: DateTime<Utc>) -> Head<'a> {
         let number = trail.chapters.len().saturating_sub(1);
+        let mut known = std::mem::take(&mut trail.known);
         let chapter = trail.chapters.last().cloned().flatten();
-        let mut agreed = Vec::new();
-        let end = self.onward(trail.base, trail.since, (&chapter, &trail), now, &mut agreed);
-        trail.agreed.extend(agreed.into_iter().map(|it| (it.agreement.hash(), (it, number))));
-        trail.taken.extend(end.taken.iter().cloned());
-        let mut open = Vec::new();
-        let mut next: Option<(Head<'a>, (DateTime<Utc>, ChapterHash))> = None;
+        let reach = |until: DateTime<Utc>| {
+            let mut agreed = Vec::new();
+            let end = self.onward(trail.base, trail.since, &chapter, until, &mut agreed);
+            let agreed = agreed.into_iter().map(|it| (it.agreement.hash(), (it, number)));
+            (trail.agreed.clone().into_iter().chain(agreed).collect::<BTreeMap<_, _>>(), end)
+        };
+        let (agreed, end) = reach(now);
+        let mut open: Vec<Lack> = (!end.parted.is_empty()).then_some(Lack::Choice).into_iter().collect();
+        let (mut backs, mut given_up): (Vec<(Back<'a>, _, End<'a>)>, BTreeSet<&ChapterHash>) =
+            Default::default();
         for (act, said) in self.said.rollbacks(&chapter) {
-            let Some((to, at)) = self.agreed_back(act, said, &trail).filter(|(_, at)| *at <= now) else {
+            let Some(back) = self.agreed_back(act, said, &trail).filter(|back| back.at <= now) else {
                 continue;
             };
-            let lacking = back_lacks(&end.version.agreement, said, at);
-            let (Act::Rollback { at: named, .. }, Some(hash), true) = (act, act.begins(), lacking.is_empty())
-            else {
-                open.extend(lacking);
+            let is_agreed = agreed.contains_key(back.to.agreement.hash());
+            if !is_agreed && !back_lacks(&trail.base.agreement, said, back.at).is_empty() {
                 continue;
-            };
-            let mut trail = trail.clone();
-            (trail.base, trail.since) = (to, at);
-            trail.chapters.push(Some(hash.clone()));
-            trail.taken.push(Taken { to, way: Way::Back(said) });
-            let head = self.chapter(trail, now);
-            let order = (*named, hash);
-            let is_before = next.as_ref().is_none_or(|(known, first)| {
-                (std::cmp::Reverse(head.built), &order) < (std::cmp::Reverse(known.built), first)
-            });
-            if is_before {
-                next = Some((head, order));
             }
+            known.extend(act.begins());
+            given_up.extend(act.instead().filter(|it| self.may_give_up(&back, &chapter, it)));
+            // What is to come after it is of no chapter any more.
+            let (mut agreed, end) = reach(back.at.max(self.agreed_since(&back)));
+            let lacks = |end: &&'a Version| back_lacks(&end.agreement, said, back.at);
+            let lacking: Vec<Lack> = end.ends.iter().flat_map(lacks).collect();
+            if !is_agreed {
+                open.push(Lack::Choice);
+            } else if lacking.is_empty() {
+                agreed.entry(back.to.agreement.hash()).or_insert((back.to, number));
+                backs.push((back, agreed, end));
+            }
+            open.extend(lacking);
         }
-        if let Some((head, _)) = next {
-            return Head { built: head.built + end.built + 1, ..head };
+        trail.known = known;
+        // Also for one that does not count yet.
+        backs.retain(|(back, ..)| back.act.begins().is_some_and(|begins| !given_up.contains(&begins)));
+        if backs.len() > 1 {
+            open.push(Lack::Choice);
+        } else if let Some((back, agreed, end)) = backs.pop() {
+            let ends = if end.parted.is_empty() { Vec::new() } else { end.ends };
+            let way = Way::Back { said: back.said, left: back.left, ends };
+            trail.taken.extend(end.taken);
+            trail.taken.push(Taken { to: back.to, way });
+            trail.chapters.push(back.act.begins());
+            (trail.base, trail.since, trail.agreed) = (back.to, back.at, agreed);
+            return self.chapter(trail, now);
         }
+        trail.taken.extend(end.taken);
         Head {
             first: trail.first,
             version: end.version,
             bases: end.bases,
             taken: trail.taken,
             open,
+            parted: end.parted,
+            known: trail.known,
             // At a site that joined late nobody knows when it began.
             chapter: chapter.map(|hash| (hash, trail.since.max(first_day(&trail.first.agreement)))),
             chapters: trail.chapters,
-            agreed: trail.agreed,
-            built: end.built,
+            agreed,
         }
     }
 
-    /// Where a rollback leads on which those have agreed who sign the two versions that it names, and from when.
-    fn agreed_back<'a>(
-        &'a self,
-        act: &Act,
-        said: &[Voice],
-        trail: &Trail<'a>,
-    ) -> Option<(&'a Version, DateTime<Utc>)> {
+    /// A rollback where those have agreed on it who sign the two versions that it names.
+    fn agreed_back<'a>(&'a self, act: &'a Act, said: &'a [Voice], trail: &Trail<'a>) -> Option<Back<'a>> {
         let Act::Rollback { agreement, from, at, .. } = act else { return None };
-        let (to, _) = *trail.agreed.get(agreement)?;
-        let from = self.versions.get(from)?;
-        if from.agreement.id() != to.agreement.id() || from.agreement.hash() == agreement {
+        let (to, left) = (self.versions.get(agreement)?, self.versions.get(from)?);
+        let id = trail.first.agreement.id();
+        if to.agreement.id() != id || left.agreement.id() != id || from == agreement {
             return None;
         }
         let at = trail.since.max(*at);
         let agree = |version: &Version| back_lacks(&version.agreement, said, at).is_empty();
-        (agree(to) && agree(from)).then_some((to, at))
+        (agree(to) && agree(left)).then_some(Back { act, said, left, to, at })
     }
 
-    /// Follows a chapter from a version on.
-    fn onward<'a>(
-        &'a self,
-        base: &'a Version,
-        since: DateTime<Utc>,
-        (chapter, trail): (&Option<ChapterHash>, &Trail<'a>),
-        now: DateTime<Utc>,
-        agreed: &mut Vec<&'a Version>,
-    ) -> End<'a> {
-        let (mut bases, mut from) = (vec![base], since);
-        let mut ends: Vec<(DateTime<Utc>, &'a Version, End<'a>)> = Vec::new();
-        let mut tip = base;
-        loop {
-            let mut alone: Vec<(DateTime<Utc>, DateTime<Utc>, &'a Version)> = Vec::new();
-            for to in self.followers(tip) {
-                let Some(said) = self.said.of(to.agreement.hash()) else { continue };
-                let rules = [&*base.agreement, &*tip.agreement];
-                let earlier = trail.agreed.contains_key(to.agreement.hash());
-                let whole = whole_until(said, chapter, &to.agreement, &rules);
-                let signing = [&*tip.agreement, &*to.agreement];
-                let by = activated(said, chapter, &signing, from);
-                let begins = first_day(&to.agreement);
-                let placed = (to.placed && !earlier).then(|| (begins, begins.max(from)));
-                let all = by.map(|(named, at, _)| (named, at)).chain(placed);
-                let due = whole.and_then(|until| all.filter(|(_, at)| *at < until && *at <= now).min());
-                match due {
-                    Some((named, at)) => {
-                        agreed.push(to);
-                        ends.push((named, to, self.onward(to, at, (chapter, trail), now, agreed)));
-                    }
-                    None => {
-                        let step = self.alone(tip, to, said, (chapter, from, now));
-                        alone.extend(step.map(|(named, at)| (named, at, to)));
-                    }
-                }
-            }
-            // What is tighter than another one is taken.
-            let looser = |to: &Version| alone.iter().any(|(_, _, it)| tightens(&to.agreement, &it.agreement));
-            let next = alone.iter().filter(|(_, _, to)| !looser(to));
-            let Some((_, at, to)) = next.min_by_key(|(named, _, to)| (*named, to.agreement.hash())) else {
-                break;
-            };
-            bases.push(*to);
-            (tip, from) = (*to, *at);
-        }
-        if let Some(end) = taken(ends) {
-            return end;
-        }
-        let version = bases.pop().unwrap_or(base);
-        let mut taken: Vec<Taken<'a>> =
-            bases.iter().skip(1).map(|to| Taken { to, way: Way::Alone }).collect();
-        if !bases.is_empty() {
-            taken.push(Taken { to: version, way: Way::Alone });
-        }
-        End { bases, version, taken, built: 0 }
+    /// Whether all have agreed on a rollback whom another one names that it gives up.
+    fn may_give_up(&self, back: &Back<'_>, chapter: &Option<ChapterHash>, other: &ChapterHash) -> bool {
+        let mut known = self.said.rollbacks(chapter).map(|(act, _)| act);
+        let Some(Act::Rollback { agreement, from, .. }) =
+            known.find(|act| act.begins().as_ref() == Some(other))
+        else {
+            return true;
+        };
+        let signing = [agreement, from].into_iter().filter_map(|hash| self.versions.get(hash));
+        signing.flat_map(|it| back_lacks(&it.agreement, back.said, back.at)).next().is_none()
     }
 
-    /// The versions of the same agreement that name one as the one before.
-    fn followers(&self, version: &Version) -> impl Iterator<Item = &Version> {
-        let followers = self.followers.get(version.agreement.hash());
-        followers.into_iter().flatten().filter_map(|hash| self.versions.get(hash))
-    }
-
-    /// When this site's own organisation goes ahead alone to a version that only tightens.
-    fn alone(
-        &self,
-        tip: &Version,
-        to: &Version,
-        said: &OfVersion,
-        (chapter, since, now): (&Option<ChapterHash>, DateTime<Utc>, DateTime<Utc>),
-    ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let (before, after) = (&*tip.agreement, &*to.agreement);
-        if !before.controllers().any(|controller| *controller == self.here) {
-            return None;
-        }
-        let authors = authors(said);
-        let approved = said.approved.iter().filter(|voice| voice.after == *chapter);
-        let until = holds_until(approved, |approvals| {
-            is_signed_by(&lacks(after, approvals.iter().copied(), Some(&authors)), &self.here)
-        })?;
-        let signing = [before, after];
-        let own = activated(said, chapter, &signing, since)
-            .filter(|(_, at, voice)| voice.ever.organisation == self.here && *at < until && *at <= now);
-        let (named, at) = own.map(|(named, at, _)| (named, at)).min()?;
-        (tightens(before, after) && same_record(before, after)).then_some((named, at))
+    /// Since when this node knows that those have agreed on a rollback who sign the two versions: whoever joined before then is asked
+    /// too, also where it is dated back.
+    fn agreed_since(&self, back: &Back<'_>) -> DateTime<Utc> {
+        let heard = |voice: &Voice| {
+            let heard = self.statements.get(voice.statement).filter(|_| !voice.placed);
+            heard.and_then(|statement| self.heard.get(statement)).copied().unwrap_or(DateTime::<Utc>::MIN_UTC)
+        };
+        let instants: BTreeSet<DateTime<Utc>> = back.said.iter().map(heard).collect();
+        let is_whole = |instant: &&DateTime<Utc>| {
+            let said = back.said.iter().filter(|voice| heard(voice) <= **instant);
+            let said: Vec<Voice> = said.cloned().collect();
+            [back.to, back.left].iter().all(|it| back_lacks(&it.agreement, &said, back.at).is_empty())
+        };
+        instants.iter().find(is_whole).copied().unwrap_or(back.at)
     }
 }
 
-/// Which of several ways on from one version is taken: one whose end is not looser than another's, of these the one on which all
-/// have built furthest, then the one that was to be first.
-fn taken<'a>(ends: Vec<(DateTime<Utc>, &'a Version, End<'a>)>) -> Option<End<'a>> {
-    let mut looser: Vec<bool> = ends
-        .iter()
-        .map(|(_, _, end)| {
-            ends.iter().any(|(_, _, other)| tightens(&end.version.agreement, &other.version.agreement))
-        })
-        .collect();
-    // Nothing goes back because several are each looser than another.
-    if looser.iter().all(|looser| *looser) {
-        looser.fill(false);
+/// Whether one agreement asks as much as another one of the people of an organisation before it is signed off.
+fn asks_no_less(agreement: &Agreement, other: &Agreement, organisation: &OrganisationName) -> bool {
+    let roles = |agreement: &Agreement| agreement.approvers.get(organisation).cloned();
+    let among = roles(other).is_none_or(|known| roles(agreement).is_some_and(|it| it.is_subset(&known)));
+    let (own, known) = (&agreement.signoff, &other.signoff);
+    among && own.roles_per_party >= known.roles_per_party && (known.author_may_sign || !own.author_may_sign)
+}
+
+/// The one of several lines of an agreement that those have taken in the place of the others who sign them; any of them, and nothing is
+/// answered, where they have not.
+fn one_line(mut lines: Vec<Head<'_>>) -> Option<Head<'_>> {
+    let left: BTreeSet<&AgreementHash> = lines.iter().flat_map(Head::left).collect();
+    let is_left = |line: &Head<'_>| line.agreed.keys().any(|hash| left.contains(*hash));
+    if lines.iter().filter(|line| !is_left(line)).count() == 1 {
+        lines.retain(|line| !is_left(line));
     }
-    let order = |(named, to, end): &(DateTime<Utc>, &Version, End<'_>)| {
-        (std::cmp::Reverse(end.built), *named, to.agreement.hash().clone())
-    };
-    let tight = ends.into_iter().zip(looser).filter(|(_, looser)| !looser).map(|(end, _)| end);
-    let (_, to, mut end) = tight.min_by_key(order)?;
-    end.taken.insert(0, Taken { to, way: Way::Agreed });
-    Some(End { built: end.built + 1, ..end })
-}
-
-fn first_day(agreement: &Agreement) -> DateTime<Utc> {
-    agreement.in_force().start().and_time(NaiveTime::MIN).and_utc()
-}
-
-/// Who wrote a version: whoever said so once bars themselves for ever.
-fn authors(said: &OfVersion) -> BTreeSet<Vec<u8>> {
-    said.written.iter().map(|voice| voice.ever.person.clone()).collect()
-}
-
-/// Until when a version is signed off in a chapter, by its own rule and by those of versions before: found once for all instants
-/// at which somebody wants it active.
-fn whole_until(
-    said: &OfVersion,
-    chapter: &Option<ChapterHash>,
-    agreement: &Agreement,
-    before: &[&Agreement],
-) -> Option<DateTime<Utc>> {
-    let authors = authors(said);
-    let approved = said.approved.iter().filter(|voice| voice.after == *chapter);
-    holds_until(approved, |approvals: &[&Approval]| {
-        let lacks = |rule: &Agreement| lacks(rule, approvals.iter().copied(), Some(&authors)).is_empty();
-        lacks(agreement) && before.iter().all(|before| lacks(before))
-    })
-}
-
-/// Who wants a version active in a chapter, with a key that counts then: the instant that they name, and the one from which it
-/// can be.
-fn activated<'a>(
-    said: &'a OfVersion,
-    chapter: &'a Option<ChapterHash>,
-    signing: &'a [&'a Agreement],
-    since: DateTime<Utc>,
-) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>, &'a Voice)> {
-    let begins = signing.last().map_or(since, |to| first_day(to));
-    let of = said.activated.iter().filter(|(_, voice)| voice.after == *chapter);
-    let may = of.filter(|(_, voice)| signing.iter().any(|it| voice.ever.is_of_controller(it)));
-    let may = may.map(move |(at, voice)| (*at.max(&begins), (*at).max(begins).max(since), voice));
-    may.filter(|(_, at, voice)| voice.counted(*at))
+    let firsts: Vec<_> = lines.iter().map(|line| line.first).collect();
+    let mut line = lines.into_iter().max_by_key(|line| (line.chapters.len(), line.taken.len()))?;
+    if firsts.len() > 1 {
+        line.open.push(Lack::Choice);
+        line.parted = firsts;
+    }
+    Some(line)
 }
 
 /// What the rule of a version asks of a rollback, by keys that counted then.
 fn back_lacks(agreement: &Agreement, said: &[Voice], at: DateTime<Utc>) -> Vec<Lack> {
     lacks(agreement, said.iter().filter(|voice| voice.counted(at)).map(|voice| &voice.ever), None)
-}
-
-/// Whether two versions say the same but for their rules: texts for the record bind all parties, so nobody changes them alone.
-fn same_record(old: &Agreement, new: &Agreement) -> bool {
-    let ruled = |agreement: &Agreement| {
-        let mut head = agreement.file().agreement.clone();
-        let before = &old.file().agreement;
-        (head.version, head.supersedes) = (before.version.clone(), before.supersedes.clone());
-        (head.purposes, head.marking) = (before.purposes.clone(), before.marking.clone());
-        (head.in_force, head.expires) = (before.in_force, before.expires);
-        head.review.clone_from(&before.review);
-        (head, agreement.file().party.clone())
-    };
-    ruled(old) == ruled(new)
 }

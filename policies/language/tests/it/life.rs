@@ -2,8 +2,13 @@
 
 mod attacks;
 mod chapters;
+mod first;
 mod heard;
+mod late;
+mod one_key;
 mod order;
+mod parted;
+mod undone;
 
 use std::sync::Arc;
 
@@ -118,6 +123,11 @@ fn after(before: &Agreement, version: &str, edit: (&str, &str)) -> Arc<Agreement
 const LOOSER: (&str, &str) = ("minimum_contributors = 10", "minimum_contributors = 5");
 const TIGHTER: (&str, &str) = ("minimum_contributors = 10", "minimum_contributors = 20");
 
+/// Another agreement of the same parties, with the same rule, that an operator has placed.
+fn other() -> Arc<Agreement> {
+    agreement(&TWO_OF_THREE.replace("id = \"A-1\"", "id = \"A-0\""))
+}
+
 /// A node of north, with one version placed and others held.
 fn life(placed: &Arc<Agreement>, held: &[&Arc<Agreement>], said: Vec<Statement>) -> Life {
     let versions = held.iter().map(|version| (Arc::clone(version), false));
@@ -127,7 +137,8 @@ fn life(placed: &Arc<Agreement>, held: &[&Arc<Agreement>], said: Vec<Statement>)
 
 /// The version that stands, and whether it could answer.
 fn stands(life: &Life, now: DateTime<Utc>) -> (String, Option<Code>) {
-    let heads = life.heads(now);
+    let mut heads = life.heads(now);
+    heads.retain(|head| head.agreement().id().as_str() == "A-1");
     let [head] = heads.as_slice() else { panic!("{} versions stand", heads.len()) };
     let who = caller("institute", "analyst", &["care"]);
     let code = admit(&heads, &who, nothing_named(), now.date_naive()).err().map(|refusal| refusal.code);
@@ -256,27 +267,6 @@ fn a_version_waits_for_its_signatures_and_its_instant() {
 }
 
 #[test]
-fn a_first_version_that_was_proposed_opens_no_data_of_others() {
-    let v1 = one();
-    let stands_at = |here: &str, said: &[Statement], now| {
-        let life =
-            Life::new([(Arc::clone(&v1), false)], said.to_vec(), &trusted(), here.into(), Default::default());
-        !life.heads(now).is_empty()
-    };
-    let (before, now) = (at("02-28T00:00"), at("06-01T00:00"));
-    let mut said = signed_off(&v1);
-    assert!(!stands_at("north", &said, now), "not active");
-    said.push(say(
-        "south/siro",
-        Act::Activate { agreement: v1.hash().clone(), at: at("03-01T00:00"), after: None },
-    ));
-    assert!(stands_at("north", &said, now) && !stands_at("north", &said, before));
-    assert!(!stands_at("host", &said, now) && !stands_at("west", &said, now));
-    said.remove(0);
-    assert!(!stands_at("north", &said, now));
-}
-
-#[test]
 fn no_controller_drops_out_unasked() {
     let v1 = one();
     let v2 = after(
@@ -314,7 +304,7 @@ fn no_controller_drops_out_unasked() {
         Act::Activate { agreement: v2.hash().clone(), at: at("03-01T12:00"), after: None },
     ));
     assert!(Signed::verify(Arc::clone(&v2), &said, &ring).is_complete());
-    assert_eq!(stands(&life(&v1, &[&v2], said), at("06-01T00:00")), ok("1"));
+    assert_eq!(stands(&life(&v1, &[&v2], said), at("06-01T00:00")), ("2".into(), Some(Code::Unsigned)));
 }
 
 #[test]
@@ -352,17 +342,22 @@ fn a_controller_tightens_alone_at_its_own_node() {
         fewer.remove(missing);
         assert_eq!(stands(&life(&v1, &[&tighter], fewer), at("06-01T00:00")), ok("1"));
     }
-    // What all agree on later takes its place, although it names the version that all had before.
+    // What all agree on later takes its place, although it names the version that all had before. Of what its own organisation had
+    // approved before it tightened, and others bring into force, nothing tells.
     let v2 = after(&v1, "2", LOOSER);
-    let mut said = alone;
-    said.extend(signed_off(&v2));
-    said.push(say(
-        "south/siro",
-        Act::Activate { agreement: v2.hash().clone(), at: at("05-01T00:00"), after: None },
-    ));
-    let life = life(&v1, &[&tighter, &v2], said);
-    assert_eq!(stands(&life, at("04-30T00:00")), ok("2t"));
-    assert_eq!(stands(&life, at("05-01T00:00")), ok("2"));
+    let with = |time: &str| {
+        let approve = Act::Approve { agreement: v2.hash().clone(), after: None };
+        let mut said = alone.clone();
+        said.extend(QUORUM.map(|who| say_at(who, at(time), approve.clone())));
+        said.push(say("host/dpo", Act::Write { agreement: v2.hash().clone() }));
+        let act = Act::Activate { agreement: v2.hash().clone(), at: at("05-01T00:00"), after: None };
+        said.push(say("south/siro", act));
+        life(&v1, &[&tighter, &v2], said)
+    };
+    assert_eq!(stands(&with("04-01T00:00"), at("04-30T00:00")), ok("2t"));
+    assert_eq!(stands(&with("04-01T00:00"), at("05-01T00:00")), ok("2"));
+    assert_eq!(stands(&with("01-01T08:00"), at("04-30T00:00")), ok("2t"));
+    assert_eq!(stands(&with("01-01T08:00"), at("05-01T00:00")), ("1".into(), Some(Code::Unsigned)));
 }
 
 #[test]
@@ -417,7 +412,13 @@ fn back_needs_the_sign_off_and_forward_again_needs_it_anew() {
     let v1 = one();
     let v2 = after(&v1, "2", LOOSER);
     let forward = |at| Act::Activate { agreement: v2.hash().clone(), at, after: None };
-    let back = |at| Act::Rollback { agreement: v1.hash().clone(), from: v2.hash().clone(), at, after: None };
+    let back = |at| Act::Rollback {
+        agreement: v1.hash().clone(),
+        from: v2.hash().clone(),
+        at,
+        after: None,
+        instead: Default::default(),
+    };
     let mut said = signed_off(&v1);
     said.extend(signed_off(&v2));
     said.push(say("north/siro", forward(at("03-01T00:00"))));
@@ -499,7 +500,7 @@ fn acts() -> Vec<Act> {
         Act::Activate { agreement: h2.clone(), at: march, after: None },
         Act::Activate { agreement: h3.clone(), at: march, after: None },
         Act::Activate { agreement: h3, at: april, after: None },
-        Act::Rollback { agreement: h1, from: h2, at: april, after: None },
+        Act::Rollback { agreement: h1, from: h2, at: april, after: None, instead: Default::default() },
         Act::Suspend { id: "A-1".into() },
         Act::Revoke { revoked: "siro".into() },
     ]

@@ -187,7 +187,13 @@ fn signature_files_are_read_as_written() {
         Act::Activate { agreement: hash.clone(), at, after: None },
         Act::Suspend { id: agreement.id().clone() },
         Act::Resume { id: agreement.id().clone(), suspensions: ["s".into()].into() },
-        Act::Rollback { agreement: hash.clone(), from: "other".into(), at, after: None },
+        Act::Rollback {
+            agreement: hash.clone(),
+            from: "other".into(),
+            at,
+            after: None,
+            instead: Default::default(),
+        },
         Act::Revoke { revoked: "k0".into() },
         Act::HandOver { to: "k2".into(), public_key: "cHVibGlj".into() },
     ] {

@@ -89,7 +89,7 @@ fn nothing_is_written_into_the_past() {
     let life = |heard| Life::new(versions.clone(), said.clone(), &trusted(), "north".into(), heard);
     assert_eq!(
         stands(&life(heard("05-01T00:00")), at("06-01T00:00")),
-        ok("2.1"),
+        ("1".into(), Some(Code::Unsigned)),
         "said when the other one stood"
     );
     assert_eq!(stands(&life(heard("01-15T00:00")), at("02-15T00:00")), ok("2.0"), "said in time");
@@ -128,6 +128,7 @@ fn going_back_over_several_versions_gives_up_all_of_them() {
         from: v3.hash().clone(),
         at: at("04-01T00:00"),
         after: None,
+        instead: Default::default(),
     };
     said.extend(QUORUM.map(|who| say_at(who, at("03-20T00:00"), back.clone())));
     let held = [&v2, &v3];

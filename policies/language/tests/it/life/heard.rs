@@ -63,7 +63,13 @@ pub(super) fn activate(version: &Agreement, time: &str) -> Act {
 }
 
 pub(super) fn back(to: &Agreement, from: &Agreement, time: &str) -> Act {
-    Act::Rollback { agreement: to.hash().clone(), from: from.hash().clone(), at: at(time), after: None }
+    Act::Rollback {
+        agreement: to.hash().clone(),
+        from: from.hash().clone(),
+        at: at(time),
+        after: None,
+        instead: Default::default(),
+    }
 }
 
 pub(super) fn end() -> DateTime<Utc> {
@@ -85,7 +91,8 @@ fn an_approval_that_was_held_back_rewrites_nothing() {
     heard.says("north/siro", "03-01T00:00", &activate(&tight, "03-01T00:00"));
     assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2b"));
     heard.hear(late.0, at("04-01T00:00"));
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2b"));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), at("03-31T00:00")), ok("2b"));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ("1".into(), Some(Code::Unsigned)));
 }
 
 /// Who joins a rollback late goes back from what stands then, or from nothing.
@@ -311,11 +318,11 @@ proptest! {
                     says(&person(who), Act::Activate { agreement: hash(version), at: named(days), after: None });
                 }
                 Said::BackAll(to, from, days) => {
-                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None };
+                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default() };
                     QUORUM.iter().for_each(|who| says(who, act.clone()));
                 }
                 Said::Back(who, to, from, days) => {
-                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None });
+                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default() });
                 }
                 Said::Revoke(who, key) => says(&person(who), Act::Revoke { revoked: ROLES[key % 3].into() }),
                 Said::HandOver(who, key) => {

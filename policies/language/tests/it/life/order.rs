@@ -93,13 +93,23 @@ fn spoken(script: &[Said]) -> Vec<Statement> {
                     from: hash(from),
                     at: named(days),
                     after: of(chapter),
+                    instead: Default::default(),
                 };
                 QUORUM.iter().for_each(|who| says(who, &act));
                 chapters.push(act.begins());
             }
             Said::Back(who, to, from, days, chapter) => {
                 let (agreement, from) = (hash(to), hash(from));
-                says(&person(who), &Act::Rollback { agreement, from, at: named(days), after: of(chapter) });
+                says(
+                    &person(who),
+                    &Act::Rollback {
+                        agreement,
+                        from,
+                        at: named(days),
+                        after: of(chapter),
+                        instead: Default::default(),
+                    },
+                );
             }
             Said::Suspend(who) => {
                 let statement = say_at(&person(who), now, Act::Suspend { id: "A-1".into() });

@@ -1,0 +1,86 @@
+//! Two versions in one place, each approved by all: what one person signs brings none of them back, and all say how it goes on.
+
+use std::path::Path;
+
+use crate::board::Board;
+
+const ALL: [&str; 4] = ["north.caldicott-guardian", "north.siro", "south.caldicott-guardian", "south.siro"];
+
+#[test]
+fn what_all_left_aside_stops_the_agreement_and_all_say_how_it_goes_on() {
+    let board = Board::new();
+    // A looser version, on which the word of one is still missing, and a tighter one in its place.
+    let (loose, tight) = (board.draft("2.0.0", 5), board.draft("2.1.0", 9));
+    let text = |file: &Path| file.to_str().unwrap().to_owned();
+    for file in [&loose, &tight] {
+        board.done("north.author", &["policy", "propose", &text(file)]);
+    }
+    ALL[..3].iter().for_each(|who| {
+        board.done(who, &["policy", "sign", "--send", &text(&loose)]);
+    });
+    board.done("south.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
+    board.sign(&tight);
+    board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.1.0"]);
+    let (hidden, shown) = ((0, "A,".to_owned()), (0, "A,16".to_owned()));
+    assert_eq!(board.asked(), hidden, "{}", board.status());
+    assert!(board.status().contains("  in force\n"), "{}", board.status());
+
+    // The last word on the other one is refused at the signer's own desk, with what to do.
+    let refused = board.by("south.siro", &["policy", "sign", "--send", &text(&loose)]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    for said in ["is for the place that version 2.1.0 (", "`supersedes = \"sha256:", "--from 2.1.0 --version"]
+    {
+        let words = refused.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(said), "{said}: {refused:?}");
+    }
+    assert_eq!(board.asked(), hidden);
+
+    // Whoever sends it all the same opens nothing.
+    board.done("south.siro", &["policy", "sign", &text(&loose)]);
+    board.done("north.author", &["policy", "propose", &text(&loose)]);
+    let (code, said) = board.asked();
+    assert!(code == 3 && said.contains("UNSIGNED") && said.contains("nothing says which one"), "{said}");
+    let status = board.status();
+    for said in ["nothing is answered: versions 2.0.0 (", ") and 2.1.0 (", "stands, and answers nothing"] {
+        assert!(status.contains(said), "{said}: {status}");
+    }
+    assert!(!status.contains("  in force\n"), "{status}");
+
+    // All say which one stands.
+    let rollback = |who: &str, more: &[&str]| {
+        board.done(who, &[&["policy", "rollback", "WARDS-1", "--version", "2.1.0"], more].concat())
+    };
+    for who in &ALL[..3] {
+        let said = rollback(who, &[]);
+        assert!(said.err.contains("said to go back from version 2.0.0 to version 2.1.0"), "{said:?}");
+        assert_eq!(board.asked().0, 3);
+    }
+    rollback(ALL[3], &[]);
+    assert_eq!(board.asked(), hidden, "{}", board.status());
+
+    // What all have approved and nobody has activated is given up.
+    let next = board.draft("3.0.0", 5);
+    board.done("north.author", &["policy", "propose", &text(&next)]);
+    board.sign(&next);
+    let itself = board.by(ALL[0], &["policy", "rollback", "WARDS-1", "--version", "2.1.0"]);
+    assert!(
+        itself.code == 1 && itself.err.contains("stands already") && itself.err.contains("--from"),
+        "{itself:?}"
+    );
+    for who in ALL {
+        rollback(who, &["--from", "3.0.0"]);
+    }
+    let early = board.done("south.siro", &["policy", "activate", "WARDS-1", "--version", "3.0.0"]);
+    assert!(early.err.contains("takes over once it is signed"), "{early:?}");
+    assert_eq!(board.asked(), hidden, "{}", board.status());
+    board.sign(&next);
+    assert_eq!(board.asked(), shown, "{}", board.status());
+
+    // Nor does what follows another version than the one that stands.
+    board.sign(&loose);
+    let nowhere = board.done("south.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
+    assert!(nowhere.err.contains("so it cannot take over"), "{nowhere:?}");
+    let status = board.status();
+    assert_eq!(status.matches("so it cannot take over").count(), 1, "{status}");
+    assert_eq!(board.asked(), shown);
+}
