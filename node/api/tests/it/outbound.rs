@@ -103,9 +103,19 @@ impl Node {
         Self::with(port, &tls, rows, COORDINATOR).await
     }
 
+    /// With one connection alone, so that none of it can come after those of a node that is started later.
+    async fn with_one_line(port: u16, authority: &Authority, rows: usize) -> Self {
+        let tls = Certificates::fixed(authority.material("node", &[CLEVELAND]));
+        Self::dialling(port, &tls, rows, COORDINATOR, 1).await
+    }
+
     async fn with(port: u16, tls: &Certificates, rows: usize, known: &str) -> Self {
+        Self::dialling(port, tls, rows, known, 2).await
+    }
+
+    async fn dialling(port: u16, tls: &Certificates, rows: usize, known: &str, lines: usize) -> Self {
         let known: Vec<Identity> = vec![known.parse().unwrap()];
-        let dialled = keep(vec![Outbound::new(&target(port), known, 2, tls).unwrap()]).await;
+        let dialled = keep(vec![Outbound::new(&target(port), known, lines, tls).unwrap()]).await;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(async move {
             sql::serve(Fake::with_rows(rows), dialled, async { drop(stopped.await) }).await.unwrap();
@@ -278,7 +288,8 @@ async fn a_rolling_restart_loses_no_question() {
 async fn of_two_nodes_with_one_identity_the_newer_is_asked() {
     let authority = Authority::new();
     let coordinator = Coordinator::start(&authority).await;
-    let _old = Node::start(coordinator.port, &authority, 3).await;
+    let _old = Node::with_one_line(coordinator.port, &authority, 3).await;
+    coordinator.answers_with(3).await;
     let new = Node::start(coordinator.port, &authority, 5).await;
     coordinator.answers_with(5).await;
     new.stop().await;
@@ -314,7 +325,8 @@ async fn a_dead_line_is_found_without_a_question() {
     let authority = Authority::new();
     let coordinator = Coordinator::start(&authority).await;
     let line = Line::to(coordinator.port).await;
-    let _old = Node::start(coordinator.port, &authority, 3).await;
+    let _old = Node::with_one_line(coordinator.port, &authority, 3).await;
+    coordinator.answers_with(3).await;
     let _node = Node::start(line.port, &authority, 1).await;
     coordinator.answers_with(1).await;
     line.is(State::Dead);
