@@ -256,7 +256,15 @@ fn stands(signed: &Signed, today: NaiveDate) -> Result<(), Refusal> {
             format!(
                 "agreement `{id}` has several ways on that its parties have signed, and nothing says which one it takes"
             ),
-            "ask its parties to agree on a rollback that says so, and the site's operator whether all that was said has arrived there",
+            "ask its parties to agree on a rollback that says so",
+        ));
+    }
+    if signed.lacks().contains(&Lack::Unheard) {
+        return Err(Refusal::new(
+            Code::Unsigned,
+            "signoff",
+            format!("agreement `{id}` has gone on elsewhere, and this site has not heard how"),
+            "ask the site's operator to place the signatures that other sites hold",
         ));
     }
     if !signed.is_complete() {

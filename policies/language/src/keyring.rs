@@ -66,6 +66,9 @@ pub struct Key {
 
 type Name = (OrganisationName, KeyId);
 
+/// How many keys of one person can bear one name; those that were heard first do.
+const OF_ONE_NAME: usize = 4;
+
 /// What a revocation does to a ring.
 #[derive(Debug, Clone, Copy)]
 enum Revoking {
@@ -179,6 +182,7 @@ impl Keyring {
                 let (roles, person, retired) = (from.roles.clone(), from.person.clone(), from.retired);
                 let key = Key { public, roles, person, until, retired };
                 let keys = ring.keys.entry(name).or_default();
+                let of_one = keys.iter().filter(|known| known.person == key.person).count();
                 match keys.iter_mut().find(|known| known.public == key.public) {
                     // Whoever else hands over to the same key, and was heard first, takes no role from it, and does not end it.
                     Some(known) if known.person != known.public => {
@@ -187,6 +191,8 @@ impl Keyring {
                         known.retired &= key.retired;
                     }
                     Some(_) => {}
+                    // Each statement that bears the name is held against all its keys.
+                    None if of_one >= OF_ONE_NAME => {}
                     None => keys.push(key),
                 }
                 false

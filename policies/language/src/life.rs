@@ -110,7 +110,7 @@ impl Life {
         statements.sort();
         statements.dedup();
         let ring = Keyring::heard(trusted, &statements, &heard);
-        let said = Said::new(&statements, &ring, &held, |it| placed.contains(it));
+        let said = Said::new(&statements, &ring, &held, |it| placed.contains(it), &heard);
         let mut followers: BTreeMap<AgreementHash, BTreeSet<AgreementHash>> = BTreeMap::new();
         for (hash, version) in &held {
             let before = version.agreement.supersedes().and_then(|before| held.get(before));

@@ -48,6 +48,8 @@ pub enum Lack {
     },
     /// A rollback that says which of several ways on is taken: all have signed each of them.
     Choice,
+    /// What has been said elsewhere: the site knows that the agreement has gone on, and not how.
+    Unheard,
 }
 
 impl fmt::Display for Lack {
@@ -55,6 +57,7 @@ impl fmt::Display for Lack {
         match self {
             Self::Author => f.write_str("its author"),
             Self::Choice => f.write_str("a rollback that says which of several ways on is taken"),
+            Self::Unheard => f.write_str("what was said elsewhere and has not arrived here"),
             Self::Signatures { organisation, more: 1, roles } if roles.is_empty() => {
                 write!(f, "`{organisation}`")
             }
@@ -207,7 +210,7 @@ impl Signed {
 /// Whether one controller has done its part where something is lacking.
 pub(crate) fn is_signed_by(lacks: &[Lack], organisation: &OrganisationName) -> bool {
     !lacks.iter().any(|lack| match lack {
-        Lack::Author | Lack::Choice => true,
+        Lack::Author | Lack::Choice | Lack::Unheard => true,
         Lack::Signatures { organisation: lacking, .. } => lacking == organisation,
     })
 }

@@ -35,10 +35,22 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
     }
     let chapter = chapter(&status, &command.id);
     let begun = begun(&status, &command.id);
-    // Who joins a rollback that others have begun signs the very same words: those that most of them have signed.
-    let open =
-        begun.iter().filter(|(begun, of)| *begun == to.hash && of.from == left.hash && !of.lacks.is_empty());
+    // Who joins a rollback that others have begun signs the very same words: those that most of them have signed. One that leaves beside
+    // it what all have signed would end in nothing.
+    let is_last = |of: &Rollback| {
+        let signed = begun.iter().filter(|(_, other)| other.lacks.is_empty());
+        let mut signed = signed.filter_map(|(to, other)| act(to, other).begins());
+        signed.all(|begins| of.instead.contains(&begins))
+    };
+    let open = begun.iter().filter(|(begun, of)| *begun == to.hash && of.from == left.hash);
+    let open = open.filter(|(_, of)| !of.lacks.is_empty() && is_last(of));
     let joins = open.min_by_key(|(_, of)| missing(&of.lacks));
+    if let Some((_, of)) = joins {
+        note(&format!(
+            "it joins the rollback that others have begun, at {}",
+            of.at.format("%Y-%m-%d %H:%M:%S UTC")
+        ));
+    }
     let said = joins.map(|(_, of)| of.clone()).unwrap_or_else(|| Rollback {
         from: left.hash.clone(),
         at: command.at,
@@ -100,7 +112,7 @@ fn begun(status: &Told, id: &str) -> Vec<(AgreementHash, Rollback)> {
 fn missing(lacks: &[Lack]) -> usize {
     let more = |lack: &Lack| match lack {
         Lack::Signatures { more, .. } => *more,
-        Lack::Author | Lack::Choice => 1,
+        Lack::Author | Lack::Choice | Lack::Unheard => 1,
     };
     lacks.iter().map(more).sum()
 }

@@ -196,7 +196,21 @@ fn stopped(agreement: &AgreementStatus) -> Option<String> {
     let of = |it: &&VersionStatus| agreement.stands.as_ref() == Some(&it.hash);
     let own = agreement.versions.iter().find(of).map_or(&[][..], |it| &it.lacks);
     let lacks: Vec<Lack> = agreement.lacks.iter().filter(|lack| !own.contains(lack)).cloned().collect();
+    if lacks.contains(&Lack::Unheard) {
+        return Some(
+            "it has gone on elsewhere, and this site has not heard how; its operator places what `liquid policy status --save` writes at \
+             a site that has"
+                .to_owned(),
+        );
+    }
+    let alone =
+        agreement.versions.iter().any(|it| agreement.parted.contains(&it.hash) && !it.lacks.is_empty());
     match lacks.contains(&Lack::Choice) {
+        true if alone => Some(format!(
+            "versions {} part, and some of them the site's own organisation has tightened alone; activate one that is tighter than \
+             each, or go back with `liquid policy rollback {id} --version …` to the one before",
+            parted.join(" and ")
+        )),
         true if parted.is_empty() => Some(format!(
             "several rollbacks are signed by all; `liquid policy rollback {id} --version …` names the version that is to stand"
         )),

@@ -1,7 +1,5 @@
 //! The way through one chapter, from version to version: what all have agreed on, and what this site's own organisation tightens alone.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveTime, Utc};
 
 use super::said::{OfVersion, Voice, holds_until};
@@ -95,8 +93,8 @@ impl Life {
         End { bases: Vec::new(), version: base, taken: Vec::new(), parted, ends }
     }
 
-    /// Whether this site's own organisation, as the rule of `base` has it sign, has approved one version after another: each of its people
-    /// who approved both, in that order.
+    /// Whether this site's own organisation, as the rule of `base` has it sign, has approved one version after anybody of it
+    /// approved the other one.
     fn approved_after(
         &self,
         base: &Version,
@@ -110,13 +108,9 @@ impl Life {
             let own = approved.filter(|it| it.after == *chapter && it.ever.organisation == self.here);
             own.filter_map(|it| Some((&it.ever, self.statements.get(it.statement)?.time))).collect::<Vec<_>>()
         };
-        let mut known: BTreeMap<&[u8], DateTime<Utc>> = BTreeMap::new();
-        for (approval, time) in approvals(other) {
-            let last = known.entry(&approval.person).or_insert(time);
-            *last = time.max(*last);
-        }
-        let is_later = |person: &[u8], time| known.get(person).is_none_or(|known| *known < time);
-        let later = approvals(version).into_iter().filter(|(it, time)| is_later(&it.person, *time));
+        // Whoever of the organisation approved it: what somebody else of it had approved before tells nothing.
+        let last = approvals(other).into_iter().map(|(_, time)| time).max();
+        let later = approvals(version).into_iter().filter(|(_, time)| last.is_none_or(|last| last < *time));
         is_signed_by(&lacks(&base.agreement, later.map(|(approval, _)| approval), None), &self.here)
     }
 

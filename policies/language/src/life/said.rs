@@ -85,13 +85,16 @@ impl Said {
         ring: &Keyring,
         versions: &Versions,
         is_placed: impl Fn(&Statement) -> bool,
+        heard: &BTreeMap<Statement, DateTime<Utc>>,
     ) -> Self {
         let (mut said, mut seen) = (Self::default(), BTreeSet::new());
         // The earliest instant that somebody names counts, so that none that is heard later takes it back.
         let mut earliest: BTreeMap<_, (DateTime<Utc>, Voice)> = BTreeMap::new();
         // What was placed goes before what says the same: a copy that is dated back does not hide it.
         let numbered = statements.iter().enumerate().map(|(number, it)| (number, is_placed(it), it));
-        let (placed, sent): (Vec<_>, Vec<_>) = numbered.partition(|(_, placed, _)| *placed);
+        let (placed, mut sent): (Vec<_>, Vec<_>) = numbered.partition(|(_, placed, _)| *placed);
+        // A rollback rests on when it was heard: a copy that comes later does not hide that.
+        sent.sort_by_key(|(_, _, it)| heard.get(*it).filter(|_| matches!(it.act, Act::Rollback { .. })));
         for (number, placed, statement) in placed.into_iter().chain(sent) {
             let act = &statement.act;
             let may = act.agreement().is_none_or(|hash| may_say(versions, hash, statement));
@@ -155,6 +158,11 @@ impl Said {
         chapter: &Option<ChapterHash>,
     ) -> impl Iterator<Item = (&Act, &Vec<Voice>)> {
         self.rollbacks.get(chapter).into_iter().flatten()
+    }
+
+    /// The rollbacks of all chapters.
+    pub(super) fn all_rollbacks(&self) -> impl Iterator<Item = (&Act, &Vec<Voice>)> {
+        self.rollbacks.values().flatten()
     }
 
     pub(super) fn suspensions(&self, id: &AgreementId) -> &[(usize, StatementHash)] {

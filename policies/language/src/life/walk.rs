@@ -9,7 +9,7 @@ use super::said::Voice;
 use super::{Life, Version};
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, ChapterHash, OrganisationName};
-use crate::signature::{Lack, lacks};
+use crate::signature::{Approval, Lack, lacks};
 use crate::statement::Act;
 
 /// The version that stands at the end of a line.
@@ -25,8 +25,11 @@ pub(super) struct Head<'a> {
     /// Why nothing is answered here: ways part, or those have agreed on a rollback whom it names, and not all whom the version at the
     /// end has.
     pub(super) open: Vec<Lack>,
-    /// Where ways part: the versions on each of which all have agreed in the place of this one.
+    /// Where ways part: the versions on each of which all have agreed in the place of this one. And those to which rollbacks have led that
+    /// another one gives up which does not speak of them.
     pub(super) parted: Vec<&'a Version>,
+    /// Where each of them leads; where none part, the version alone.
+    ends: Vec<&'a Version>,
     /// What rollbacks of which this node knows would have begun, taken or not.
     known: BTreeSet<ChapterHash>,
     /// The rollback that began this chapter, and when; none in the first one.
@@ -34,7 +37,7 @@ pub(super) struct Head<'a> {
     /// All chapters up to this one.
     chapters: Vec<Option<ChapterHash>>,
     /// The versions on which all have agreed, in which of the chapters last.
-    agreed: BTreeMap<&'a AgreementHash, (&'a Version, usize)>,
+    agreed: Agreed<'a>,
 }
 
 /// A step that was taken.
@@ -69,7 +72,12 @@ struct Back<'a> {
     left: &'a Version,
     to: &'a Version,
     at: DateTime<Utc>,
+    /// Whether this site knows that all had agreed on the version to which it goes.
+    is_known: bool,
 }
+
+/// The versions on which all have agreed, in which of the chapters last.
+type Agreed<'a> = BTreeMap<&'a AgreementHash, (&'a Version, usize)>;
 
 /// The way to the beginning of a chapter.
 #[derive(Clone)]
@@ -79,12 +87,51 @@ struct Trail<'a> {
     base: &'a Version,
     since: DateTime<Utc>,
     chapters: Vec<Option<ChapterHash>>,
-    agreed: BTreeMap<&'a AgreementHash, (&'a Version, usize)>,
+    agreed: Agreed<'a>,
     known: BTreeSet<ChapterHash>,
     taken: Vec<Taken<'a>>,
 }
 
+impl Back<'_> {
+    /// Whether it names another one in whose place it is, and those have agreed on it who sign that one.
+    fn gives_up(&self, other: &Self) -> bool {
+        let names = other.act.begins().is_some_and(|begins| self.act.instead().any(|it| *it == begins));
+        names && [other.to, other.left].iter().all(|it| ever_lacks(&it.agreement, self.said).is_empty())
+    }
+
+    /// Whether it goes from a version, or leaves it where it is.
+    fn speaks_of(&self, version: &Version) -> bool {
+        same(version, self.left) || same(version, self.to)
+    }
+}
+
+impl<'a> Trail<'a> {
+    /// The way on by a rollback, from where the chapter before has led.
+    fn back(&self, back: &Back<'a>, (mut agreed, end): (Agreed<'a>, End<'a>)) -> Self {
+        let last = self.chapters.len().saturating_sub(1);
+        agreed.entry(back.to.agreement.hash()).or_insert((back.to, last));
+        let ends = if end.parted.is_empty() { Vec::new() } else { end.ends };
+        let way = Way::Back { said: back.said, left: back.left, ends };
+        let steps = end.taken.into_iter().chain([Taken { to: back.to, way }]);
+        Self {
+            base: back.to,
+            since: back.at,
+            chapters: self.chapters.iter().cloned().chain([back.act.begins()]).collect(),
+            agreed,
+            taken: self.taken.iter().cloned().chain(steps).collect(),
+            ..self.clone()
+        }
+    }
+}
+
 impl<'a> Head<'a> {
+    /// Whether nothing has been agreed on since a rollback.
+    fn has_led_nowhere_since(&self, back: &Back<'_>) -> bool {
+        let last = self.taken.last().map(|step| &step.way);
+        let is_last = self.chapters.last().is_some_and(|last| *last == back.act.begins());
+        is_last && matches!(last, Some(Way::Back { .. })) && self.open.is_empty()
+    }
+
     /// Every version of the line that all have agreed on, and those to which one controller has gone alone.
     pub(super) fn line(&self) -> impl Iterator<Item = &'a Version> {
         let alone = self.bases.iter().copied().chain([self.version]);
@@ -181,20 +228,35 @@ impl Life {
             self.chapter(Trail { first: root, base: root, since, chapters, agreed, known, taken }, now)
         };
         let mut head = from(None);
-        let unknown = |placed: bool| self.later_chapters(root, placed, &head.known);
-        let (said, is_late) = match unknown(true) {
-            placed if !placed.is_empty() => (placed, true),
-            // A site that knows more of the line is told of a rollback that it has not heard.
-            _ => (unknown(false), head.agreed.len() == 1 && head.known.is_empty()),
-        };
-        match self.last_of(root, &said) {
-            Some(last) if is_late => from(Some(last)),
-            _ if said.is_empty() => head,
-            _ => {
-                head.open.push(Lack::Choice);
-                head
-            }
+        let whole = |placed| self.later_chapters(root, placed, &head.known);
+        let (placed, said) = (whole(true), whole(false));
+        // A site that knows more of the line is told of a rollback that it has not heard.
+        let is_late = !placed.is_empty() || head.agreed.len() == 1 && head.known.is_empty();
+        let last = self.last_of(root, if placed.is_empty() { &said } else { &placed });
+        let is_past = |last: &ChapterHash| said.iter().any(|other| self.is_later(root, other, last));
+        match last.filter(|last| !is_past(last)) {
+            Some(last) if is_late => head = from(Some(last)),
+            _ => head.open.extend((!said.is_empty()).then_some(Lack::Unheard)),
         }
+        if self.is_told_of_more(&head) {
+            head.open.push(Lack::Unheard);
+        }
+        head
+    }
+
+    /// Whether a site knows that its line has gone on in a chapter of which it does not know how it began: what its operator placed says so of a
+    /// further version, or those who sign the first one have given up a chapter of its line.
+    fn is_told_of_more(&self, head: &Head<'_>) -> bool {
+        let id = head.first.agreement.id();
+        let known = || head.known.iter().chain(head.chapters.iter().flatten()).cloned().collect();
+        let further =
+            self.versions.values().filter(|it| it.placed && it.agreement.id() == id && !same(it, head.first));
+        let mut further = further.filter(|it| !self.later_chapters(it, true, &known()).is_empty());
+        let given_up = |(act, said): (&Act, &Vec<Voice>)| {
+            act.instead().any(|it| head.chapters.iter().flatten().any(|chapter| chapter == it))
+                && ever_lacks(&head.first.agreement, said).is_empty()
+        };
+        further.next().is_some() || self.said.all_rollbacks().any(given_up)
     }
 
     /// The chapters of which a site does not know how they began in which a line's first version is signed off, by what its operator placed
@@ -215,25 +277,30 @@ impl Life {
         chapters.into_iter().filter(|it| !known.contains(*it)).filter(is_whole).cloned().collect()
     }
 
-    /// The one of several chapters in which each person has approved a version after they did in the others: who signs one chapter late
-    /// moves nobody into it.
+    /// The one of several chapters in which all have approved a version after they did in the others.
     fn last_of(&self, version: &Version, chapters: &[ChapterHash]) -> Option<ChapterHash> {
-        let mut times: BTreeMap<&ChapterHash, BTreeMap<&[u8], DateTime<Utc>>> = BTreeMap::new();
-        for it in self.said.of(version.agreement.hash()).into_iter().flat_map(|said| &said.approved) {
-            let time = self.statements.get(it.statement).map(|statement| statement.time);
-            let chapter = it.after.as_ref().filter(|chapter| chapters.contains(chapter));
-            if let (Some(chapter), Some(time)) = (chapter, time) {
-                times.entry(chapter).or_default().insert(&it.ever.person, time);
-            }
-        }
-        let is_later = |one: &ChapterHash, other: &ChapterHash| {
-            let of = |chapter| times.get(chapter).into_iter().flatten();
-            let mut both =
-                of(one).filter_map(|(person, time)| Some((time, times.get(other)?.get(person)?))).peekable();
-            both.peek().is_some() && both.all(|(one, other)| one > other)
+        let is_last = |it: &&ChapterHash| {
+            chapters.iter().all(|other| other == *it || self.is_later(version, it, other))
         };
-        let is_last = |it: &&ChapterHash| chapters.iter().all(|other| other == *it || is_later(it, other));
         chapters.iter().find(is_last).cloned()
+    }
+
+    /// Whether all have approved a version in one chapter after they did in another one: its sign-off holds by those alone who approved it
+    /// in both, in that order. So no one of them moves it.
+    fn is_later(&self, version: &Version, one: &ChapterHash, other: &ChapterHash) -> bool {
+        let approved = || self.said.of(version.agreement.hash()).into_iter().flat_map(|said| &said.approved);
+        let of = |chapter: &ChapterHash| {
+            let of = approved().filter(|it| it.after.as_ref() == Some(chapter));
+            of.filter_map(|it| Some((&it.ever, self.statements.get(it.statement)?.time))).collect::<Vec<_>>()
+        };
+        let mut before: BTreeMap<&[u8], DateTime<Utc>> = BTreeMap::new();
+        for (approval, time) in of(other) {
+            let last = before.entry(&approval.person).or_insert(time);
+            *last = time.max(*last);
+        }
+        let is_after = |it: &Approval, time| before.get(&*it.person).is_some_and(|last| *last < time);
+        let later = of(one).into_iter().filter(|(it, time)| is_after(it, *time));
+        lacks(&version.agreement, later.map(|(approval, _)| approval), None).is_empty()
     }
 
     /// Follows it from the beginning of a chapter.
@@ -245,47 +312,38 @@ impl Life {
             let mut agreed = Vec::new();
             let end = self.onward(trail.base, trail.since, &chapter, until, &mut agreed);
             let agreed = agreed.into_iter().map(|it| (it.agreement.hash(), (it, number)));
-            (trail.agreed.clone().into_iter().chain(agreed).collect::<BTreeMap<_, _>>(), end)
+            (trail.agreed.clone().into_iter().chain(agreed).collect::<Agreed<'a>>(), end)
         };
         let (agreed, end) = reach(now);
         let mut open: Vec<Lack> = (!end.parted.is_empty()).then_some(Lack::Choice).into_iter().collect();
-        let (mut backs, mut given_up): (Vec<(Back<'a>, _, End<'a>)>, BTreeSet<&ChapterHash>) =
-            Default::default();
-        for (act, said) in self.said.rollbacks(&chapter) {
-            let Some(back) = self.agreed_back(act, said, &trail).filter(|back| back.at <= now) else {
-                continue;
-            };
-            let is_agreed = agreed.contains_key(back.to.agreement.hash());
-            if !is_agreed && !back_lacks(&trail.base.agreement, said, back.at).is_empty() {
-                continue;
-            }
-            known.extend(act.begins());
-            given_up.extend(act.instead().filter(|it| self.may_give_up(&back, &chapter, it)));
-            // What is to come after it is of no chapter any more.
-            let (mut agreed, end) = reach(back.at.max(self.agreed_since(&back)));
-            let lacks = |end: &&'a Version| back_lacks(&end.agreement, said, back.at);
-            let lacking: Vec<Lack> = end.ends.iter().flat_map(lacks).collect();
-            if !is_agreed {
-                open.push(Lack::Choice);
-            } else if lacking.is_empty() {
-                agreed.entry(back.to.agreement.hash()).or_insert((back.to, number));
-                backs.push((back, agreed, end));
-            }
-            open.extend(lacking);
-        }
+        let backs: Vec<Back<'a>> = self.agreed_backs(&chapter, &trail, &agreed).collect();
+        known.extend(backs.iter().filter_map(|back| back.act.begins()));
         trail.known = known;
-        // Also for one that does not count yet.
-        backs.retain(|(back, ..)| back.act.begins().is_some_and(|begins| !given_up.contains(&begins)));
-        if backs.len() > 1 {
-            open.push(Lack::Choice);
-        } else if let Some((back, agreed, end)) = backs.pop() {
-            let ends = if end.parted.is_empty() { Vec::new() } else { end.ends };
-            let way = Way::Back { said: back.said, left: back.left, ends };
-            trail.taken.extend(end.taken);
-            trail.taken.push(Taken { to: back.to, way });
-            trail.chapters.push(back.act.begins());
-            (trail.base, trail.since, trail.agreed) = (back.to, back.at, agreed);
-            return self.chapter(trail, now);
+        let mut left = end.parted.clone();
+        let mut last = backs.iter().filter(|back| self.gives_up_all_others(back, &backs));
+        match (last.next(), last.next()) {
+            (Some(back), None) if back.at <= now => {
+                // What is to come after it is of no chapter any more.
+                let until = back.at.max(self.agreed_since(back));
+                let (agreed, end) = reach(until);
+                let others = backs.iter().filter(|it| it.act != back.act);
+                let led = |it: &Back<'a>| self.chapter(trail.back(it, reach(until)), until);
+                let others = others.map(|it| (it, led(it))).collect::<Vec<_>>();
+                let lacking = lacks_to_go(back, &end, &others);
+                let led = others.iter().filter(|(begun, it)| !it.has_led_nowhere_since(begun));
+                let gone_on: Vec<&Version> = led.flat_map(|(_, it)| it.ends.iter().copied()).collect();
+                trail.known.extend(others.into_iter().flat_map(|(_, head)| head.known));
+                if lacking.is_empty() {
+                    return self.chapter(trail.back(back, (agreed, end)), now);
+                }
+                open.extend(lacking);
+                left.extend(gone_on);
+            }
+            // One is to come.
+            (Some(_), None) => {}
+            (None, _) if backs.is_empty() => {}
+            // None gives up all others, or several do.
+            _ => open.push(Lack::Choice),
         }
         trail.taken.extend(end.taken);
         Head {
@@ -294,7 +352,8 @@ impl Life {
             bases: end.bases,
             taken: trail.taken,
             open,
-            parted: end.parted,
+            parted: left,
+            ends: end.ends,
             known: trail.known,
             // At a site that joined late nobody knows when it began.
             chapter: chapter.map(|hash| (hash, trail.since.max(first_day(&trail.first.agreement)))),
@@ -303,29 +362,42 @@ impl Life {
         }
     }
 
-    /// A rollback where those have agreed on it who sign the two versions that it names.
-    fn agreed_back<'a>(&'a self, act: &'a Act, said: &'a [Voice], trail: &Trail<'a>) -> Option<Back<'a>> {
-        let Act::Rollback { agreement, from, at, .. } = act else { return None };
-        let (to, left) = (self.versions.get(agreement)?, self.versions.get(from)?);
-        let id = trail.first.agreement.id();
-        if to.agreement.id() != id || left.agreement.id() != id || from == agreement {
-            return None;
-        }
-        let at = trail.since.max(*at);
-        let agree = |version: &Version| back_lacks(&version.agreement, said, at).is_empty();
-        (agree(to) && agree(left)).then_some(Back { act, said, left, to, at })
+    /// The rollbacks of a chapter on which all have agreed who sign the two versions that they name, now or before a key was revoked,
+    /// whether their instant has come or not. One to a version of which this site does not know that it was agreed on is among them
+    /// where those have agreed on it, too, who sign the one with which the chapter begins.
+    fn agreed_backs<'a>(
+        &'a self,
+        chapter: &Option<ChapterHash>,
+        trail: &Trail<'a>,
+        agreed: &Agreed<'a>,
+    ) -> impl Iterator<Item = Back<'a>> {
+        self.said.rollbacks(chapter).filter_map(|(act, said)| {
+            let Act::Rollback { agreement, from, at, .. } = act else { return None };
+            let (to, left) = (self.versions.get(agreement)?, self.versions.get(from)?);
+            let id = trail.first.agreement.id();
+            if to.agreement.id() != id || left.agreement.id() != id || from == agreement {
+                return None;
+            }
+            let is_known = agreed.contains_key(to.agreement.hash());
+            let signing = [to, left].into_iter().chain((!is_known).then_some(trail.base));
+            let agree = signing.flat_map(|it| ever_lacks(&it.agreement, said)).next().is_none();
+            agree.then_some(Back { act, said, left, to, at: trail.since.max(*at), is_known })
+        })
     }
 
-    /// Whether all have agreed on a rollback whom another one names that it gives up.
-    fn may_give_up(&self, back: &Back<'_>, chapter: &Option<ChapterHash>, other: &ChapterHash) -> bool {
-        let mut known = self.said.rollbacks(chapter).map(|(act, _)| act);
-        let Some(Act::Rollback { agreement, from, .. }) =
-            known.find(|act| act.begins().as_ref() == Some(other))
-        else {
-            return true;
-        };
-        let signing = [agreement, from].into_iter().filter_map(|hash| self.versions.get(hash));
-        signing.flat_map(|it| back_lacks(&it.agreement, back.said, back.at)).next().is_none()
+    /// Whether a rollback is in the place of all others: it gives them up, or what it gives up does. Also where its instant has not come, or
+    /// others must still agree on it: nothing that happens to it brings back what was given up for it.
+    fn gives_up_all_others(&self, back: &Back<'_>, backs: &[Back<'_>]) -> bool {
+        let (mut given_up, mut to_look) = (BTreeSet::from([back.act]), vec![back]);
+        while let Some(one) = to_look.pop() {
+            for other in backs {
+                if !given_up.contains(other.act) && one.gives_up(other) {
+                    given_up.insert(other.act);
+                    to_look.push(other);
+                }
+            }
+        }
+        given_up.len() == backs.len()
     }
 
     /// Since when this node knows that those have agreed on a rollback who sign the two versions: whoever joined before then is asked
@@ -357,7 +429,8 @@ fn asks_no_less(agreement: &Agreement, other: &Agreement, organisation: &Organis
 /// answered, where they have not.
 fn one_line(mut lines: Vec<Head<'_>>) -> Option<Head<'_>> {
     let left: BTreeSet<&AgreementHash> = lines.iter().flat_map(Head::left).collect();
-    let is_left = |line: &Head<'_>| line.agreed.keys().any(|hash| left.contains(*hash));
+    // By its first version: what else is in it can be put there by whoever activates it.
+    let is_left = |line: &Head<'_>| left.contains(line.first.agreement.hash());
     if lines.iter().filter(|line| !is_left(line)).count() == 1 {
         lines.retain(|line| !is_left(line));
     }
@@ -368,6 +441,38 @@ fn one_line(mut lines: Vec<Head<'_>>) -> Option<Head<'_>> {
         line.parted = firsts;
     }
     Some(line)
+}
+
+/// What is missing for a rollback on which those have agreed who sign its two versions: all whom what it leaves has, as it stands without
+/// it, and that it speaks of that. Whoever signed it to leave one version, or to stay with one, said nothing of what all have agreed on
+/// since. It leaves where its chapter has led, and where those have led which it gives up (`others`).
+fn lacks_to_go(back: &Back<'_>, end: &End<'_>, others: &[(&Back<'_>, Head<'_>)]) -> Vec<Lack> {
+    let all = others.iter().map(|(other, _)| *other).chain([back]);
+    // What a site has tightened alone stands there in the place of what all have agreed on.
+    let ended = || end.ends.iter().chain(&end.bases);
+    let mut speaks = all.into_iter().any(|it| ended().any(|end| it.speaks_of(end)));
+    let is_known =
+        back.is_known || others.iter().any(|(_, it)| it.agreed.contains_key(back.to.agreement.hash()));
+    let mut signing: Vec<&Version> =
+        [back.to, back.left].into_iter().chain(end.ends.iter().copied()).collect();
+    for (begun, other) in others {
+        // One that has led nowhere yet is named by the rollback itself.
+        speaks &= other.has_led_nowhere_since(begun)
+            || other.ends.iter().chain(&other.bases).any(|it| back.speaks_of(it));
+        signing.extend(&other.ends);
+    }
+    let lacking = signing.into_iter().flat_map(|it| back_lacks(&it.agreement, back.said, back.at));
+    let open = [(!speaks).then_some(Lack::Choice), (!is_known).then_some(Lack::Unheard)];
+    open.into_iter().flatten().chain(lacking).collect()
+}
+
+fn same(one: &Version, other: &Version) -> bool {
+    one.agreement.hash() == other.agreement.hash()
+}
+
+/// What the rule of a version asked of a rollback, whichever key was revoked since.
+fn ever_lacks(agreement: &Agreement, said: &[Voice]) -> Vec<Lack> {
+    lacks(agreement, said.iter().map(|voice| &voice.ever), None)
 }
 
 /// What the rule of a version asks of a rollback, by keys that counted then.

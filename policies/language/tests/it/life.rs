@@ -1,5 +1,6 @@
 //! Which version stands: signed off by whom, from when, and whether anybody has stopped it.
 
+mod again;
 mod attacks;
 mod chapters;
 mod first;

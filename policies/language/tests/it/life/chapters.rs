@@ -9,6 +9,7 @@ use liquid_policy::statement::{Act, Signer, Statement};
 use liquid_policy::{Agreement, Code, Keyring, SigningKey, TrustedKey};
 
 use super::heard::{Heard, activate, back, end};
+use super::parted::instead;
 use super::{LOOSER, QUORUM, TIGHTER, after, at, key, ok, one, say_at, signed_off, stands, trusted};
 
 /// The same act in another chapter.
@@ -113,6 +114,9 @@ fn nobody_who_joined_is_left_behind_by_a_rollback() {
     ["north/siro", "north/guardian"].iter().for_each(|who| heard.says(who, "03-01T00:00", &act));
     assert_eq!(stands(&heard.life(&alone, &held, end()), end()), ("2".into(), Some(Code::Unsigned)));
     ["south/siro", "south/guardian"].iter().for_each(|who| heard.says(who, "03-02T00:00", &act));
+    // It says nothing of the version that stands.
+    assert_eq!(stands(&heard.life(&alone, &held, end()), end()), ("2".into(), Some(Code::Unsigned)));
+    heard.all_say("03-03T00:00", &instead(&back(&alone, &joint, "03-03T00:00"), &[&act]));
     assert_eq!(stands(&heard.life(&alone, &held, end()), end()).0, "1");
 }
 
@@ -236,21 +240,30 @@ fn a_site_that_joins_late_begins_in_the_chapter_of_its_first_version() {
 fn who_signs_an_ended_chapter_late_takes_a_site_that_joins_nowhere() {
     let v1 = one();
     let v2 = after(&v1, "2", LOOSER);
-    let [ended, chapter] = ["02-01T00:00", "03-01T00:00"].map(|time| back(&v1, &v1, time).begins());
+    let [ended, chapter, elsewhere] =
+        ["02-01T00:00", "03-01T00:00", "04-15T00:00"].map(|time| back(&v1, &v1, time).begins());
     let anew = within(&approve(&v1), chapter);
     let placed = QUORUM.map(|who| say_at(who, at("04-01T00:00"), anew.clone()));
     let mut heard = Heard::default();
     heard.says("host/dpo", "01-01T00:00", &Act::Write { agreement: v2.hash().clone() });
     heard.says("host/dpo", "01-01T00:00", &Act::Write { agreement: v1.hash().clone() });
-    heard.all_say("05-01T00:00", &within(&approve(&v1), ended.clone()));
+    let late = within(&approve(&v1), ended.clone());
+    QUORUM[1..].iter().for_each(|who| heard.says(who, "02-01T00:00", &late));
+    heard.says(QUORUM[0], "05-01T00:00", &late);
     heard.all_say("02-10T00:00", &within(&approve(&v2), ended.clone()));
     heard.says("north/siro", "02-10T00:00", &within(&activate(&v2, "02-10T00:00"), ended));
-    let stands_with = |placed: &[Statement]| {
+    let stands_with = |heard: &Heard, placed: &[Statement]| {
         let known: BTreeMap<_, _> = heard.0.iter().cloned().collect();
         let all = known.keys().chain(placed).cloned().collect();
         let versions = [(Arc::clone(&v2), false), (Arc::clone(&v1), true)];
         stands(&Life::new(versions, all, &trusted(), "north".into(), known), end())
     };
-    assert_eq!(stands_with(&[]), ok("2"), "nothing else is known");
-    assert_eq!(stands_with(&placed), ok("1"));
+    assert_eq!(stands_with(&heard, &[]), ok("2"), "nothing else is known");
+    assert_eq!(stands_with(&heard, &placed), ok("1"));
+    // That all approved it there later than here nobody can take for the past.
+    let again = QUORUM.map(|who| {
+        (say_at(who, at("05-01T00:00"), within(&approve(&v1), elsewhere.clone())), at("05-01T00:00"))
+    });
+    heard.0.extend(again);
+    assert_eq!(stands_with(&heard, &placed), ("1".into(), Some(Code::Unsigned)));
 }

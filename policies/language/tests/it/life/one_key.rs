@@ -246,6 +246,26 @@ impl World {
         by(QUORUM[0]) && by(QUORUM[1])
     }
 
+    /// The version that stands, and those below it on which all had agreed and which somebody has tightened alone.
+    fn standing(&self, status: &AgreementStatus) -> impl Iterator<Item = AgreementHash> {
+        let of = |hash: &AgreementHash| status.versions.iter().find(|it| it.hash == *hash).expect("held");
+        let mut all = vec![of(status.stands.as_ref().expect("a version"))];
+        while let Some(last) = all.last().copied().filter(|it| !it.lacks.is_empty()) {
+            all.extend(last.supersedes.as_ref().map(of));
+            if last.supersedes.is_none() {
+                break;
+            }
+        }
+        all.into_iter().map(|it| it.hash.clone()).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Whether what stands is the version to which the last rollback went.
+    fn is_at_its_beginning(&self, status: &AgreementStatus) -> bool {
+        let chapter = status.chapter.as_ref().map(|it| &it.after);
+        let begun = self.backs.iter().find(|act| act.begins().as_ref() == chapter);
+        begun.and_then(Act::agreement).is_some_and(|to| status.stands.as_ref() == Some(to))
+    }
+
     /// What stood goes on to this: by rollbacks from the chapter in which it was, or that name one of it as given up; or in the same one by
     /// versions that all have signed there. All of it signed by both of north.
     fn goes_on(&self, before: &AgreementStatus, after: &AgreementStatus) -> Result<(), String> {
@@ -260,9 +280,24 @@ impl World {
             return Err(format!("not agreed: {act:?}"));
         }
         let left: BTreeSet<&ChapterHash> = old.iter().filter(|it| !new.contains(it)).flatten().collect();
-        if !begun.is_empty() {
+        if let Some(first) = begun.last() {
             let named = begun.iter().flat_map(|act| act.instead()).any(|it| left.contains(it));
-            return if left.is_empty() || named { Ok(()) } else { Err("sideways".to_owned()) };
+            if !left.is_empty() && !named {
+                return Err("sideways".to_owned());
+            }
+            // It speaks of what stood; or of the rollback with which that began, if nothing had been agreed on since.
+            let Act::Rollback { agreement: to, from, .. } = first else {
+                return Err("no rollback".to_owned());
+            };
+            let speaks = self.standing(before).any(|it| it == *to || it == *from);
+            return if speaks
+                || !left.is_empty() && self.is_at_its_beginning(before)
+                || !before.lacks.is_empty()
+            {
+                Ok(())
+            } else {
+                Err(format!("it does not speak of what stood: {first:?}"))
+            };
         }
         if !left.is_empty() {
             return Err("a rollback is undone".to_owned());

@@ -147,7 +147,7 @@ fn two_rollbacks_of_one_chapter() {
         assert_eq!(everywhere(&unaware, &v1, &held), parted("3"));
         assert_eq!(everywhere(&aware, &v1, &held), ok(if second == &one { "2" } else { "1" }));
         // A third one in the place of both.
-        let third = instead(&back(&v2, &v1, "05-02T00:00"), &[first, second]);
+        let third = instead(&back(&v2, &v3, "05-02T00:00"), &[first, second]);
         QUORUM[1..].iter().for_each(|who| unaware.says(who, "05-02T00:00", &third));
         assert_eq!(everywhere(&unaware, &v1, &held), parted("3"));
         unaware.says(QUORUM[0], "05-02T00:00", &third);

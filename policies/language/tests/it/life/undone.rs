@@ -15,12 +15,12 @@ use super::{LOOSER, QUORUM, ROLES, TIGHTER, after, at, key, ok, one, say_at, sta
 
 const ONE: &str = "south/siro";
 
-fn wrote(version: &Agreement) -> Act {
+pub(super) fn wrote(version: &Agreement) -> Act {
     Act::Write { agreement: version.hash().clone() }
 }
 
 /// A node with a third controller's keys too.
-fn at_node(
+pub(super) fn at_node(
     here: &str,
     heard: &Heard,
     versions: [&[&Arc<Agreement>]; 2],
@@ -34,18 +34,22 @@ fn at_node(
     stands(&Life::new(versions, known.keys().cloned().collect(), &keys, here.into(), known), now)
 }
 
-fn everywhere(heard: &Heard, placed: &[&Arc<Agreement>], held: &[&Arc<Agreement>]) -> (String, Option<Code>) {
+pub(super) fn everywhere(
+    heard: &Heard,
+    placed: &[&Arc<Agreement>],
+    held: &[&Arc<Agreement>],
+) -> (String, Option<Code>) {
     let [north, south, host] =
         ["north", "south", "host"].map(|here| at_node(here, heard, [placed, held], end()));
     assert!(north == south && south == host, "{north:?} {south:?} {host:?}");
     north
 }
 
-fn unsigned(version: &str) -> (String, Option<Code>) {
+pub(super) fn unsigned(version: &str) -> (String, Option<Code>) {
     (version.to_owned(), Some(Code::Unsigned))
 }
 
-fn west() -> impl Iterator<Item = TrustedKey> {
+pub(super) fn west() -> impl Iterator<Item = TrustedKey> {
     ROLES.into_iter().map(|role| TrustedKey {
         organisation: "west".into(),
         key_id: role.into(),
@@ -55,12 +59,12 @@ fn west() -> impl Iterator<Item = TrustedKey> {
     })
 }
 
-const WITH_WEST: (&str, &str) = (
+pub(super) const WITH_WEST: (&str, &str) = (
     "[signoff]",
     "[[party]]\norganisation = \"west\"\nrole = \"joint-controller\"\napprovers = [\"guardian\", \"siro\", \"dpo\"]\n[signoff]",
 );
 
-fn west_says(heard: &mut Heard, time: &str, act: &Act) {
+pub(super) fn west_says(heard: &mut Heard, time: &str, act: &Act) {
     heard.0.extend(["west/guardian", "west/siro"].map(|who| (say_at(who, at(time), act.clone()), at(time))));
 }
 
@@ -263,6 +267,11 @@ fn a_rollback_that_is_dated_back_leaves_nobody_behind() {
     }
     assert_eq!(everywhere(&heard, &[&v1], &[&tight, &joint]), unsigned("2w"));
     west_says(&mut heard, "03-02T00:00", &rollback);
+    assert_eq!(everywhere(&heard, &[&v1], &[&tight, &joint]), unsigned("2w"), "it is from another version");
+    let from = instead(&back(&v1, &joint, "03-03T00:00"), &[&rollback]);
+    heard.all_say("03-03T00:00", &from);
+    assert_eq!(everywhere(&heard, &[&v1], &[&tight, &joint]), unsigned("2w"));
+    west_says(&mut heard, "03-03T00:00", &from);
     assert_eq!(everywhere(&heard, &[&v1], &[&tight, &joint]), ok("1"));
 }
 
