@@ -67,7 +67,7 @@ pub struct Key {
 type Name = (OrganisationName, KeyId);
 
 /// How many keys of one person can bear one name; those that were heard first do.
-const OF_ONE_NAME: usize = 4;
+const OF_ONE_NAME: usize = 8;
 
 /// What a revocation does to a ring.
 #[derive(Debug, Clone, Copy)]
