@@ -199,8 +199,14 @@ async fn what_was_placed_counts_as_placed_though_it_was_heard_too() {
     let text = follower("2.0.0", ("rows_out_max = 2", "rows_out_max = 3"));
     let two = parse(&text, "two").unwrap().hash().clone();
     let at = noon() - chrono::TimeDelta::days(2);
-    let chapter =
-        Act::Rollback { agreement: one.clone(), from: two.clone(), at, after: None, instead: [].into() };
+    let chapter = Act::Rollback {
+        agreement: one.clone(),
+        from: two.clone(),
+        at,
+        after: None,
+        instead: [].into(),
+        leaves: Default::default(),
+    };
     let approve =
         |hash: &liquid_policy::id::AgreementHash, after| Act::Approve { agreement: hash.clone(), after };
     let anew = say(CONTROLLER_SEED, approve(&one, chapter.begins()));

@@ -84,6 +84,9 @@ pub enum Act {
         /// The other rollbacks of that chapter that are given up for this one, by what they would begin.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         instead: BTreeSet<ChapterHash>,
+        /// Where several ways have been taken at once: the first version on each that is left, beside the one in `from`.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        leaves: BTreeSet<AgreementHash>,
     },
     /// "This key of ours counts no longer, nor does anything that it signed or handed over."
     Revoke {
@@ -150,6 +153,15 @@ impl Act {
             _ => None,
         };
         named.into_iter().flatten()
+    }
+
+    /// All versions that it leaves.
+    pub fn leaves(&self) -> impl Iterator<Item = &AgreementHash> {
+        let (from, leaves) = match self {
+            Self::Rollback { from, leaves, .. } => (Some(from), Some(leaves)),
+            _ => (None, None),
+        };
+        from.into_iter().chain(leaves.into_iter().flatten())
     }
 
     /// The agreement that it speaks of, where it names one by its id.

@@ -1,5 +1,7 @@
 //! `liquid policy rollback`: to an earlier version, away from one that is given up, or to one of several that are in one place.
 
+use std::collections::BTreeSet;
+
 use liquid_policy::id::AgreementHash;
 use liquid_policy::life::{Rollback, VersionStatus};
 use liquid_policy::signature::Lack;
@@ -35,6 +37,9 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
     }
     let chapter = chapter(&status, &command.id);
     let begun = begun(&status, &command.id);
+    // Everything that it leaves: what stands, and all ways that part.
+    let stand = status.agreement(&command.id).flat_map(|(_, it)| it.parted.iter().chain(&it.stands));
+    let ways: BTreeSet<AgreementHash> = stand.cloned().collect();
     // Who joins a rollback that others have begun signs the very same words: those that most of them have signed. One that leaves beside
     // it what all have signed would end in nothing.
     let is_last = |of: &Rollback| {
@@ -43,7 +48,9 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
         signed.all(|begins| of.instead.contains(&begins))
     };
     let open = begun.iter().filter(|(begun, of)| *begun == to.hash && of.from == left.hash);
-    let open = open.filter(|(_, of)| !of.lacks.is_empty() && is_last(of));
+    let leaves_all =
+        |of: &Rollback| ways.iter().all(|it| *it == of.from || *it == to.hash || of.leaves.contains(it));
+    let open = open.filter(|(_, of)| !of.lacks.is_empty() && is_last(of) && leaves_all(of));
     let joins = open.min_by_key(|(_, of)| missing(&of.lacks));
     if let Some((_, of)) = joins {
         note(&format!(
@@ -56,6 +63,7 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
         at: command.at,
         after: chapter,
         instead: begun.iter().filter_map(|(to, of)| act(to, of).begins()).collect(),
+        leaves: ways.iter().filter(|it| **it != left.hash && **it != to.hash).cloned().collect(),
         lacks: Vec::new(),
     });
     for (to, of) in &begun {
@@ -124,5 +132,6 @@ fn act(to: &AgreementHash, of: &Rollback) -> Act {
         at: of.at,
         after: of.after.clone(),
         instead: of.instead.clone(),
+        leaves: of.leaves.clone(),
     }
 }

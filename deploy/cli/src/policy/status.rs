@@ -215,7 +215,7 @@ fn stopped(agreement: &AgreementStatus) -> Option<String> {
             "several rollbacks are signed by all; `liquid policy rollback {id} --version …` names the version that is to stand"
         )),
         true => Some(format!(
-            "versions {} are each signed and activated in one place; `liquid policy rollback {id} --version …` names the one \
+            "all have signed several ways to go on, to versions {}; `liquid policy rollback {id} --version …` names the one \
              that is to stand",
             parted.join(" and ")
         )),

@@ -93,6 +93,9 @@ pub struct Rollback {
     /// The other rollbacks that are given up for it.
     #[serde(default)]
     pub instead: BTreeSet<ChapterHash>,
+    /// The versions that are left beside it, where ways part.
+    #[serde(default)]
+    pub leaves: BTreeSet<AgreementHash>,
     /// What is missing.
     pub lacks: Vec<Lack>,
 }
@@ -211,15 +214,15 @@ impl Life {
 
     fn rollbacks(&self, to: &Agreement, chapter: &Option<ChapterHash>) -> Vec<Rollback> {
         let being_agreed = |(act, said): (&Act, &Vec<Voice>)| {
-            let Act::Rollback { agreement, from, at, after, instead } = act else { return None };
+            let Act::Rollback { agreement, from, at, after, instead, leaves } = act else { return None };
             if agreement != to.hash() || said.iter().all(|voice| voice.now.is_none()) {
                 return None;
             }
             let left = self.version(from).map(|left| still_lacking(left, said.iter())).unwrap_or_default();
             let mut lacks = still_lacking(to, said.iter());
             lacks.extend(left.into_iter().filter(|lack| !lacks.contains(lack)).collect::<Vec<_>>());
-            let (after, instead) = (after.clone(), instead.clone());
-            Some(Rollback { from: from.clone(), at: *at, after, instead, lacks })
+            let (after, instead, leaves) = (after.clone(), instead.clone(), leaves.clone());
+            Some(Rollback { from: from.clone(), at: *at, after, instead, leaves, lacks })
         };
         self.said.rollbacks(chapter).filter_map(being_agreed).collect()
     }

@@ -9,7 +9,7 @@ use super::said::Voice;
 use super::{Life, Version};
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, ChapterHash, OrganisationName};
-use crate::signature::{Approval, Lack, lacks};
+use crate::signature::{Approval, Lack, is_signed_by, lacks};
 use crate::statement::Act;
 
 /// The version that stands at the end of a line.
@@ -25,7 +25,7 @@ pub(super) struct Head<'a> {
     /// Why nothing is answered here: ways part, or those have agreed on a rollback whom it names, and not all whom the version at the
     /// end has.
     pub(super) open: Vec<Lack>,
-    /// Where ways part: the versions on each of which all have agreed in the place of this one. And those to which rollbacks have led that
+    /// Where ways part: the versions to which each of them leads. And those to which rollbacks lead of which
     /// another one gives up which does not speak of them.
     pub(super) parted: Vec<&'a Version>,
     /// Where each of them leads; where none part, the version alone.
@@ -99,9 +99,10 @@ impl Back<'_> {
         names && [other.to, other.left].iter().all(|it| ever_lacks(&it.agreement, self.said).is_empty())
     }
 
-    /// Whether it goes from a version, or leaves it where it is.
+    /// Whether it leaves a version, or stays with it.
     fn speaks_of(&self, version: &Version) -> bool {
-        same(version, self.left) || same(version, self.to)
+        let hash = version.agreement.hash();
+        same(version, self.to) || self.act.leaves().any(|left| left == hash)
     }
 }
 
@@ -125,13 +126,6 @@ impl<'a> Trail<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Whether nothing has been agreed on since a rollback.
-    fn has_led_nowhere_since(&self, back: &Back<'_>) -> bool {
-        let last = self.taken.last().map(|step| &step.way);
-        let is_last = self.chapters.last().is_some_and(|last| *last == back.act.begins());
-        is_last && matches!(last, Some(Way::Back { .. })) && self.open.is_empty()
-    }
-
     /// Every version of the line that all have agreed on, and those to which one controller has gone alone.
     pub(super) fn line(&self) -> impl Iterator<Item = &'a Version> {
         let alone = self.bases.iter().copied().chain([self.version]);
@@ -253,7 +247,7 @@ impl Life {
             self.versions.values().filter(|it| it.placed && it.agreement.id() == id && !same(it, head.first));
         let mut further = further.filter(|it| !self.later_chapters(it, true, &known()).is_empty());
         let given_up = |(act, said): (&Act, &Vec<Voice>)| {
-            act.instead().any(|it| head.chapters.iter().flatten().any(|chapter| chapter == it))
+            act.instead().any(|it| head.chapters.first().is_some_and(|first| first.as_ref() == Some(it)))
                 && ever_lacks(&head.first.agreement, said).is_empty()
         };
         further.next().is_some() || self.said.all_rollbacks().any(given_up)
@@ -319,31 +313,35 @@ impl Life {
         let backs: Vec<Back<'a>> = self.agreed_backs(&chapter, &trail, &agreed).collect();
         known.extend(backs.iter().filter_map(|back| back.act.begins()));
         trail.known = known;
-        let mut left = end.parted.clone();
+        let mut left = if end.parted.is_empty() { Vec::new() } else { end.ends.clone() };
         let mut last = backs.iter().filter(|back| self.gives_up_all_others(back, &backs));
         match (last.next(), last.next()) {
             (Some(back), None) if back.at <= now => {
                 // What is to come after it is of no chapter any more.
-                let until = back.at.max(self.agreed_since(back));
+                let until = back.at.max(self.agreed_since(back, now));
                 let (agreed, end) = reach(until);
                 let others = backs.iter().filter(|it| it.act != back.act);
-                let led = |it: &Back<'a>| self.chapter(trail.back(it, reach(until)), until);
-                let others = others.map(|it| (it, led(it))).collect::<Vec<_>>();
-                let lacking = lacks_to_go(back, &end, &others);
-                let led = others.iter().filter(|(begun, it)| !it.has_led_nowhere_since(begun));
-                let gone_on: Vec<&Version> = led.flat_map(|(_, it)| it.ends.iter().copied()).collect();
-                trail.known.extend(others.into_iter().flat_map(|(_, head)| head.known));
+                let led = others.map(|it| self.chapter(trail.back(it, reach(until)), until));
+                let others = led.collect::<Vec<_>>();
+                let lacking = self.lacks_to_go(back, &end, &others);
+                left.extend(others.iter().flat_map(|it| it.ends.iter().copied()).chain([back.to]));
+                trail.known.extend(others.into_iter().flat_map(|head| head.known));
                 if lacking.is_empty() {
                     return self.chapter(trail.back(back, (agreed, end)), now);
                 }
                 open.extend(lacking);
-                left.extend(gone_on);
             }
-            // One is to come.
-            (Some(_), None) => {}
+            // One is to come. What it gives up is given up by then, and nobody has said what stands until then.
+            (Some(_), None) => {
+                let gives_up_now = backs.len() > 1 && backs.iter().any(|it| it.at <= now);
+                open.extend(gives_up_now.then_some(Lack::Choice));
+            }
             (None, _) if backs.is_empty() => {}
             // None gives up all others, or several do.
-            _ => open.push(Lack::Choice),
+            _ => {
+                left.extend(backs.iter().map(|it| it.to));
+                open.push(Lack::Choice);
+            }
         }
         trail.taken.extend(end.taken);
         Head {
@@ -360,6 +358,37 @@ impl Life {
             chapters: trail.chapters,
             agreed,
         }
+    }
+
+    /// What is missing for a rollback on which those have agreed who sign its two versions: all whom what it leaves has, as it stands
+    /// without it, and that it speaks of all of that. Whoever signed it to leave one version, or to stay with one, said nothing of what all
+    /// have agreed on since. It leaves where its chapter has led, and where those lead which it gives up (`others`).
+    fn lacks_to_go(&self, back: &Back<'_>, end: &End<'_>, others: &[Head<'_>]) -> Vec<Lack> {
+        let led = || others.iter().map(|it| (&it.ends, &it.bases)).chain([(&end.ends, &end.bases)]);
+        let speaks = led().all(|(ends, below)| self.speaks_of(back, ends, below));
+        let to = back.to.agreement.hash();
+        let is_known = back.is_known || others.iter().any(|it| it.agreed.contains_key(to));
+        let signing =
+            [back.to, back.left].into_iter().chain(led().flat_map(|(ends, _)| ends.iter().copied()));
+        let lacking = signing.flat_map(|it| back_lacks(&it.agreement, back.said, back.at));
+        let open = [(!speaks).then_some(Lack::Choice), (!is_known).then_some(Lack::Unheard)];
+        open.into_iter().flatten().chain(lacking).collect()
+    }
+
+    /// Whether a rollback speaks of each of several versions. For one to which this site's own organisation has gone alone it is enough that
+    /// it speaks of one below, where the organisation has signed that afterwards.
+    fn speaks_of(&self, back: &Back<'_>, ends: &[&Version], below: &[&Version]) -> bool {
+        let is_below = below.iter().any(|it| back.speaks_of(it));
+        ends.iter().all(|end| back.speaks_of(end) || is_below && self.wants_after(back, end))
+    }
+
+    /// Whether this site's own organisation has signed a rollback after anybody of it approved to go alone to a version.
+    fn wants_after(&self, back: &Back<'_>, alone: &Version) -> bool {
+        let time = |voice: &Voice| self.statements.get(voice.statement).map(|it| it.time);
+        let approved = self.said.of(alone.agreement.hash()).into_iter().flat_map(|said| &said.approved);
+        let last = approved.filter(|it| it.ever.organisation == self.here).filter_map(time).max();
+        let later = back.said.iter().filter(|voice| time(voice) > last).map(|voice| &voice.ever);
+        is_signed_by(&lacks(&alone.agreement, later, None), &self.here)
     }
 
     /// The rollbacks of a chapter on which all have agreed who sign the two versions that they name, now or before a key was revoked,
@@ -402,10 +431,11 @@ impl Life {
 
     /// Since when this node knows that those have agreed on a rollback who sign the two versions: whoever joined before then is asked
     /// too, also where it is dated back.
-    fn agreed_since(&self, back: &Back<'_>) -> DateTime<Utc> {
+    fn agreed_since(&self, back: &Back<'_>, now: DateTime<Utc>) -> DateTime<Utc> {
+        // Of what an operator placed nobody knows since when.
         let heard = |voice: &Voice| {
             let heard = self.statements.get(voice.statement).filter(|_| !voice.placed);
-            heard.and_then(|statement| self.heard.get(statement)).copied().unwrap_or(DateTime::<Utc>::MIN_UTC)
+            heard.and_then(|statement| self.heard.get(statement)).copied().unwrap_or(now)
         };
         let instants: BTreeSet<DateTime<Utc>> = back.said.iter().map(heard).collect();
         let is_whole = |instant: &&DateTime<Utc>| {
@@ -441,29 +471,6 @@ fn one_line(mut lines: Vec<Head<'_>>) -> Option<Head<'_>> {
         line.parted = firsts;
     }
     Some(line)
-}
-
-/// What is missing for a rollback on which those have agreed who sign its two versions: all whom what it leaves has, as it stands without
-/// it, and that it speaks of that. Whoever signed it to leave one version, or to stay with one, said nothing of what all have agreed on
-/// since. It leaves where its chapter has led, and where those have led which it gives up (`others`).
-fn lacks_to_go(back: &Back<'_>, end: &End<'_>, others: &[(&Back<'_>, Head<'_>)]) -> Vec<Lack> {
-    let all = others.iter().map(|(other, _)| *other).chain([back]);
-    // What a site has tightened alone stands there in the place of what all have agreed on.
-    let ended = || end.ends.iter().chain(&end.bases);
-    let mut speaks = all.into_iter().any(|it| ended().any(|end| it.speaks_of(end)));
-    let is_known =
-        back.is_known || others.iter().any(|(_, it)| it.agreed.contains_key(back.to.agreement.hash()));
-    let mut signing: Vec<&Version> =
-        [back.to, back.left].into_iter().chain(end.ends.iter().copied()).collect();
-    for (begun, other) in others {
-        // One that has led nowhere yet is named by the rollback itself.
-        speaks &= other.has_led_nowhere_since(begun)
-            || other.ends.iter().chain(&other.bases).any(|it| back.speaks_of(it));
-        signing.extend(&other.ends);
-    }
-    let lacking = signing.into_iter().flat_map(|it| back_lacks(&it.agreement, back.said, back.at));
-    let open = [(!speaks).then_some(Lack::Choice), (!is_known).then_some(Lack::Unheard)];
-    open.into_iter().flatten().chain(lacking).collect()
 }
 
 fn same(one: &Version, other: &Version) -> bool {

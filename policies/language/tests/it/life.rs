@@ -419,6 +419,7 @@ fn back_needs_the_sign_off_and_forward_again_needs_it_anew() {
         at,
         after: None,
         instead: Default::default(),
+        leaves: Default::default(),
     };
     let mut said = signed_off(&v1);
     said.extend(signed_off(&v2));
@@ -501,7 +502,14 @@ fn acts() -> Vec<Act> {
         Act::Activate { agreement: h2.clone(), at: march, after: None },
         Act::Activate { agreement: h3.clone(), at: march, after: None },
         Act::Activate { agreement: h3, at: april, after: None },
-        Act::Rollback { agreement: h1, from: h2, at: april, after: None, instead: Default::default() },
+        Act::Rollback {
+            agreement: h1,
+            from: h2,
+            at: april,
+            after: None,
+            instead: Default::default(),
+            leaves: Default::default(),
+        },
         Act::Suspend { id: "A-1".into() },
         Act::Revoke { revoked: "siro".into() },
     ]

@@ -193,6 +193,7 @@ fn signature_files_are_read_as_written() {
             at,
             after: None,
             instead: Default::default(),
+            leaves: Default::default(),
         },
         Act::Revoke { revoked: "k0".into() },
         Act::HandOver { to: "k2".into(), public_key: "cHVibGlj".into() },

@@ -11,7 +11,7 @@ use liquid_policy::{Agreement, Code, Keyring, SigningKey};
 
 use super::chapters::{approve, within};
 use super::heard::{Heard, activate, back, end};
-use super::parted::instead;
+use super::parted::{instead, leaving};
 use super::undone::{WITH_WEST, at_node, everywhere, unsigned, west_says, wrote};
 use super::{LOOSER, QUORUM, TIGHTER, TWO_OF_THREE, after, at, ok, one, say_at, stands, trusted};
 use crate::support::agreement;
@@ -53,7 +53,7 @@ fn the_last_word_on_an_old_rollback_only_closes() {
     assert_eq!(everywhere(&heard, &[&v1], &held), ok("3t"));
     heard.says(QUORUM[3], "04-01T00:00", &old);
     assert_eq!(everywhere(&heard, &[&v1], &held), unsigned("3t"));
-    heard.all_say("04-02T00:00", &instead(&back(&v2, &v3, "04-02T00:00"), &[&old]));
+    heard.all_say("04-02T00:00", &leaving(&instead(&back(&v2, &v3, "04-02T00:00"), &[&old]), &[&v1]));
     assert_eq!(everywhere(&heard, &[&v1], &held), ok("2t"));
 }
 
@@ -93,7 +93,11 @@ fn the_last_word_on_what_gives_up_a_rollback_only_closes() {
     let held = [&v2, &v3, &v4];
     let mut at_once = heard.clone();
     at_once.says(QUORUM[3], "03-03T00:00", &other);
-    assert_eq!(everywhere(&at_once, &[&v1], &held), ok("2"), "nothing was agreed on since");
+    assert_eq!(
+        everywhere(&at_once, &[&v1], &held).1,
+        Some(Code::Unsigned),
+        "all have gone back to what stands"
+    );
     heard.all_say("03-03T00:00", &within(&approve(&v4), first.begins()));
     heard.says("north/siro", "03-04T00:00", &within(&activate(&v4, "03-04T00:00"), first.begins()));
     assert_eq!(everywhere(&heard, &[&v1], &held), ok("4"));
@@ -103,11 +107,11 @@ fn the_last_word_on_what_gives_up_a_rollback_only_closes() {
     let versions =
         [(&v1, true), (&v2, false), (&v3, false), (&v4, false)].map(|(it, placed)| (Arc::clone(it), placed));
     let life = Life::new(versions, known.keys().cloned().collect(), &trusted(), "north".into(), known);
-    assert_eq!(life.status(end(), |_| true)[0].parted, [v4.hash().clone()], "that is to be named");
+    assert_eq!(life.status(end(), |_| true)[0].parted, [&v4, &v2].map(|it| it.hash().clone()), "to be named");
     // All say what they want in the place of what stood: another one, or the same.
     for (to, from) in [(&v1, &v4), (&v4, &v3)] {
         let mut lifted = heard.clone();
-        let rollback = instead(&back(to, from, "04-02T00:00"), &[&first, &other]);
+        let rollback = leaving(&instead(&back(to, from, "04-02T00:00"), &[&first, &other]), &[&v2, &v3]);
         lifted.all_say("04-02T00:00", &rollback);
         let now = everywhere(&lifted, &[&v1], &held);
         assert_eq!(now.0, to.version());
@@ -216,8 +220,10 @@ fn what_is_given_up_for_a_later_day_is_given_up_now() {
     heard.all_say("03-05T00:00", &instead(&back(&tight, &draft, "05-15T00:00"), &[&old]));
     heard.says(QUORUM[3], "04-01T00:00", &old);
     let now = |heard: &Heard, time: &str| at_node("north", heard, [&[&v1], &[&tight, &draft]], at(time));
-    for time in ["03-31T00:00", "04-02T00:00", "05-14T00:00", "05-16T00:00"] {
-        assert_eq!(now(&heard, time), ok("2t"), "{time}");
+    for (time, is_open) in
+        [("03-31T00:00", true), ("04-02T00:00", false), ("05-14T00:00", false), ("05-16T00:00", false)]
+    {
+        assert_eq!(now(&heard, time), if is_open { ok("2t") } else { unsigned("2t") }, "{time}");
     }
     let (organisation, role) = QUORUM[3].split_once('/').expect("who");
     heard.says(&format!("{organisation}/guardian"), "04-10T00:00", &Act::Revoke { revoked: role.into() });
@@ -262,7 +268,7 @@ fn who_was_brought_in_is_asked_before_it_is_given_up() {
         parted.says("north/siro", "03-03T00:00", &within(&activate(it, "03-03T00:00"), first.begins()));
     }
     west_says(&mut parted, "03-02T00:00", &within(&approve(&joint), first.begins()));
-    let other = instead(&back(&v1, &tight, "03-04T00:00"), &[&first]);
+    let other = leaving(&instead(&back(&v1, &tight, "03-04T00:00"), &[&first]), &[&joint, &loose]);
     parted.all_say("03-04T00:00", &other);
     assert_eq!(everywhere(&parted, &[&v1], &held).1, Some(Code::Unsigned));
     west_says(&mut parted, "03-05T00:00", &other);
@@ -270,7 +276,7 @@ fn who_was_brought_in_is_asked_before_it_is_given_up() {
 
     // One that leaves a version of the third takes the third to be given up.
     let mut left = heard.clone();
-    let of_joint = instead(&back(&v1, &joint, "03-02T00:00"), &[&first]);
+    let of_joint = leaving(&instead(&back(&v1, &joint, "03-02T00:00"), &[&first]), &[&loose]);
     left.all_say("03-02T00:00", &of_joint);
     west_says(&mut left, "03-02T00:00", &of_joint);
     assert_eq!(everywhere(&left, &[&v1], &held), ok("1"));
@@ -410,6 +416,161 @@ fn a_late_site_hears_that_its_chapter_was_given_up() {
     let ended = within(&back(&v1, &loose, "03-01T00:00"), begun.begins());
     heard.all_say("03-02T00:00", &within(&approve(&v1), ended.begins()));
     assert_eq!(late(&heard).1, Some(Code::Unsigned), "all say that there is a later chapter");
+}
+
+/// Two forgotten words bring nothing back where one would not: a rollback from one of two ways, once somebody has parted them; one that gives up
+/// another one, which speaks of what stands.
+#[test]
+fn two_forgotten_words_are_no_more_than_one() {
+    let v1 = one();
+    let (loose, tight, other) =
+        (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER), after(&v1, "2x", TIGHTEST));
+    let held = [&loose, &tight, &other];
+    let mut begun = Heard::default();
+    [&v1, &loose].into_iter().for_each(|it| begun.signed_off(it, "01-10T00:00"));
+    let stands = |heard: &mut Heard| {
+        heard.signed_off(&tight, "02-01T00:00");
+        heard.says("north/siro", "02-03T00:00", &activate(&tight, "02-03T00:00"));
+        assert_eq!(everywhere(heard, &[&v1], &held), ok("2t"));
+    };
+    for old in [back(&v1, &loose, "01-15T00:00"), back(&loose, &v1, "01-15T00:00")] {
+        let mut heard = begun.clone();
+        QUORUM[..3].iter().for_each(|who| heard.says(who, "01-15T00:00", &old));
+        stands(&mut heard);
+        heard.says(QUORUM[3], "04-01T00:00", &activate(&loose, "04-01T00:00"));
+        heard.says(QUORUM[3], "04-01T00:00", &old);
+        assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
+        let again = leaving(&instead(&back(&tight, &loose, "04-02T00:00"), &[&old]), &[&v1]);
+        heard.all_say("04-02T00:00", &again);
+        assert_eq!(everywhere(&heard, &[&v1], &held), ok("2t"));
+    }
+    let mut heard = begun.clone();
+    let first = back(&tight, &loose, "01-15T00:00");
+    let second = instead(&back(&v1, &other, "01-16T00:00"), &[&first]);
+    for act in [&first, &second] {
+        QUORUM[..3].iter().for_each(|who| heard.says(who, "01-16T00:00", act));
+    }
+    stands(&mut heard);
+    heard.says(QUORUM[3], "04-01T00:00", &first);
+    heard.says(QUORUM[3], "04-01T12:00", &second);
+    assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
+}
+
+/// The last word on a rollback for a later day, in the place of one that has begun a chapter, does not bring back the chapter before until then.
+#[test]
+fn what_has_begun_is_not_given_up_for_a_later_day() {
+    let v1 = one();
+    let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
+    let mut heard = Heard::default();
+    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    heard.says("host/dpo", "01-10T00:00", &wrote(&tight));
+    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let first = back(&v1, &loose, "02-01T00:00");
+    let later = instead(&back(&v1, &loose, "05-20T00:00"), &[&first]);
+    QUORUM[..3].iter().for_each(|who| heard.says(who, "01-25T00:00", &later));
+    heard.all_say("01-26T00:00", &first);
+    heard.all_say("02-03T00:00", &within(&approve(&tight), first.begins()));
+    heard.says("north/siro", "02-04T00:00", &within(&activate(&tight, "02-04T00:00"), first.begins()));
+    let now = |heard: &Heard, time: &str| at_node("north", heard, [&[&v1], &[&loose, &tight]], at(time));
+    assert_eq!(now(&heard, "04-01T00:00"), ok("2t"));
+    heard.says(QUORUM[3], "04-02T00:00", &later);
+    for time in ["04-03T00:00", "05-19T00:00", "05-21T00:00"] {
+        assert_eq!(now(&heard, time).1, Some(Code::Unsigned), "{time}");
+    }
+}
+
+/// A rollback in the place of one for a later day that was to be forgotten, completed when that one has long taken effect.
+#[test]
+fn what_took_effect_stands_whatever_was_to_take_its_place() {
+    let v1 = one();
+    let loose = after(&v1, "2l", LOOSER);
+    let draft = after(&loose, "3d", TIGHTER);
+    let mut heard = Heard::default();
+    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    heard.says("host/dpo", "01-10T00:00", &wrote(&draft));
+    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let first = back(&v1, &loose, "03-01T00:00");
+    heard.all_say("02-10T00:00", &first);
+    let other = instead(&back(&loose, &draft, "02-20T00:00"), &[&first]);
+    QUORUM[..3].iter().for_each(|who| heard.says(who, "02-20T00:00", &other));
+    assert_eq!(everywhere(&heard, &[&v1], &[&loose, &draft]), ok("1"));
+    heard.says(QUORUM[3], "05-01T00:00", &other);
+    assert_eq!(everywhere(&heard, &[&v1], &[&loose, &draft]).1, Some(Code::Unsigned));
+}
+
+/// Of ways that have parted in a chapter that is given up a rollback speaks of each.
+#[test]
+fn ways_that_part_in_what_is_given_up_are_all_named() {
+    let v1 = one();
+    let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
+    let mut heard = Heard::default();
+    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    heard.says("host/dpo", "01-10T00:00", &wrote(&tight));
+    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let first = back(&v1, &loose, "02-01T00:00");
+    let second = instead(&back(&loose, &v1, "02-01T00:00"), &[&first]);
+    QUORUM[..3].iter().for_each(|who| heard.says(who, "01-25T00:00", &second));
+    heard.all_say("01-26T00:00", &first);
+    for (it, time) in [(&loose, "02-02T00:00"), (&tight, "02-03T00:00")] {
+        heard.all_say(time, &within(&approve(it), first.begins()));
+    }
+    heard.says("north/siro", "02-04T00:00", &within(&activate(&tight, "02-04T00:00"), first.begins()));
+    let held = [&loose, &tight];
+    assert_eq!(everywhere(&heard, &[&v1], &held), ok("2t"));
+    heard.says(QUORUM[3], "04-01T00:00", &within(&activate(&loose, "04-01T00:00"), first.begins()));
+    heard.says(QUORUM[3], "04-01T00:00", &second);
+    assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
+}
+
+/// A rollback on which a third party must still agree, in the place of one for a later day, closes nothing when that day comes.
+#[test]
+fn what_is_not_agreed_gives_up_nothing() {
+    let v1 = one();
+    let (loose, joint) = (after(&v1, "2l", LOOSER), after(&v1, "2w", WITH_WEST));
+    let mut heard = Heard::default();
+    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    heard.says("host/dpo", "01-10T00:00", &wrote(&joint));
+    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let first = back(&v1, &loose, "03-01T00:00");
+    heard.all_say("02-10T00:00", &first);
+    heard.all_say("02-20T00:00", &instead(&back(&v1, &joint, "02-20T00:00"), &[&first]));
+    for (time, version) in [("02-25T00:00", "2l"), ("04-25T00:00", "1")] {
+        assert_eq!(at_node("north", &heard, [&[&v1], &[&loose, &joint]], at(time)), ok(version));
+    }
+}
+
+/// What a controller has tightened alone is not taken from it by the last word on what it had signed before.
+#[test]
+fn a_forgotten_rollback_takes_away_nothing_that_was_tightened_alone() {
+    let v1 = one();
+    let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
+    let mut heard = Heard::default();
+    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    let old = back(&v1, &loose, "01-15T00:00");
+    QUORUM[..3].iter().for_each(|who| heard.says(who, "01-15T00:00", &old));
+    heard.says("host/dpo", "02-02T00:00", &wrote(&tight));
+    QUORUM[..2].iter().for_each(|who| heard.says(who, "02-02T00:00", &approve(&tight)));
+    heard.says("north/siro", "02-02T00:00", &activate(&tight, "02-02T00:00"));
+    let north = |heard: &Heard| at_node("north", heard, [&[&v1], &[&loose, &tight]], end());
+    assert_eq!(north(&heard), ok("2t"));
+    heard.says(QUORUM[3], "04-01T00:00", &old);
+    assert_eq!(north(&heard).1, Some(Code::Unsigned));
+}
+
+/// Statements that an operator placed, with their dates, are no older than those that are heard.
+#[test]
+fn a_placed_last_word_counts_no_earlier_than_one_that_is_heard() {
+    let v1 = one();
+    let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
+    let mut heard = Heard::default();
+    [&v1, &loose, &tight].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    QUORUM.iter().for_each(|who| heard.says(who, "01-15T00:00", &back(&v1, &loose, "01-15T00:00")));
+    heard.says("north/siro", "02-02T00:00", &activate(&tight, "02-02T00:00"));
+    let put: Vec<Statement> = heard.0.iter().map(|(it, _)| it.clone()).collect();
+    let versions =
+        [(&loose, false), (&tight, false), (&v1, true)].map(|(it, placed)| (Arc::clone(it), placed));
+    let life = Life::new(versions, put, &trusted(), "north".into(), BTreeMap::new());
+    assert_eq!(stands(&life, end()).1, Some(Code::Unsigned));
 }
 
 /// Whoever hands over to one name again and again makes no work for those who look at what bears it.

@@ -129,6 +129,7 @@ fn going_back_over_several_versions_gives_up_all_of_them() {
         at: at("04-01T00:00"),
         after: None,
         instead: Default::default(),
+        leaves: Default::default(),
     };
     said.extend(QUORUM.map(|who| say_at(who, at("03-20T00:00"), back.clone())));
     let held = [&v2, &v3];

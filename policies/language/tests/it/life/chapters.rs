@@ -17,8 +17,8 @@ pub(super) fn within(act: &Act, chapter: Option<ChapterHash>) -> Act {
     match act.clone() {
         Act::Approve { agreement, .. } => Act::Approve { agreement, after: chapter },
         Act::Activate { agreement, at, .. } => Act::Activate { agreement, at, after: chapter },
-        Act::Rollback { agreement, from, at, instead, .. } => {
-            Act::Rollback { agreement, from, at, after: chapter, instead }
+        Act::Rollback { agreement, from, at, instead, leaves, .. } => {
+            Act::Rollback { agreement, from, at, after: chapter, instead, leaves }
         }
         act => act,
     }

@@ -69,6 +69,7 @@ pub(super) fn back(to: &Agreement, from: &Agreement, time: &str) -> Act {
         at: at(time),
         after: None,
         instead: Default::default(),
+        leaves: Default::default(),
     }
 }
 
@@ -318,11 +319,11 @@ proptest! {
                     says(&person(who), Act::Activate { agreement: hash(version), at: named(days), after: None });
                 }
                 Said::BackAll(to, from, days) => {
-                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default() };
+                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default(), leaves: Default::default() };
                     QUORUM.iter().for_each(|who| says(who, act.clone()));
                 }
                 Said::Back(who, to, from, days) => {
-                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default() });
+                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default(), leaves: Default::default() });
                 }
                 Said::Revoke(who, key) => says(&person(who), Act::Revoke { revoked: ROLES[key % 3].into() }),
                 Said::HandOver(who, key) => {

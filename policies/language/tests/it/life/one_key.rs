@@ -168,7 +168,10 @@ impl World {
                 };
                 let known = self.backs.iter().filter(|it| it.after() == chapter.as_ref());
                 let instead = known.filter(|_| aware).filter_map(Act::begins).collect();
-                let act = Act::Rollback { agreement: to, from, at: day(date), after: chapter, instead };
+                let leads = self.backs.iter().filter_map(|it| it.agreement().cloned()).filter(|_| aware);
+                let leaves = status.parted.iter().cloned().chain(leads).collect();
+                let act =
+                    Act::Rollback { agreement: to, from, at: day(date), after: chapter, instead, leaves };
                 self.backs.push(act.clone());
                 (act, but_one)
             }
@@ -195,6 +198,7 @@ impl World {
                 at: day(date),
                 after: of(chapter),
                 instead: self.backs.iter().filter_map(Act::begins).collect(),
+                leaves: Default::default(),
             },
             Alone::Join(number) => match self.backs.get(number) {
                 Some(act) => act.clone(),
@@ -259,13 +263,6 @@ impl World {
         all.into_iter().map(|it| it.hash.clone()).collect::<Vec<_>>().into_iter()
     }
 
-    /// Whether what stands is the version to which the last rollback went.
-    fn is_at_its_beginning(&self, status: &AgreementStatus) -> bool {
-        let chapter = status.chapter.as_ref().map(|it| &it.after);
-        let begun = self.backs.iter().find(|act| act.begins().as_ref() == chapter);
-        begun.and_then(Act::agreement).is_some_and(|to| status.stands.as_ref() == Some(to))
-    }
-
     /// What stood goes on to this: by rollbacks from the chapter in which it was, or that name one of it as given up; or in the same one by
     /// versions that all have signed there. All of it signed by both of north.
     fn goes_on(&self, before: &AgreementStatus, after: &AgreementStatus) -> Result<(), String> {
@@ -285,15 +282,12 @@ impl World {
             if !left.is_empty() && !named {
                 return Err("sideways".to_owned());
             }
-            // It speaks of what stood; or of the rollback with which that began, if nothing had been agreed on since.
+            // It speaks of what stood.
             let Act::Rollback { agreement: to, from, .. } = first else {
                 return Err("no rollback".to_owned());
             };
             let speaks = self.standing(before).any(|it| it == *to || it == *from);
-            return if speaks
-                || !left.is_empty() && self.is_at_its_beginning(before)
-                || !before.lacks.is_empty()
-            {
+            return if speaks || !before.lacks.is_empty() {
                 Ok(())
             } else {
                 Err(format!("it does not speak of what stood: {first:?}"))

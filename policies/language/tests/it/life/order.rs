@@ -94,6 +94,7 @@ fn spoken(script: &[Said]) -> Vec<Statement> {
                     at: named(days),
                     after: of(chapter),
                     instead: Default::default(),
+                    leaves: Default::default(),
                 };
                 QUORUM.iter().for_each(|who| says(who, &act));
                 chapters.push(act.begins());
@@ -108,6 +109,7 @@ fn spoken(script: &[Said]) -> Vec<Statement> {
                         at: named(days),
                         after: of(chapter),
                         instead: Default::default(),
+                        leaves: Default::default(),
                     },
                 );
             }

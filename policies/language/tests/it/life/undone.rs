@@ -10,7 +10,7 @@ use liquid_policy::{Agreement, Code, TrustedKey};
 
 use super::chapters::{approve, within};
 use super::heard::{Heard, activate, back, end};
-use super::parted::instead;
+use super::parted::{instead, leaving};
 use super::{LOOSER, QUORUM, ROLES, TIGHTER, after, at, key, ok, one, say_at, stands, trusted};
 
 const ONE: &str = "south/siro";
@@ -138,6 +138,11 @@ fn a_rollback_that_was_given_up_does_not_come_back() {
     heard.says(ONE, "04-01T00:00", &activate(&joint, "01-15T00:00"));
     assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
     west_says(&mut heard, "04-02T00:00", &second);
+    assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned), "it says nothing of the third's");
+    let third = leaving(&instead(&back(&tight, &joint, "04-03T00:00"), &[&first, &second]), &[&v1]);
+    heard.all_say("04-03T00:00", &third);
+    assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
+    west_says(&mut heard, "04-03T00:00", &third);
     assert_eq!(everywhere(&heard, &[&v1], &held), ok("2t"));
 }
 
@@ -161,7 +166,7 @@ fn whom_any_of_several_ways_has_is_asked() {
         [tight, &joint]
             .into_iter()
             .for_each(|it| heard.says(ONE, "02-03T00:00", &activate(it, "02-03T00:00")));
-        let act = back(to, from, "03-01T00:00");
+        let act = leaving(&back(to, from, "03-01T00:00"), &[tight, &joint]);
         heard.all_say("03-01T00:00", &act);
         assert_eq!(everywhere(&heard, &[&v1], &[tight, &joint]), unsigned("1"));
         west_says(&mut heard, "03-02T00:00", &act);
@@ -190,7 +195,14 @@ fn what_a_revocation_closed_is_opened_by_no_old_version() {
     assert_eq!(everywhere(&heard, &[&v1], &held), unsigned("1"));
     heard.says(ONE, "04-02T00:00", &activate(&tight, "02-01T00:00"));
     assert_eq!(everywhere(&heard, &[&v1], &held), unsigned("1"));
-    heard.0.push((say_at("west/dpo", at("04-03T00:00"), act), at("04-03T00:00")));
+    heard.0.push((say_at("west/dpo", at("04-03T00:00"), act.clone()), at("04-03T00:00")));
+    assert_eq!(everywhere(&heard, &[&v1], &held), unsigned("1"), "it says nothing of the tighter one");
+    let again = leaving(&instead(&back(&v1, &joint, "04-04T00:00"), &[&act]), &[&tight]);
+    heard.all_say("04-04T00:00", &again);
+    assert_eq!(everywhere(&heard, &[&v1], &held), unsigned("1"));
+    for who in ["west/guardian", "west/dpo"] {
+        heard.0.push((say_at(who, at("04-04T00:00"), again.clone()), at("04-04T00:00")));
+    }
     assert_eq!(everywhere(&heard, &[&v1], &held), ok("1"));
 }
 
@@ -208,7 +220,7 @@ fn those_who_stay_give_up_no_rollback_alone() {
     heard.all_say("03-01T00:00", &first);
     let held = [&alone, &draft];
     assert_eq!(everywhere(&heard, &[&v1], &held), ok("1"));
-    let second = instead(&back(&alone, &draft, "03-05T00:00"), &[&first]);
+    let second = leaving(&instead(&back(&alone, &draft, "03-05T00:00"), &[&first]), &[&v1]);
     QUORUM[..2].iter().for_each(|who| heard.says(who, "03-05T00:00", &second));
     assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
     QUORUM[2..].iter().for_each(|who| heard.says(who, "03-06T00:00", &second));
@@ -275,7 +287,8 @@ fn a_rollback_that_is_dated_back_leaves_nobody_behind() {
     assert_eq!(everywhere(&heard, &[&v1], &[&tight, &joint]), ok("1"));
 }
 
-/// The last word on a version in a chapter that has ended does not take back what its operator placed for the next one.
+/// The last word on a version in a chapter that has ended takes back nothing that its operator placed for the next one: it closes it, since
+/// nobody has said that they leave it.
 #[test]
 fn a_late_approval_takes_back_no_placed_version() {
     let v1 = one();
@@ -289,6 +302,10 @@ fn a_late_approval_takes_back_no_placed_version() {
     heard.all_say("03-02T00:00", &within(&approve(&tight), rollback.begins()));
     assert_eq!(everywhere(&heard, &[&v1, &tight], &[&loose]), ok("2t"));
     heard.hear(late, at("04-01T00:00"));
+    assert_eq!(everywhere(&heard, &[&v1, &tight], &[&loose]), unsigned("1"));
+    let again = leaving(&instead(&back(&v1, &loose, "04-02T00:00"), &[&rollback]), &[&tight]);
+    heard.all_say("04-02T00:00", &again);
+    heard.all_say("04-02T00:00", &within(&approve(&tight), again.begins()));
     assert_eq!(everywhere(&heard, &[&v1, &tight], &[&loose]), ok("2t"));
 }
 
