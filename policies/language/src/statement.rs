@@ -84,7 +84,7 @@ pub enum Act {
         /// The other rollbacks of that chapter that are given up for this one, by what they would begin.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         instead: BTreeSet<ChapterHash>,
-        /// Where several ways have been taken at once: the first version on each that is left, beside the one in `from`.
+        /// What else is left, beside `from`: where ways part, the version to which each leads, and where other rollbacks have led.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         leaves: BTreeSet<AgreementHash>,
     },

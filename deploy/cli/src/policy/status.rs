@@ -203,8 +203,9 @@ fn stopped(agreement: &AgreementStatus) -> Option<String> {
                 .to_owned(),
         );
     }
-    let alone =
-        agreement.versions.iter().any(|it| agreement.parted.contains(&it.hash) && !it.lacks.is_empty());
+    // What a rollback has led to may lack signatures in this chapter, and nobody has tightened that alone.
+    let alone = agreement.versions.iter().all(|it| it.rollbacks.is_empty())
+        && agreement.versions.iter().any(|it| agreement.parted.contains(&it.hash) && !it.lacks.is_empty());
     match lacks.contains(&Lack::Choice) {
         true if alone => Some(format!(
             "versions {} part, and some of them the site's own organisation has tightened alone; activate one that is tighter than \

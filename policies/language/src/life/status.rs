@@ -27,7 +27,7 @@ pub struct AgreementStatus {
     /// What the sign-off of the version that stands, and the way to it, still lack: until then nothing is answered.
     #[serde(default)]
     pub lacks: Vec<Lack>,
-    /// The versions of which a rollback must say which one stands: each is signed off and activated in the same place.
+    /// The versions of which a rollback must say which one stands: those to which ways lead that part, and to which rollbacks lead.
     #[serde(default)]
     pub parted: Vec<AgreementHash>,
     /// The chapter in which it is; none in the first one. What is said of versions now names it.

@@ -12,7 +12,7 @@ use liquid_policy::{Agreement, Code, Keyring, SigningKey};
 use super::chapters::{approve, within};
 use super::heard::{Heard, activate, back, end};
 use super::parted::{instead, leaving};
-use super::undone::{WITH_WEST, at_node, everywhere, unsigned, west_says, wrote};
+use super::undone::{WITH_WEST, at_node, everywhere, to_come, unsigned, west_says, wrote};
 use super::{LOOSER, QUORUM, TIGHTER, TWO_OF_THREE, after, at, ok, one, say_at, stands, trusted};
 use crate::support::agreement;
 
@@ -235,14 +235,7 @@ fn what_is_given_up_for_a_later_day_is_given_up_now() {
 /// Whoever signs a rollback again, dated back, does not make it one that was agreed only now.
 #[test]
 fn a_rollback_that_is_signed_again_was_agreed_before() {
-    let v1 = one();
-    let tight = after(&v1, "2t", TIGHTER);
-    let joint = after(&tight, "3w", WITH_WEST);
-    let mut heard = Heard::default();
-    [&v1, &tight, &joint].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
-    west_says(&mut heard, "01-11T00:00", &approve(&joint));
-    heard.says("north/siro", "02-03T00:00", &activate(&tight, "02-03T00:00"));
-    heard.says("north/siro", "02-03T00:00", &activate(&joint, "04-15T00:00"));
+    let (mut heard, v1, [tight, joint]) = to_come("04-15T00:00");
     let rollback = back(&v1, &tight, "03-05T00:00");
     heard.all_say("03-05T00:00", &rollback);
     heard.hear(say_at("south/siro", at("03-01T00:00"), rollback), at("05-01T00:00"));
@@ -456,15 +449,21 @@ fn two_forgotten_words_are_no_more_than_one() {
     assert_eq!(everywhere(&heard, &[&v1], &held).1, Some(Code::Unsigned));
 }
 
+/// A looser version has taken the place of the first one, and another one is written.
+fn loosened(v1: &Agreement, loose: &Agreement, written: &Agreement) -> Heard {
+    let mut heard = Heard::default();
+    [v1, loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
+    heard.says("host/dpo", "01-10T00:00", &wrote(written));
+    heard.says("north/siro", "01-20T00:00", &activate(loose, "01-20T00:00"));
+    heard
+}
+
 /// The last word on a rollback for a later day, in the place of one that has begun a chapter, does not bring back the chapter before until then.
 #[test]
 fn what_has_begun_is_not_given_up_for_a_later_day() {
     let v1 = one();
     let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
-    let mut heard = Heard::default();
-    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
-    heard.says("host/dpo", "01-10T00:00", &wrote(&tight));
-    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let mut heard = loosened(&v1, &loose, &tight);
     let first = back(&v1, &loose, "02-01T00:00");
     let later = instead(&back(&v1, &loose, "05-20T00:00"), &[&first]);
     QUORUM[..3].iter().for_each(|who| heard.says(who, "01-25T00:00", &later));
@@ -485,10 +484,7 @@ fn what_took_effect_stands_whatever_was_to_take_its_place() {
     let v1 = one();
     let loose = after(&v1, "2l", LOOSER);
     let draft = after(&loose, "3d", TIGHTER);
-    let mut heard = Heard::default();
-    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
-    heard.says("host/dpo", "01-10T00:00", &wrote(&draft));
-    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let mut heard = loosened(&v1, &loose, &draft);
     let first = back(&v1, &loose, "03-01T00:00");
     heard.all_say("02-10T00:00", &first);
     let other = instead(&back(&loose, &draft, "02-20T00:00"), &[&first]);
@@ -503,10 +499,7 @@ fn what_took_effect_stands_whatever_was_to_take_its_place() {
 fn ways_that_part_in_what_is_given_up_are_all_named() {
     let v1 = one();
     let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
-    let mut heard = Heard::default();
-    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
-    heard.says("host/dpo", "01-10T00:00", &wrote(&tight));
-    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let mut heard = loosened(&v1, &loose, &tight);
     let first = back(&v1, &loose, "02-01T00:00");
     let second = instead(&back(&loose, &v1, "02-01T00:00"), &[&first]);
     QUORUM[..3].iter().for_each(|who| heard.says(who, "01-25T00:00", &second));
@@ -527,10 +520,7 @@ fn ways_that_part_in_what_is_given_up_are_all_named() {
 fn what_is_not_agreed_gives_up_nothing() {
     let v1 = one();
     let (loose, joint) = (after(&v1, "2l", LOOSER), after(&v1, "2w", WITH_WEST));
-    let mut heard = Heard::default();
-    [&v1, &loose].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
-    heard.says("host/dpo", "01-10T00:00", &wrote(&joint));
-    heard.says("north/siro", "01-20T00:00", &activate(&loose, "01-20T00:00"));
+    let mut heard = loosened(&v1, &loose, &joint);
     let first = back(&v1, &loose, "03-01T00:00");
     heard.all_say("02-10T00:00", &first);
     heard.all_say("02-20T00:00", &instead(&back(&v1, &joint, "02-20T00:00"), &[&first]));

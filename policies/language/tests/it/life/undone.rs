@@ -245,9 +245,8 @@ fn a_rollback_of_another_agreement_closes_nothing() {
     assert_eq!(everywhere(&heard, &[&v1, &first], &[&v2, &second]), ok("2"));
 }
 
-/// A version that was to come asks nothing of a rollback that ended its chapter before.
-#[test]
-fn what_was_to_come_does_not_undo_a_rollback() {
+/// A tighter version stands, and one with a third party is to follow it on a day.
+pub(super) fn to_come(day: &str) -> (Heard, Arc<Agreement>, [Arc<Agreement>; 2]) {
     let v1 = one();
     let tight = after(&v1, "2t", TIGHTER);
     let joint = after(&tight, "3w", WITH_WEST);
@@ -255,7 +254,14 @@ fn what_was_to_come_does_not_undo_a_rollback() {
     [&v1, &tight, &joint].into_iter().for_each(|it| heard.signed_off(it, "01-10T00:00"));
     west_says(&mut heard, "01-11T00:00", &approve(&joint));
     heard.says("north/siro", "02-03T00:00", &activate(&tight, "02-03T00:00"));
-    heard.says("north/siro", "02-03T00:00", &activate(&joint, "05-15T00:00"));
+    heard.says("north/siro", "02-03T00:00", &activate(&joint, day));
+    (heard, v1, [tight, joint])
+}
+
+/// A version that was to come asks nothing of a rollback that ended its chapter before.
+#[test]
+fn what_was_to_come_does_not_undo_a_rollback() {
+    let (mut heard, v1, [tight, joint]) = to_come("05-15T00:00");
     heard.all_say("03-05T00:00", &back(&v1, &tight, "03-05T00:00"));
     for now in ["03-05T00:00", "05-14T00:00", "05-16T00:00"] {
         for here in ["north", "south", "host"] {
