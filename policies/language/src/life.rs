@@ -27,6 +27,7 @@
 mod onward;
 mod resuming;
 mod said;
+mod stands_by;
 mod status;
 mod walk;
 
@@ -39,7 +40,7 @@ use chrono::{DateTime, Utc};
 use crate::document::Agreement;
 use crate::id::{AgreementHash, ChapterHash, OrganisationName, StatementHash};
 use crate::keyring::Keyring;
-use crate::signature::{Lack, Signed, is_signatory};
+use crate::signature::{Lack, Signed, is_signatory, lacks};
 use crate::statement::{Statement, TrustedKey};
 
 use said::{Said, still_lacking};
@@ -255,15 +256,24 @@ impl Life {
 
     /// The suspensions that nobody has lifted: that takes the sign-off of the version that stands, and of the last `good` one.
     fn suspensions(&self, head: &Head<'_>, good: &Version) -> Vec<&Statement> {
+        // Also of a version on which all agreed in a chapter that was given up since.
+        let id = head.version.agreement.id();
+        let of_it = self.versions.values().filter(|it| it.agreement.id() == id && self.was_agreed(it));
+        let versions: Vec<&Version> = head.line().chain(of_it).collect();
         let controls = |organisation: &OrganisationName| {
-            head.line().any(|version| version.agreement.controllers().any(|it| it == organisation))
+            versions.iter().any(|version| version.agreement.controllers().any(|it| it == organisation))
         };
         let is_lifted = |hash: &StatementHash| {
             [head.version, good].iter().all(|version| self.said.keep(hash, &version.agreement).is_empty())
         };
-        let said = self.said.suspensions(head.version.agreement.id()).iter();
+        let said = self.said.suspensions(id).iter();
         let known = said.filter_map(|(number, hash)| Some((self.statements.get(*number)?, hash)));
         let held = known.filter(|(it, hash)| controls(&it.organisation) && !is_lifted(hash));
         held.map(|(suspension, _)| suspension).collect()
+    }
+    /// Whether all have approved a version whom its rule asks, in whatever chapters.
+    fn was_agreed(&self, version: &Version) -> bool {
+        let approved = self.said.of(version.agreement.hash()).into_iter().flat_map(|said| &said.approved);
+        lacks(&version.agreement, approved.map(|voice| &voice.ever), None).is_empty()
     }
 }

@@ -1,5 +1,7 @@
 //! The way through one chapter, from version to version: what all have agreed on, and what this site's own organisation tightens alone.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveTime, Utc};
 
 use super::said::{OfVersion, Voice, holds_until};
@@ -57,7 +59,17 @@ impl Life {
         }
         if ways.len() > 1 {
             let parted = ways.iter().map(|(_, to, _)| *to).collect();
-            let ends = ways.into_iter().flat_map(|(.., end)| end.ends).collect();
+            // What was tightened alone beside them ends where it is, too.
+            let lead_on: BTreeSet<usize> = tips.iter().filter_map(|tip| tip.before).collect();
+            let mut on_the_way: BTreeSet<usize> = BTreeSet::new();
+            for (from, ..) in &ways {
+                let back = |tip: &usize| tips.get(*tip).and_then(|tip| tip.before);
+                on_the_way.extend(std::iter::successors(Some(*from), back));
+            }
+            let beside = tips.iter().enumerate().skip(1);
+            let beside = beside.filter(|(at, _)| !lead_on.contains(at) && !on_the_way.contains(at));
+            let beside: Vec<&Version> = beside.map(|(_, tip)| tip.version).collect();
+            let ends = ways.into_iter().flat_map(|(.., end)| end.ends).chain(beside).collect();
             return End { bases: Vec::new(), version: base, taken: Vec::new(), parted, ends };
         }
         match ways.pop() {
@@ -112,6 +124,13 @@ impl Life {
         let last = approvals(other).into_iter().map(|(_, time)| time).max();
         let later = approvals(version).into_iter().filter(|(_, time)| last.is_none_or(|last| last < *time));
         is_signed_by(&lacks(&base.agreement, later.map(|(approval, _)| approval), None), &self.here)
+    }
+
+    /// What this site's own organisation has said to go to a version: approvals and activations.
+    pub(super) fn own_words(&self, version: &Version) -> impl Iterator<Item = &Voice> {
+        let said = self.said.of(version.agreement.hash()).into_iter();
+        let all = said.flat_map(|it| it.approved.iter().chain(it.activated.iter().map(|(_, voice)| voice)));
+        all.filter(|voice| voice.ever.organisation == self.here)
     }
 
     /// The versions of the same agreement that name one as the one before.

@@ -60,7 +60,7 @@ pub(super) enum Way<'a> {
         said: &'a [Voice],
         /// The version that is left.
         left: &'a Version,
-        /// The ends of the ways that parted in the chapter before, if any did.
+        /// The ends of the ways that parted in the chapter before, if any did, and where the rollbacks led that are given up.
         ends: Vec<&'a Version>,
     },
 }
@@ -108,10 +108,16 @@ impl Back<'_> {
 
 impl<'a> Trail<'a> {
     /// The way on by a rollback, from where the chapter before has led.
-    fn back(&self, back: &Back<'a>, (mut agreed, end): (Agreed<'a>, End<'a>)) -> Self {
+    fn back(
+        &self,
+        back: &Back<'a>,
+        (mut agreed, end): (Agreed<'a>, End<'a>),
+        given_up: &[&'a Version],
+    ) -> Self {
         let last = self.chapters.len().saturating_sub(1);
         agreed.entry(back.to.agreement.hash()).or_insert((back.to, last));
-        let ends = if end.parted.is_empty() { Vec::new() } else { end.ends };
+        let parted = if end.parted.is_empty() { Vec::new() } else { end.ends };
+        let ends = parted.into_iter().chain(given_up.iter().copied()).collect();
         let way = Way::Back { said: back.said, left: back.left, ends };
         let steps = end.taken.into_iter().chain([Taken { to: back.to, way }]);
         Self {
@@ -225,9 +231,13 @@ impl Life {
         let whole = |placed| self.later_chapters(root, placed, &head.known);
         let (placed, said) = (whole(true), whole(false));
         // A site that knows more of the line is told of a rollback that it has not heard.
-        let is_late = !placed.is_empty() || head.agreed.len() == 1 && head.known.is_empty();
+        let has_moved = head.agreed.len() > 1 || !head.known.is_empty() || !head.taken.is_empty();
+        let is_late = !placed.is_empty() || !has_moved;
         let last = self.last_of(root, if placed.is_empty() { &said } else { &placed });
-        let is_past = |last: &ChapterHash| said.iter().any(|other| self.is_later(root, other, last));
+        // Held against what the operator placed: what one person says in it since does not make it the later one.
+        let is_past = |last: &ChapterHash| {
+            said.iter().any(|other| self.is_later(root, other, (last, !placed.is_empty())))
+        };
         match last.filter(|last| !is_past(last)) {
             Some(last) if is_late => head = from(Some(last)),
             _ => head.open.extend((!said.is_empty()).then_some(Lack::Unheard)),
@@ -245,7 +255,7 @@ impl Life {
         let known = || head.known.iter().chain(head.chapters.iter().flatten()).cloned().collect();
         let further =
             self.versions.values().filter(|it| it.placed && it.agreement.id() == id && !same(it, head.first));
-        let mut further = further.filter(|it| !self.later_chapters(it, true, &known()).is_empty());
+        let mut further = further.filter(|it| !self.later_chapters(it, false, &known()).is_empty());
         let given_up = |(act, said): (&Act, &Vec<Voice>)| {
             act.instead().any(|it| head.chapters.first().is_some_and(|first| first.as_ref() == Some(it)))
                 && ever_lacks(&head.first.agreement, said).is_empty()
@@ -274,26 +284,26 @@ impl Life {
     /// The one of several chapters in which all have approved a version after they did in the others.
     fn last_of(&self, version: &Version, chapters: &[ChapterHash]) -> Option<ChapterHash> {
         let is_last = |it: &&ChapterHash| {
-            chapters.iter().all(|other| other == *it || self.is_later(version, it, other))
+            chapters.iter().all(|other| other == *it || self.is_later(version, it, (other, false)))
         };
         chapters.iter().find(is_last).cloned()
     }
 
     /// Whether all have approved a version in one chapter after they did in another one: its sign-off holds by those alone who approved it
-    /// in both, in that order. So no one of them moves it.
-    fn is_later(&self, version: &Version, one: &ChapterHash, other: &ChapterHash) -> bool {
+    /// in both, in that order, the earlier one perhaps by what was `placed` alone. So no one of them moves it.
+    fn is_later(&self, version: &Version, one: &ChapterHash, (other, placed): (&ChapterHash, bool)) -> bool {
         let approved = || self.said.of(version.agreement.hash()).into_iter().flat_map(|said| &said.approved);
-        let of = |chapter: &ChapterHash| {
-            let of = approved().filter(|it| it.after.as_ref() == Some(chapter));
+        let of = |chapter: &ChapterHash, placed: bool| {
+            let of = approved().filter(|it| it.after.as_ref() == Some(chapter) && (it.placed || !placed));
             of.filter_map(|it| Some((&it.ever, self.statements.get(it.statement)?.time))).collect::<Vec<_>>()
         };
         let mut before: BTreeMap<&[u8], DateTime<Utc>> = BTreeMap::new();
-        for (approval, time) in of(other) {
+        for (approval, time) in of(other, placed) {
             let last = before.entry(&approval.person).or_insert(time);
             *last = time.max(*last);
         }
         let is_after = |it: &Approval, time| before.get(&*it.person).is_some_and(|last| *last < time);
-        let later = of(one).into_iter().filter(|(it, time)| is_after(it, *time));
+        let later = of(one, false).into_iter().filter(|(it, time)| is_after(it, *time));
         lacks(&version.agreement, later.map(|(approval, _)| approval), None).is_empty()
     }
 
@@ -311,6 +321,7 @@ impl Life {
         let (agreed, end) = reach(now);
         let mut open: Vec<Lack> = (!end.parted.is_empty()).then_some(Lack::Choice).into_iter().collect();
         let backs: Vec<Back<'a>> = self.agreed_backs(&chapter, &trail, &agreed).collect();
+        open.extend(self.names_what_is_not_here(&chapter, &trail).then_some(Lack::Unheard));
         known.extend(backs.iter().filter_map(|back| back.act.begins()));
         trail.known = known;
         let mut left = if end.parted.is_empty() { Vec::new() } else { end.ends.clone() };
@@ -321,14 +332,16 @@ impl Life {
                 let until = back.at.max(self.agreed_since(back, now));
                 let (agreed, end) = reach(until);
                 let others = backs.iter().filter(|it| it.act != back.act);
-                let led = others.map(|it| self.chapter(trail.back(it, reach(until)), until));
+                let led = others.map(|it| self.chapter(trail.back(it, reach(until), &[]), until));
                 let others = led.collect::<Vec<_>>();
                 let lacking = self.lacks_to_go(back, &end, &others);
-                left.extend(others.iter().flat_map(|it| it.ends.iter().copied()).chain([back.to]));
-                trail.known.extend(others.into_iter().flat_map(|head| head.known));
+                trail.known.extend(others.iter().flat_map(|head| head.known.iter().cloned()));
+                let given_up: Vec<&Version> = others.iter().flat_map(|it| it.ends.iter().copied()).collect();
+                let goes = self.chapter(trail.back(back, (agreed, end), &given_up), now);
                 if lacking.is_empty() {
-                    return self.chapter(trail.back(back, (agreed, end)), now);
+                    return goes;
                 }
+                left.extend(given_up.into_iter().chain(goes.ends).chain([back.to]));
                 open.extend(lacking);
             }
             // One is to come. What it gives up is given up by then, and nobody has said what stands until then.
@@ -339,11 +352,15 @@ impl Life {
             (None, _) if backs.is_empty() => {}
             // None gives up all others, or several do.
             _ => {
+                let led = backs.iter().map(|it| self.chapter(trail.back(it, reach(now), &[]), now));
+                left.extend(led.flat_map(|it| it.ends));
                 left.extend(backs.iter().map(|it| it.to));
                 open.push(Lack::Choice);
             }
         }
         trail.taken.extend(end.taken);
+        let mut told = BTreeSet::new();
+        left.retain(|it| told.insert(it.agreement.hash()));
         Head {
             first: trail.first,
             version: end.version,
@@ -361,7 +378,7 @@ impl Life {
     }
 
     /// What is missing for a rollback on which those have agreed who sign its two versions: all whom what it leaves has, as it stands
-    /// without it, and that it speaks of all of that. Whoever signed it to leave one version, or to stay with one, said nothing of what all
+    /// without it, as far as they stand by it, and that it speaks of all of that. Whoever signed it to leave one version, or to stay with one, said nothing of what all
     /// have agreed on since. It leaves where its chapter has led, and where those lead which it gives up (`others`).
     fn lacks_to_go(&self, back: &Back<'_>, end: &End<'_>, others: &[Head<'_>]) -> Vec<Lack> {
         let led = || others.iter().map(|it| (&it.ends, &it.bases)).chain([(&end.ends, &end.bases)]);
@@ -370,7 +387,8 @@ impl Life {
         let is_known = back.is_known || others.iter().any(|it| it.agreed.contains_key(to));
         let signing =
             [back.to, back.left].into_iter().chain(led().flat_map(|(ends, _)| ends.iter().copied()));
-        let lacking = signing.flat_map(|it| back_lacks(&it.agreement, back.said, back.at));
+        let said = self.standing_by(back.act, back.said);
+        let lacking = signing.flat_map(|it| back_lacks(&it.agreement, &said, back.at));
         let open = [(!speaks).then_some(Lack::Choice), (!is_known).then_some(Lack::Unheard)];
         open.into_iter().flatten().chain(lacking).collect()
     }
@@ -382,11 +400,10 @@ impl Life {
         ends.iter().all(|end| back.speaks_of(end) || is_below && self.wants_after(back, end))
     }
 
-    /// Whether this site's own organisation has signed a rollback after anybody of it approved to go alone to a version.
+    /// Whether this site's own organisation has signed a rollback after anything that it said to go alone to a version.
     fn wants_after(&self, back: &Back<'_>, alone: &Version) -> bool {
         let time = |voice: &Voice| self.statements.get(voice.statement).map(|it| it.time);
-        let approved = self.said.of(alone.agreement.hash()).into_iter().flat_map(|said| &said.approved);
-        let last = approved.filter(|it| it.ever.organisation == self.here).filter_map(time).max();
+        let last = self.own_words(alone).filter_map(time).max();
         let later = back.said.iter().filter(|voice| time(voice) > last).map(|voice| &voice.ever);
         is_signed_by(&lacks(&alone.agreement, later, None), &self.here)
     }
@@ -412,6 +429,21 @@ impl Life {
             let agree = signing.flat_map(|it| ever_lacks(&it.agreement, said)).next().is_none();
             agree.then_some(Back { act, said, left, to, at: trail.since.max(*at), is_known })
         })
+    }
+
+    /// Whether those who sign the version with which a chapter begins have all signed a rollback of it of which one version is not here: what
+    /// that one asks, nobody can tell.
+    fn names_what_is_not_here(&self, chapter: &Option<ChapterHash>, trail: &Trail<'_>) -> bool {
+        let id = trail.first.agreement.id();
+        let is_one_here = |act: &Act| {
+            let Act::Rollback { agreement, from, .. } = act else { return false };
+            match [agreement, from].map(|hash| self.version(hash)) {
+                [Some(here), None] | [None, Some(here)] => here.id() == id,
+                _ => false,
+            }
+        };
+        let mut rollbacks = self.said.rollbacks(chapter).filter(|(act, _)| is_one_here(act));
+        rollbacks.any(|(_, said)| ever_lacks(&trail.base.agreement, said).is_empty())
     }
 
     /// Whether a rollback is in the place of all others: it gives them up, or what it gives up does. Also where its instant has not come, or

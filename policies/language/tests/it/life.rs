@@ -6,9 +6,11 @@ mod chapters;
 mod first;
 mod heard;
 mod late;
+mod left_over;
 mod one_key;
 mod order;
 mod parted;
+mod since;
 mod undone;
 
 use std::sync::Arc;

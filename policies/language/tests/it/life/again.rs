@@ -20,7 +20,7 @@ const SOUTH: [&str; 3] = ["south/guardian", "south/siro", "south/dpo"];
 const TIGHTEST: (&str, &str) = ("minimum_contributors = 10", "minimum_contributors = 30");
 
 /// A version after another one, in other words.
-fn next(version: &str, before: &Agreement, text: &str, edits: &[(&str, &str)]) -> Arc<Agreement> {
+pub(super) fn next(version: &str, before: &Agreement, text: &str, edits: &[(&str, &str)]) -> Arc<Agreement> {
     let supersedes = format!("version = \"{version}\"\nsupersedes = \"sha256:{}\"", before.hash());
     let mut text = text.replace("version = \"1\"", &supersedes);
     for (from, to) in edits {
