@@ -6,7 +6,7 @@ use std::fs;
 use liquid_node_api::Error;
 use liquid_node_api::governance::Governance;
 use liquid_policy::id::{AgreementId, ChapterHash};
-use liquid_policy::life::{AgreementStatus, VersionStatus};
+use liquid_policy::life::{AgreementStatus, Chapter, VersionStatus};
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
@@ -171,7 +171,16 @@ pub(super) fn in_one_place(id: &str, version: &VersionStatus, rival: &VersionSta
 
 /// The chapter in which something is said; told to whoever signs it.
 pub(super) fn chapter(status: &Told, id: &str) -> Option<ChapterHash> {
-    let chapter = status.chapter(id)?;
+    said_for(status.chapter(id))
+}
+
+/// The chapter that a rollback ends; told to whoever signs it.
+pub(super) fn chapter_to_end(status: &Told, id: &str) -> Option<ChapterHash> {
+    said_for(status.chapter_to_end(id))
+}
+
+fn said_for(chapter: Option<&Chapter>) -> Option<ChapterHash> {
+    let chapter = chapter?;
     note(&format!("said for the time {}", after(chapter)));
     Some(chapter.after.clone())
 }

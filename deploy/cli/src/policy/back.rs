@@ -7,8 +7,8 @@ use liquid_policy::life::{Rollback, VersionStatus};
 use liquid_policy::signature::Lack;
 use liquid_policy::statement::Act;
 
-use super::act::chapter;
-use super::sites::{Sites, Told};
+use super::act::chapter_to_end;
+use super::sites::{Sites, Told, short};
 use super::status::lacking;
 use super::who::Person;
 use crate::args;
@@ -35,7 +35,7 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
             "name the version that is given up with `--from`, and the one that is to stand with `--version`",
         ));
     }
-    let chapter = chapter(&status, &command.id);
+    let chapter = chapter_to_end(&status, &command.id);
     let begun = begun(&status, &command.id);
     // Everything that it leaves: what stands, and all ways that part.
     let stand = status.agreement(&command.id).flat_map(|(_, it)| it.parted.iter().chain(&it.stands));
@@ -47,7 +47,8 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
         let mut signed = signed.filter_map(|(to, other)| act(to, other).begins());
         signed.all(|begins| of.instead.contains(&begins))
     };
-    let open = begun.iter().filter(|(begun, of)| *begun == to.hash && of.from == left.hash);
+    let open =
+        begun.iter().filter(|(begun, of)| *begun == to.hash && of.from == left.hash && of.after == chapter);
     let leaves_all =
         |of: &Rollback| ways.iter().all(|it| *it == of.from || *it == to.hash || of.leaves.contains(it));
     let open = open.filter(|(_, of)| !of.lacks.is_empty() && is_last(of) && leaves_all(of));
@@ -75,6 +76,11 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
                 of.at.format("%Y-%m-%d %H:%M:%S UTC")
             ));
         }
+    }
+    // Whoever signs it reads what else they leave: a version that stands nowhere yet could be left in advance.
+    for hash in &said.leaves {
+        let left = sites.version(&status, &command.id, hash.as_str()).await?;
+        note(&format!("it leaves version {} ({}) too", left.version, short(hash)));
     }
     let told = sites.say(person.say(act(&to.hash, &said))?).await?;
     let version = told.version(&command.id, &command.version)?;

@@ -234,6 +234,20 @@ impl Told {
         last
     }
 
+    /// The chapter that a rollback must end to reach every site: that of the site which answers nothing since ways part there, where
+    /// that one is behind the others.
+    pub(super) fn chapter_to_end(&self, id: &str) -> Option<&Chapter> {
+        let parted = self.agreement(id).filter(|(_, it)| !it.parted.is_empty() && !it.lacks.is_empty());
+        let first = parted.min_by_key(|(_, it)| it.chapter.as_ref().map(|it| it.since));
+        match first {
+            Some((site, it)) if self.agreement(id).any(|(_, other)| other.chapter != it.chapter) => {
+                note(&format!("site {site} is at an earlier rollback than others, so it starts from there"));
+                it.chapter.as_ref()
+            }
+            _ => self.chapter(id),
+        }
+    }
+
     /// The text of a version where it was sent: the one with its hash, its number and the agreement's id.
     ///
     /// # Errors

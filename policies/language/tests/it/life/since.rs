@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use liquid_policy::Code;
 use liquid_policy::life::Life;
 use liquid_policy::statement::Statement;
-use liquid_policy::Code;
 
 use super::again::next;
 use super::chapters::{approve, within};
