@@ -241,7 +241,10 @@ impl Told {
         let first = parted.min_by_key(|(_, it)| it.chapter.as_ref().map(|it| it.since));
         match first {
             Some((site, it)) if self.agreement(id).any(|(_, other)| other.chapter != it.chapter) => {
-                note(&format!("site {site} is at an earlier rollback than others, so it starts from there"));
+                note(&format!(
+                    "site {} is at an earlier rollback than others, so it starts from there",
+                    site.site
+                ));
                 it.chapter.as_ref()
             }
             _ => self.chapter(id),
