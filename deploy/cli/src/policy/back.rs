@@ -37,9 +37,11 @@ pub(super) async fn run(command: &args::Rollback) -> Result<(), Failure> {
     }
     let chapter = chapter_to_end(&status, &command.id);
     let begun = begun(&status, &command.id);
-    // Everything that it leaves: what stands, and all ways that part.
+    // Everything that it leaves: what stands, all ways that part, and what those leave that it gives up, as it may stand at some site.
     let stand = status.agreement(&command.id).flat_map(|(_, it)| it.parted.iter().chain(&it.stands));
-    let ways: BTreeSet<AgreementHash> = stand.cloned().collect();
+    let given_up = begun.iter().filter(|(_, of)| of.lacks.is_empty() && of.after == chapter);
+    let given_up = given_up.flat_map(|(_, of)| of.leaves.iter().chain([&of.from]));
+    let ways: BTreeSet<AgreementHash> = stand.chain(given_up).cloned().collect();
     // Who joins a rollback that others have begun signs the very same words: those that most of them have signed. One that leaves beside
     // it what all have signed would end in nothing.
     let is_last = |of: &Rollback| {

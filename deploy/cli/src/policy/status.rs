@@ -215,6 +215,11 @@ fn stopped(agreement: &AgreementStatus) -> Option<String> {
         true if parted.is_empty() => Some(format!(
             "several rollbacks are signed by all; `liquid policy rollback {id} --version …` names the version that is to stand"
         )),
+        true if parted.len() == 1 => Some(format!(
+            "all have signed a rollback to version {} that does not speak of all that stands here; `liquid policy rollback {id} \
+             --version …` names the one that is to stand",
+            parted.concat()
+        )),
         true => Some(format!(
             "all have signed several ways to go on, to versions {}; `liquid policy rollback {id} --version …` names the one \
              that is to stand",
