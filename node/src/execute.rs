@@ -36,7 +36,7 @@ fn withhold(
     permit: &Permit,
     caps: &Caps,
 ) -> Result<Withheld<Cells>, Error> {
-    let demanded = Layout::of(permit, layout.declared);
+    let demanded = Layout::of(permit, layout.declared, layout.families.clone());
     let batch = only(attached, caps, |schema| demanded.accepts(schema))?;
     Ok(Withheld::new(Cells { batch, layout }))
 }

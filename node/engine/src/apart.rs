@@ -21,30 +21,34 @@ use crate::base::Base;
 use crate::contributors::contributors;
 use crate::entity_hash::entity_hash;
 use crate::error::Failure;
-use crate::guard::counted;
+use crate::guard::{LeftOut, added, counted};
 use crate::names;
+use crate::spread::Weights;
 
-/// Counts whom the whole join leaves out of one part of it, at most k, for each group and aggregate, and puts the counts
-/// beside `data`, the groups of the cut. Answers with the expressions that hold them.
+/// Counts whom the whole join leaves out of one part of it, at most k, for each group and aggregate, and puts them
+/// beside `data`, the groups of the cut. Answers with the expressions that hold them, and whether what they would add is spread.
 pub(crate) fn beside(
     base: &Base<'_>,
     query: &SiteQuery,
     (number, part): (usize, &BTreeSet<usize>),
     k: u32,
     data: LogicalPlan,
-) -> Result<(LogicalPlan, Vec<Expr>), Failure> {
-    let counts = (0..query.aggregates.len()).map(|at| names::apart(number, at));
-    let counts = counts.map(|name| coalesce(vec![base_column(&name), lit(0_u32)])).collect();
+) -> Result<(LogicalPlan, Vec<LeftOut>), Failure> {
+    let left_out = (0..query.aggregates.len()).map(|at| LeftOut {
+        count: coalesce(vec![base_column(&names::apart(number, at)), lit(0_u32)]),
+        spread: coalesce(vec![base_column(&names::apart_spread(number, at)), lit(false)]),
+    });
+    let left_out = left_out.collect();
     let (apart, keys) = counted_apart(base, query, (number, part), k)?;
     let data = LogicalPlanBuilder::from(data);
     if keys.is_empty() {
-        return Ok((data.cross_join(apart)?.build()?, counts));
+        return Ok((data.cross_join(apart)?.build()?, left_out));
     }
     let ours = keys.iter().map(|at| Column::from_name(names::key(*at))).collect::<Vec<_>>();
     let theirs = keys.iter().map(|at| Column::from_name(names::apart_key(number, *at))).collect::<Vec<_>>();
     let joined =
         data.join_detailed(apart, JoinType::Left, (ours, theirs), None, NullEquality::NullEqualsNull)?;
-    Ok((joined.build()?, counts))
+    Ok((joined.build()?, left_out))
 }
 
 /// One row a group of the part's own keys, and which keys these are.
@@ -73,9 +77,13 @@ fn counted_apart(
     }
     let mut counts = Vec::new();
     let mut outputs: Vec<Expr> = Vec::new();
+    let mut weights = Weights::new(base.obligations.concentration);
     for (at, aggregate) in query.aggregates.iter().enumerate() {
-        let mut kinds = Vec::new();
-        for condition in own_conditions(base, query, aggregate, &own)? {
+        let (mut kinds, mut spread) = (Vec::new(), Vec::new());
+        for (condition, weight) in own_parts(base, query, aggregate, &own)? {
+            read.extend(weight.iter().flat_map(columns_of));
+            let out = conjunction(condition.iter().cloned().chain([outside.clone()]));
+            spread.push(weights.judged(out, weight));
             let column = condition.map(|condition| {
                 read.extend(columns_of(&condition));
                 conditions.push(condition);
@@ -84,7 +92,11 @@ fn counted_apart(
             kinds.push(count(aggregate, column, k, &mut counts)?);
         }
         outputs.push(least(kinds).alias(names::apart(number, at)));
+        outputs.extend(conjunction(spread).map(|spread| spread.alias(names::apart_spread(number, at))));
     }
+    let (rows, judged) = weights.plan()?;
+    projected.extend(rows);
+    counts.extend(judged);
     let conditions = conditions.into_iter().enumerate();
     projected.extend(conditions.map(|(at, condition)| condition.alias(names::condition(at))));
 
@@ -111,13 +123,14 @@ fn counted_apart(
     Ok((plan.build()?, keys))
 }
 
-/// For each branch of an aggregate, when a row of the part would be in the cell: the conditions that read the part alone.
-fn own_conditions(
+/// For each branch of an aggregate, when a row of the part would be in the cell, by the conditions that read the part alone, and
+/// what it would add: what it has nothing of but in a joined row counts as one.
+fn own_parts(
     base: &Base<'_>,
     query: &SiteQuery,
     aggregate: &SiteAggregate,
     own: &impl Fn(&Expr) -> bool,
-) -> Result<Vec<Option<Expr>>, Failure> {
+) -> Result<Vec<(Option<Expr>, Option<Expr>)>, Failure> {
     let branches = branches(aggregate).map_err(Failure::plan)?;
     let of_branch = branches.iter().map(|branch| {
         let whole = [
@@ -127,7 +140,10 @@ fn own_conditions(
             counted(aggregate, branch, base.obligations),
         ];
         let parts = whole.iter().flatten().flat_map(|condition| split_conjunction(condition));
-        conjunction(parts.filter(|part| own(part)).cloned())
+        let weight = Some(added(aggregate, branch)).filter(|weight| own(weight));
+        let weight =
+            (aggregate.function != Function::CountDistinct).then(|| weight.unwrap_or_else(|| lit(1_i64)));
+        (conjunction(parts.filter(|part| own(part)).cloned()), weight)
     });
     Ok(of_branch.collect())
 }

@@ -29,9 +29,10 @@ use crate::base::Base;
 use crate::contributors::contributors;
 use crate::entity_hash::entity_hash;
 use crate::error::Failure;
-use crate::guard::{Guard, all, counted};
+use crate::guard::{Guard, LeftOut, added, all, counted};
 use crate::names;
 use crate::session::kept;
+use crate::spread::Weights;
 use crate::step::{self, Place, Undone};
 
 /// What is compared with the question in one pass.
@@ -43,12 +44,12 @@ struct Pass<'a> {
     above: bool,
 }
 
-/// Groups of a cut with counts beside them.
+/// Groups of a cut with those beside them whom conditions below a step concern.
 pub(crate) struct Beside {
     pub(crate) data: LogicalPlan,
-    /// For each aggregate the expressions that hold its counts; none where nothing that the cell reads stands under a condition below
+    /// For each aggregate whom they concern, kind by kind; none where nothing that the cell reads stands under a condition below
     /// a step.
-    pub(crate) counts: Vec<Vec<Expr>>,
+    pub(crate) left_out: Vec<Vec<LeftOut>>,
     /// The memory of the rows that `data` reads; to be held until it has run.
     pub(crate) room: Option<MemoryReservation>,
 }
@@ -64,14 +65,14 @@ pub(crate) async fn beside(
     k: u32,
     mut data: LogicalPlan,
 ) -> Result<Beside, Failure> {
-    let mut counts = vec![Vec::new(); query.aggregates.len()];
-    let Some(step) = &query.step else { return Ok(Beside { data, counts, room: None }) };
+    let mut left_out = vec![Vec::new(); query.aggregates.len()];
+    let Some(step) = &query.step else { return Ok(Beside { data, left_out, room: None }) };
     let places = step::places(step);
     if places.len() > PLACES_MAX {
         return Err(Failure::engine("a permit for conditions at more places than are judged"));
     }
     if places.is_empty() {
-        return Ok(Beside { data, counts, room: None });
+        return Ok(Beside { data, left_out, room: None });
     }
     // Read once, and looked at for each choice of places.
     let (rows, room) = kept(session, step::wide(base, step, &places)?).await?;
@@ -95,12 +96,16 @@ pub(crate) async fn beside(
         for at in cells.iter().copied() {
             let units = compared.units(at)?.len();
             let of = (0..units).map(|unit| base_column(&names::differ(pass.number, at, unit)));
-            if let Some(counts) = counts.get_mut(at) {
-                counts.extend(of.map(|count| coalesce(vec![count, lit(0_u32)])));
+            let of = of.zip((0..units).map(|unit| base_column(&names::differ_spread(pass.number, at, unit))));
+            if let Some(left_out) = left_out.get_mut(at) {
+                left_out.extend(of.map(|(count, spread)| LeftOut {
+                    count: coalesce(vec![count, lit(0_u32)]),
+                    spread: coalesce(vec![spread, lit(false)]),
+                }));
             }
         }
     }
-    Ok(Beside { data, counts, room: Some(room) })
+    Ok(Beside { data, left_out, room: Some(room) })
 }
 
 /// Whether a cell hangs on all that is undone: on which rows there are, and on the values that it reads. What else is undone changes
@@ -165,6 +170,7 @@ impl Compared<'_> {
         let events = LogicalPlanBuilder::from(asked).union(undone)?;
         let schema = events.schema().clone();
         let (mut sums, mut differ, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut weights, mut spread) = (Weights::new(self.above.concentration), Vec::new());
         for Unit { at, number, aggregate, .. } in &units {
             let [one, other] = [false, true].map(|undone| names::contribution(*at, *number, undone));
             let floating = base_column(&one).get_type(&schema)?.is_floating();
@@ -172,18 +178,24 @@ impl Compared<'_> {
                 sums.push(sum(base_column(name)).alias(name));
             }
             let flag = names::differ(self.pass.number, *at, *number);
-            let [one, other] = [one, other].map(|name| base_column(&name));
-            differ.push(differs(aggregate.function, floating, one, other).alias(&flag));
+            let [asked, without] = [&one, &other].map(|name| base_column(name));
+            let changes = differs(aggregate.function, floating, asked.clone(), without.clone());
+            differ.push(changes.clone().alias(&flag));
             let count = contributors(k).call(vec![base_column(names::ENTITY)]);
             counts.push(count.filter(base_column(&flag)).build()?.alias(&flag));
+            let entities = aggregate.function == Function::CountDistinct;
+            let judged = weights.judged(Some(changes), (!entities).then(|| without - asked));
+            spread.push(judged.alias(names::differ_spread(self.pass.number, *at, *number)));
         }
         let of_one = keys().chain([base_column(names::ENTITY)]).collect::<Vec<_>>();
-        let kept = of_one.iter().cloned().chain(differ).collect::<Vec<_>>();
+        let (weights, judged) = weights.plan()?;
+        counts.extend(judged);
+        let kept = of_one.iter().cloned().chain(differ).chain(weights).collect::<Vec<_>>();
         let named =
             (0..groups).map(|at| base_column(&names::key(at)).alias(names::differ_key(self.pass.number, at)));
         let counted =
             units.iter().map(|unit| base_column(&names::differ(self.pass.number, unit.at, unit.number)));
-        let outputs = named.chain(counted).collect::<Vec<_>>();
+        let outputs = named.chain(counted).chain(spread).collect::<Vec<_>>();
         let plan = events
             .aggregate(of_one, sums)?
             .project(kept)?
@@ -281,14 +293,6 @@ struct Unit<'a> {
     number: usize,
     aggregate: &'a SiteAggregate,
     branches: Vec<Branch>,
-}
-
-/// What a branch adds: 1 where rows or entities are counted, the term where they are added up.
-fn added(aggregate: &SiteAggregate, branch: &Branch) -> Expr {
-    match aggregate.function {
-        Function::Sum | Function::Avg => branch.term.clone(),
-        Function::Count | Function::CountDistinct | Function::Min | Function::Max => lit(1_i64),
-    }
 }
 
 /// Sums that differ by less than this share of themselves are the same: the order of additions alone can make so much.

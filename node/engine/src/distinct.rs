@@ -155,7 +155,7 @@ impl Distinct {
 
 /// Hashes are hashed already.
 #[derive(Debug, Default)]
-struct AsIs(u64);
+pub(crate) struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn finish(&self) -> u64 {
@@ -169,6 +169,11 @@ impl Hasher for AsIs {
     }
 
     fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+        self.0 ^= hash;
+    }
+
+    fn write_usize(&mut self, group: usize) {
+        // An odd number that is half the bits, so that neighbours differ in all of them.
+        self.0 ^= (group as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -30,18 +30,60 @@ use crate::step::none_by_filter;
 /// The conditions to count under, for one aggregate. None is the condition that every row meets.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    /// For each branch, when a row contributes to it.
-    pub(crate) contributing: Vec<Option<Expr>>,
+    /// For each branch, when a row contributes to it, and what.
+    pub(crate) contributing: Vec<Part>,
+    /// All branches together, where what one adds can cancel out what another does.
+    pub(crate) whole: Option<Part>,
     /// When the question lets a row in: WHERE, FILTER, some branch.
     pub(crate) condition: Option<Expr>,
-    /// For each distinct term, when a row with a value is left out by the question.
-    pub(crate) by_condition: Vec<Expr>,
+    /// For each distinct term, when a row with a value is left out by the question, and what it would add.
+    pub(crate) by_condition: Vec<Part>,
     /// For each branch and column, when a row is left out by a missing value there alone.
-    pub(crate) by_missing: Vec<Expr>,
+    pub(crate) by_missing: Vec<Part>,
     /// How a row can come to be left out by a missing value.
     pub(crate) gaps: Vec<Gap>,
     /// It counts distinct entities: its elements are not rows but entities.
     pub(crate) entities: bool,
+    /// What it adds up over which rows, as others may over nearly the same.
+    pub(crate) populations: Vec<Population>,
+}
+
+/// What a cell adds up, and over which rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Population {
+    /// What.
+    pub(crate) measure: Measure,
+    /// Over which rows; all of them where there is none.
+    pub(crate) condition: Option<Expr>,
+}
+
+/// What a cell adds up.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Measure {
+    /// One for each row.
+    Rows,
+    /// One for each entity.
+    Entities,
+    /// A product of columns and of factors by column and by where each is 0, both in order.
+    Product(Vec<String>, Vec<(String, i64)>),
+}
+
+/// Whom one kind of condition leaves out of an aggregate's cells, as expressions over the result of a pass.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftOut {
+    /// How many, at most k: a UInt32 that is never NULL.
+    pub(crate) count: Expr,
+    /// Whether what they would add is spread over them.
+    pub(crate) spread: Expr,
+}
+
+/// Rows that add something to a cell, or would.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Part {
+    /// Which rows; all of them where there is none.
+    pub(crate) condition: Option<Expr>,
+    /// What each adds, a number; none where entities are counted, of which each adds one.
+    pub(crate) weight: Option<Expr>,
 }
 
 /// A column of a term that may be NULL without that being public.
@@ -66,16 +108,24 @@ pub(crate) fn guard(
     let everybody = everybody(query, aggregate, &branches);
     let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
     let entities = aggregate.function == Function::CountDistinct;
-    let contributing =
-        branches.iter().map(|branch| all([path(branch), counted(aggregate, branch, obligations)]));
+    let weight = |branch: &Branch| (!entities).then(|| added(aggregate, branch));
+    let contributing = branches.iter().map(|branch| Part {
+        condition: all([path(branch), counted(aggregate, branch, obligations)]),
+        weight: weight(branch),
+    });
+    let sums = matches!(aggregate.function, Function::Sum | Function::Avg) && branches.len() > 1;
+    let argument = aggregate.argument.clone().filter(|_| sums);
+    let whole = argument.map(|argument| Part { condition: passes.clone(), weight: Some(argument) });
     let condition = if total(aggregate, &branches) { passes.clone() } else { any(branches.iter().map(path)) };
     let mut guard = Guard {
         contributing: contributing.collect(),
+        whole,
         condition,
         by_condition: Vec::new(),
         by_missing: Vec::new(),
         gaps: Vec::new(),
         entities,
+        populations: populations(aggregate, &branches, obligations, everybody, &passes),
     };
     if entities {
         return Ok(guard);
@@ -83,8 +133,11 @@ pub(crate) fn guard(
     if let Some(condition) = &guard.condition {
         for branch in &branches {
             let outside = Expr::IsNotTrue(Box::new(condition.clone()));
-            let filter = all([counted(aggregate, branch, obligations), Some(outside)]);
-            guard.by_condition.extend(filter.filter(|filter| !guard.by_condition.contains(filter)));
+            let condition = all([counted(aggregate, branch, obligations), Some(outside)]);
+            let part = Part { condition, weight: weight(branch) };
+            if !guard.by_condition.contains(&part) {
+                guard.by_condition.push(part);
+            }
         }
     }
     for branch in &branches {
@@ -99,13 +152,77 @@ pub(crate) fn guard(
             if !path.as_ref().is_some_and(|path| never_true_without(path, &column)) {
                 let others: Vec<_> = read.iter().filter(|other| **other != column).cloned().collect();
                 let absent = base_column(&column).is_null();
-                let filter = all([path.clone(), present(&others, obligations), Some(absent)]);
-                guard.by_missing.extend(filter.filter(|filter| !guard.by_missing.contains(filter)));
+                // What is not there adds nothing: it is the rows themselves that can be counted.
+                let condition = all([path.clone(), present(&others, obligations), Some(absent)]);
+                let part = Part { condition, weight: Some(lit(1_i64)) };
+                if !guard.by_missing.contains(&part) {
+                    guard.by_missing.push(part);
+                }
             }
             guard.gaps.push(Gap { path, column, public: public.clone() });
         }
     }
     Ok(guard)
+}
+
+/// What an aggregate adds up, each with the rows of all branches that do.
+fn populations(
+    aggregate: &SiteAggregate,
+    branches: &[Branch],
+    obligations: &Obligations,
+    everybody: bool,
+    passes: &Option<Expr>,
+) -> Vec<Population> {
+    let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
+    let mut known: Vec<(Measure, Vec<Option<Expr>>)> = Vec::new();
+    let mut add = |measure, condition| match known.iter_mut().find(|(known, _)| *known == measure) {
+        Some((_, conditions)) if conditions.contains(&condition) => {}
+        Some((_, conditions)) => conditions.push(condition),
+        None => known.push((measure, vec![condition])),
+    };
+    for branch in branches {
+        let function = aggregate.function;
+        if matches!(function, Function::Sum | Function::Avg) {
+            add(measure(branch), all([path(branch), counted(aggregate, branch, obligations)]));
+        }
+        if matches!(function, Function::Count | Function::Avg) {
+            // Who lacks a value where that is public may be told.
+            let told = |column: &String| everybody && rule(obligations, column).missing_public;
+            let private: Vec<_> = read(branch).into_iter().filter(|column| !told(column)).collect();
+            add(Measure::Rows, all([path(branch), present(&private, obligations)]));
+        }
+        if function == Function::CountDistinct {
+            add(Measure::Entities, path(branch));
+        }
+    }
+    // Every arm counts a row, so that it does not matter which.
+    let whole = total(aggregate, branches) && branches.iter().all(|branch| read(branch).is_empty());
+    let of = |(measure, conditions): (Measure, Vec<_>)| {
+        let every = whole && conditions.len() == branches.len();
+        Population { measure, condition: if every { passes.clone() } else { any(conditions) } }
+    };
+    known.into_iter().map(of).collect()
+}
+
+/// What a branch adds up, however it is written: a literal, which is 1, counts rows.
+fn measure(branch: &Branch) -> Measure {
+    let mut columns = branch.columns.clone();
+    let factors = branch.factors.iter().map(|factor| (factor.column.clone(), factor.zero_at));
+    let mut factors: Vec<_> = factors.collect();
+    if columns.is_empty() && factors.is_empty() {
+        return Measure::Rows;
+    }
+    columns.sort();
+    factors.sort();
+    Measure::Product(columns, factors)
+}
+
+/// What a row of a branch adds: 1 where rows or entities are counted, the term where they are added up.
+pub(crate) fn added(aggregate: &SiteAggregate, branch: &Branch) -> Expr {
+    match aggregate.function {
+        Function::Sum | Function::Avg => branch.term.clone(),
+        Function::Count | Function::CountDistinct | Function::Min | Function::Max => lit(1_i64),
+    }
 }
 
 /// Whether every arm of the argument contributes, so that a row that passes is in whatever its columns say.

@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::functions_aggregate::expr_fn::count_distinct;
-use datafusion::logical_expr::{AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, lit};
 use liquid_footprint::SiteQuery;
 use liquid_footprint::site_query::{base_column, columns_of};
+use liquid_policy::table::Concentration;
 
 use crate::contributors::contributors;
 use crate::entity_hash::entity_hash;
 use crate::error::Failure;
+use crate::families::Families;
 use crate::names;
+use crate::spread::Weights;
 
 /// Gathers what one pass over the rows must compute.
 #[derive(Debug)]
@@ -21,17 +24,21 @@ pub(crate) struct Hidden {
     conditions: Vec<Expr>,
     counts: Vec<Option<Expr>>,
     aggregates: Vec<Expr>,
+    weights: Weights,
+    families: Families,
     entities: bool,
 }
 
 impl Hidden {
-    /// Nothing yet; counts stop at `k`.
-    pub(crate) fn new(k: u32) -> Self {
+    /// Nothing yet; counts stop at `k`, sums are judged by `rules`, and these cells together.
+    pub(crate) fn new(k: u32, rules: Concentration, families: Families) -> Self {
         Self {
             contributors: contributors(k),
             conditions: Vec::new(),
             counts: Vec::new(),
             aggregates: Vec::new(),
+            weights: Weights::new(rules),
+            families,
             entities: false,
         }
     }
@@ -47,6 +54,11 @@ impl Hidden {
     pub(crate) fn contributors(&mut self, condition: Option<Expr>) -> Expr {
         let at = position(&mut self.counts, condition);
         base_column(&names::count(at))
+    }
+
+    /// The expression that will hold whether what rows add under a condition is spread over enough entities.
+    pub(crate) fn spread(&mut self, condition: Option<Expr>, weight: Option<Expr>) -> Expr {
+        self.weights.judged(condition, weight)
     }
 
     /// Adds the next aggregate as asked: `build` makes it from the column that holds its condition.
@@ -81,6 +93,15 @@ impl Hidden {
         let mut aggregates: Vec<Expr> =
             aggregates.map(|(at, aggregate)| aggregate.alias(names::aggregate(at))).collect();
         aggregates.append(&mut counts);
+        let weights = std::mem::replace(&mut self.weights, Weights::new(Concentration::default()));
+        let (weights, judged) = weights.plan()?;
+        aggregates.extend(judged);
+        for (at, (atoms, populations)) in std::mem::take(&mut self.families).plan().into_iter().enumerate() {
+            let populations = populations.into_iter().map(|condition| self.condition(condition));
+            let populations = populations.map(|condition| condition.unwrap_or_else(|| lit(true)));
+            let arguments = std::iter::once(base_column(names::ENTITY)).chain(populations).collect();
+            aggregates.push(atoms.call(arguments).alias(names::family(at)));
+        }
         if self.entities {
             aggregates.push(count_distinct(entity.clone()).alias(names::ENTITIES));
         }
@@ -99,6 +120,7 @@ impl Hidden {
         }
         let keys = query.groups.iter().enumerate();
         rows.extend(keys.map(|(at, group)| group.clone().alias(names::key(at))));
+        rows.extend(weights);
         let conditions = std::mem::take(&mut self.conditions).into_iter().enumerate();
         rows.extend(conditions.map(|(at, condition)| condition.alias(names::condition(at))));
 

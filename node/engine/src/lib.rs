@@ -15,15 +15,18 @@
 //! 7. `guard`, `nulls`: which counts each aggregate needs beside it.
 //! 8. `product`, `statics`: what is public before any data is read.
 //! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
-//! 10. `names`, `step`, `hidden`, `apart`, `differ`, `run`: one cut over the rows or over what a step computes for each entity, with
+//! 10. `sums`, `spread`: what each entity adds to a sum, and whether few make up too much of it.
+//! 11. `atoms`, `families`: who is in which of the populations that cells add up over.
+//! 12. `names`, `step`, `hidden`, `apart`, `differ`, `run`: one cut over the rows or over what a step computes for each entity, with
 //!     its hidden columns; `apart` counts whom a join leaves out, `differ` whom the conditions below a step concern.
-//! 11. [`finish`]: the rest of a query over released tables alone.
-//! 12. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
-//! 13. [`federated`]: a question over several sites, as one of them is asked it; [`call`]: approved queries with their values.
-//! 14. [`offline`]: what a question would be told, from the agreement and a schema alone.
+//! 13. [`finish`]: the rest of a query over released tables alone.
+//! 14. [`parameters`], `ipc`, [`local`]: the worker that answers a front's questions.
+//! 15. [`federated`]: a question over several sites, as one of them is asked it; [`call`]: approved queries with their values.
+//! 16. [`offline`]: what a question would be told, from the agreement and a schema alone.
 
 mod absent;
 mod apart;
+mod atoms;
 mod base;
 mod checks;
 pub mod config;
@@ -33,6 +36,7 @@ mod distinct;
 mod domain;
 mod entity_hash;
 mod error;
+mod families;
 mod filter;
 mod guard;
 mod hidden;
@@ -46,8 +50,10 @@ mod run;
 mod runtime;
 mod session;
 mod sources;
+mod spread;
 mod statics;
 mod step;
+mod sums;
 mod tables;
 mod three_valued;
 mod views;

@@ -38,6 +38,21 @@ pub(crate) fn count(at: usize) -> String {
     format!("liquid:n{at}")
 }
 
+/// What a row adds to a sum that is judged for concentration, NULL where it adds nothing.
+pub(crate) fn weight(at: usize) -> String {
+    format!("liquid:w{at}")
+}
+
+/// Which of those sums are spread over enough entities.
+pub(crate) fn spread(chunk: usize) -> String {
+    format!("liquid:spread{chunk}")
+}
+
+/// Who is in which populations of a family of cells.
+pub(crate) fn family(at: usize) -> String {
+    format!("liquid:family{at}")
+}
+
 /// The entity's hash.
 pub(crate) const ENTITY: &str = "liquid:entity";
 
@@ -65,6 +80,11 @@ pub(crate) fn apart(part: usize, at: usize) -> String {
     format!("liquid:p{part}l{at}")
 }
 
+/// Whether what the join leaves out of a part is spread, for an aggregate.
+pub(crate) fn apart_spread(part: usize, at: usize) -> String {
+    format!("liquid:p{part}e{at}")
+}
+
 /// Whether a row of a part has no partner.
 pub(crate) const OUTSIDE: &str = "liquid:outside";
 
@@ -90,6 +110,11 @@ pub(crate) fn contribution(at: usize, unit: usize, undone: bool) -> String {
 /// A group key among the counts of those whom the conditions below a step concern.
 pub(crate) fn differ_key(pass: usize, at: usize) -> String {
     format!("liquid:d{pass}g{at}")
+}
+
+/// Whether what conditions below a step change is spread over those whom they concern, for a unit of a cell.
+pub(crate) fn differ_spread(pass: usize, at: usize, unit: usize) -> String {
+    format!("liquid:d{pass}e{at}_{unit}")
 }
 
 /// Whom the conditions below a step concern, for a unit of a cell.

@@ -31,7 +31,8 @@ use crate::base::Base;
 use crate::checks::{self, Checked};
 use crate::differ::Beside;
 use crate::error::Failure;
-use crate::guard::{Guard, guard};
+use crate::families::Families;
+use crate::guard::{Guard, LeftOut, guard};
 use crate::hidden::Hidden;
 use crate::names;
 use crate::session::{collect, nullable};
@@ -92,6 +93,8 @@ fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<Planned, Failure> {
         groups: query.groups.len(),
         branches: branches.collect(),
         guarded: false,
+        concentrated: false,
+        families: vec![],
         declared: query.groups.is_empty(),
     };
     Ok((layout, plan.project(keys.chain(values).collect::<Vec<_>>())?.build()?, None))
@@ -114,17 +117,21 @@ async fn guarded(
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::plan)?;
     let statics = statics(session, &read.schema, query, &guards, obligations, caps).await?;
+    let families = Families::of(&guards, k);
     let layout = Layout {
         groups: query.groups.len(),
         branches: guards.iter().map(|guard| guard.contributing.len()).collect(),
         guarded: true,
+        concentrated: obligations.concentration.is_some(),
+        families: families.told(),
         declared: query.groups.is_empty() || statics.declared.is_some(),
     };
 
-    let mut hidden = Hidden::new(k);
+    let mut hidden = Hidden::new(k, obligations.concentration, families);
     let present = hidden.contributors(query.filter.clone());
     let mut outputs = Vec::new();
     let (mut contributing, mut left_out, mut safe) = (Vec::new(), Vec::new(), Vec::new());
+    let mut inside = Vec::new();
     for (at, ((aggregate, guard), cell)) in
         query.aggregates.iter().zip(&guards).zip(&statics.cells).enumerate()
     {
@@ -136,35 +143,51 @@ async fn guarded(
             Function::Sum | Function::Avg | Function::Min | Function::Max => value,
         };
         outputs.push(value.alias(format!("a{at}")));
-        for (branch, filter) in guard.contributing.iter().enumerate() {
-            let count = or_zero(hidden.contributors(filter.clone()));
+        for (branch, part) in guard.contributing.iter().enumerate() {
+            let count = or_zero(hidden.contributors(part.condition.clone()));
             contributing.push(count.alias(format!("c{at}_{branch}")));
         }
+        let parts = guard.contributing.iter().chain(&guard.whole).cloned();
+        let spread = parts.map(|part| hidden.spread(part.condition, part.weight));
+        inside.push(conjunction(spread).unwrap_or_else(|| lit(true)));
         left_out.push(left_out_of(at, guard, cell, k, &mut hidden)?);
         safe.push(nobody(cell));
     }
     let entity = base_column(obligations.entity.as_str());
     let data = hidden.plan(read.rows, query, entity)?;
-    let Beside { mut data, counts: mut apart, room } =
+    let Beside { mut data, left_out: mut apart, room } =
         differ::beside(session, base, query, &guards, obligations, k, data).await?;
     for part in obligations.parts.iter().enumerate().filter(|_| !query.aggregates.is_empty()) {
-        let (joined, counts) = apart::beside(base, query, part, k, data)?;
+        let (joined, of_part) = apart::beside(base, query, part, k, data)?;
         data = joined;
-        apart.iter_mut().zip(counts).for_each(|(all, count)| all.push(count));
+        apart.iter_mut().zip(of_part).for_each(|(all, left_out)| all.push(left_out));
     }
     for ((left_out, safe), mut apart) in left_out.iter_mut().zip(&mut safe).zip(apart) {
         if !apart.is_empty() {
             // Whom the join leaves out is judged for each of its parts alone, and whom conditions below a step concern for each
             // place of theirs, as each kind of condition is.
             let question = std::mem::replace(safe, lit(false));
-            apart.push(when(question, lit(k)).otherwise(left_out.clone())?);
-            *left_out = least(apart);
+            apart.push(LeftOut {
+                count: when(question.clone(), lit(k)).otherwise(left_out.count.clone())?,
+                spread: question.or(left_out.spread.clone()),
+            });
+            *left_out = every(apart);
         }
     }
     outputs.push(or_zero(present.clone()).alias("present"));
     outputs.extend(contributing);
+    let (left_out, outside): (Vec<_>, Vec<_>) =
+        left_out.into_iter().map(|LeftOut { count, spread }| (count, spread)).unzip();
     outputs.extend(left_out.into_iter().enumerate().map(|(at, count)| count.alias(format!("l{at}"))));
     outputs.extend(safe.into_iter().enumerate().map(|(at, flag)| flag.alias(format!("s{at}"))));
+    if layout.concentrated {
+        outputs.extend(inside.into_iter().enumerate().map(|(at, flag)| flag.alias(format!("d{at}"))));
+        outputs.extend(outside.into_iter().enumerate().map(|(at, flag)| flag.alias(format!("e{at}"))));
+    }
+
+    let families = 0..layout.families.len();
+    let told = |at| coalesce(vec![base_column(&names::family(at)), lit("")]);
+    outputs.extend(families.map(|at| told(at).alias(format!("f{at}"))));
 
     let groups = query.groups.len();
     let (plan, key): (_, fn(usize) -> String) = match &statics.declared {
@@ -204,34 +227,57 @@ impl Read {
 }
 
 /// Whom an aggregate leaves out of a group's cell, at most k, as the least over the kinds of condition that can.
-fn left_out_of(at: usize, guard: &Guard, cell: &Cell, k: u32, hidden: &mut Hidden) -> Result<Expr, Failure> {
+fn left_out_of(
+    at: usize,
+    guard: &Guard,
+    cell: &Cell,
+    k: u32,
+    hidden: &mut Hidden,
+) -> Result<LeftOut, Failure> {
     let zero = || lit(0_u32);
+    let nobody_out = LeftOut { count: zero(), spread: lit(true) };
     if cell.always == lit(true) && cell.gap == lit(false) {
-        return Ok(zero());
+        return Ok(nobody_out);
     }
     if guard.entities {
         // An entity with one row in the cell is in it: what counts is who has none.
         let outside = hidden.entities() - base_column(&names::aggregate(at));
         let outside = least(vec![coalesce(vec![outside, lit(0_i64)]), lit(i64::from(k))]);
-        return Ok(when(nobody(cell), zero()).otherwise(cast(outside, DataType::UInt32))?);
+        let count = when(nobody(cell), zero()).otherwise(cast(outside, DataType::UInt32))?;
+        return Ok(LeftOut { count, ..nobody_out });
     }
     let mut kinds = Vec::new();
     if cell.always != lit(true) {
-        for filter in &guard.by_condition {
-            let count = or_zero(hidden.contributors(Some(filter.clone())));
-            kinds.push(when(cell.always.clone(), lit(k)).otherwise(count)?);
+        for part in &guard.by_condition {
+            let count = or_zero(hidden.contributors(part.condition.clone()));
+            kinds.push(LeftOut {
+                count: when(cell.always.clone(), lit(k)).otherwise(count)?,
+                spread: cell.always.clone().or(hidden.spread(part.condition.clone(), part.weight.clone())),
+            });
         }
     }
     if cell.gap != lit(false) {
-        for filter in &guard.by_missing {
-            let count = or_zero(hidden.contributors(Some(filter.clone())));
-            kinds.push(when(cell.gap.clone(), count).otherwise(lit(k))?);
+        for part in &guard.by_missing {
+            let count = or_zero(hidden.contributors(part.condition.clone()));
+            let spread = hidden.spread(part.condition.clone(), part.weight.clone());
+            kinds.push(LeftOut {
+                count: when(cell.gap.clone(), count).otherwise(lit(k))?,
+                spread: Expr::Not(Box::new(cell.gap.clone())).or(spread),
+            });
         }
     }
     if kinds.is_empty() {
-        return Ok(zero());
+        return Ok(nobody_out);
     }
-    Ok(when(nobody(cell), zero()).otherwise(least(kinds))?)
+    let LeftOut { count, spread } = every(kinds);
+    Ok(LeftOut { count: when(nobody(cell), zero()).otherwise(count)?, spread })
+}
+
+/// Every kind must be enough, and spread.
+fn every(kinds: Vec<LeftOut>) -> LeftOut {
+    let (counts, spread): (Vec<_>, Vec<_>) =
+        kinds.into_iter().map(|LeftOut { count, spread }| (count, spread)).unzip();
+    LeftOut { count: least(counts), spread: conjunction(spread).unwrap_or_else(|| lit(true)) }
 }
 
 /// Nothing can be left out of the cell, whatever the data.

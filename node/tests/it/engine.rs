@@ -148,7 +148,14 @@ impl Scripted {
 
     async fn run(&self, minimum: u32) -> Result<(Told, Vec<Bytes>), Error> {
         let cells = || cells(minimum);
-        let layout = Layout { groups: 1, branches: vec![1], guarded: true, declared: true };
+        let layout = Layout {
+            groups: 1,
+            branches: vec![1],
+            guarded: true,
+            concentrated: false,
+            families: vec![],
+            declared: true,
+        };
         let ran = |layout| Told::Ran { layout };
         Ok(match self.scene.as_str() {
             "brief" => {

@@ -7,9 +7,15 @@
 //! c0_0 … cj_b    UInt32: min(k, distinct contributors) of branch b of aggregate j             | where the
 //! l0 … lm-1      UInt32: min(k, distinct entities left out of aggregate j by its conditions)  | agreement has
 //! s0 … sm-1      Boolean: true where nothing can be left out of aggregate j, whatever the data | a minimum k
+//! d0 … dm-1      Boolean: aggregate j, its branches each and together, is spread over them    | and a rule on
+//! e0 … em-1      Boolean: so is what its conditions leave out                                 | concentration
+//! f0 … fq-1      Utf8: who is in which populations of a family of cells                       | for each family
 //! ```
 //!
-//! The last four kinds are computed by the engine as obligations of the permit; `s` comes from the declared domains
+//! A family's column is numbers in pairs, with spaces between them: a bit for each population of the family in which somebody has a
+//! row, and that person's number within the group ([`crate::differences::written`]); of each set of populations at most k people are named.
+//!
+//! The last seven kinds are computed by the engine as obligations of the permit; `s` comes from the declared domains
 //! alone. An element of `count(*)`, `sum` and `avg` is a row, so an entity is left out where any of its rows of the group
 //! is not in the cell. An element of `count(DISTINCT entity)` is the entity itself: it is left out where none of its rows
 //! is in the cell, for only then does the number change. With [`Layout::declared`] the rows are exactly the groups that the declared domains allow, seen or not.
@@ -20,6 +26,8 @@ use liquid_policy::Permit;
 use liquid_policy::footprint::Argument;
 use serde::{Deserialize, Serialize};
 
+use crate::differences::Family;
+
 /// How many columns of each kind a cut's result has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
@@ -29,13 +37,18 @@ pub struct Layout {
     pub branches: Vec<usize>,
     /// The hidden columns are there: the agreement has a minimum.
     pub guarded: bool,
+    /// The columns on concentration are there: the agreement has a rule on it.
+    pub concentrated: bool,
+    /// Aggregates that add up the same over different rows, so that one can be taken from the other.
+    pub families: Vec<Family>,
     /// Every group that the declared domains allow has a row, whether the data has it or not.
     pub declared: bool,
 }
 
 impl Layout {
-    /// The layout that the result of a permitted cut must have. Whether its groups are declared is for the engine to say.
-    pub fn of(permit: &Permit, declared: bool) -> Self {
+    /// The layout that the result of a permitted cut must have. Whether its groups are declared, and which of its cells are families, is for
+    /// the engine to say.
+    pub fn of(permit: &Permit, declared: bool, families: Vec<Family>) -> Self {
         let footprint = permit.footprint();
         let branches = footprint.aggregates.iter().map(|aggregate| match &aggregate.argument {
             Argument::Rows | Argument::Term(_) | Argument::Expression { .. } => 1,
@@ -45,6 +58,9 @@ impl Layout {
             groups: footprint.groups.len(),
             branches: branches.collect(),
             guarded: permit.obligations().minimum.is_some(),
+            concentrated: permit.obligations().minimum.is_some()
+                && permit.obligations().concentration.is_some(),
+            families,
             declared,
         }
     }
@@ -94,7 +110,14 @@ impl Layout {
             fields.extend((0..*branches).map(|b| count(format!("c{j}_{b}"))));
         }
         fields.extend((0..self.branches.len()).map(|j| count(format!("l{j}"))));
-        fields.extend((0..self.branches.len()).map(|j| Field::new(format!("s{j}"), DataType::Boolean, true)));
+        let flag = |name: String| Field::new(name, DataType::Boolean, true);
+        fields.extend((0..self.branches.len()).map(|j| flag(format!("s{j}"))));
+        if self.concentrated {
+            fields.extend((0..self.branches.len()).map(|j| flag(format!("d{j}"))));
+            fields.extend((0..self.branches.len()).map(|j| flag(format!("e{j}"))));
+        }
+        let family = |q: usize| Field::new(format!("f{q}"), DataType::Utf8, true);
+        fields.extend((0..self.families.len()).map(family));
         fields
     }
 }

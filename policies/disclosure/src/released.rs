@@ -16,8 +16,16 @@ use crate::cells::{Cells, Layout};
 use crate::threshold::{self, Verdict};
 use crate::withheld::Withheld;
 
-/// The clause that can hide cells and groups of a guarded cut.
-const MINIMUM: &str = "disclosure.minimum_contributors";
+/// The clauses that can hide cells and groups of a guarded cut.
+fn hiding(permit: &Permit, layout: &Layout) -> BTreeSet<String> {
+    let rules = permit.obligations().concentration;
+    let clauses = [
+        ("disclosure.minimum_contributors", layout.guarded),
+        ("disclosure.dominance", layout.concentrated && rules.dominance.is_some()),
+        ("disclosure.p_ratio", layout.concentrated && rules.p_ratio.is_some()),
+    ];
+    clauses.into_iter().filter(|(_, holds)| *holds).map(|(clause, _)| clause.to_owned()).collect()
+}
 
 /// Why a cell is not simply its value. Marks travel as UInt8 columns, and the greater one wins where cells meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,7 +162,7 @@ pub fn disclose(cells: Withheld<Cells>, permit: &Permit) -> Result<Released<Tabl
         batch: assemble(&layout.visible_names(), values, marks, batch.num_rows())?,
         groups_may_be_missing: layout.guarded && !layout.declared,
         rows_may_be_missing: false,
-        clauses: if layout.guarded { BTreeSet::from([MINIMUM.to_owned()]) } else { BTreeSet::new() },
+        clauses: hiding(permit, &layout),
     };
     Ok(Released(table))
 }
@@ -197,7 +205,7 @@ pub fn finish(
 
 /// Whether a result has the form that was permitted. An engine that forgot its obligations is caught here.
 fn fits(batch: &RecordBatch, layout: &Layout, permit: &Permit) -> Result<(), Bug> {
-    if *layout != Layout::of(permit, layout.declared) {
+    if *layout != Layout::of(permit, layout.declared, layout.families.clone()) {
         return Err(Bug::new("the layout of a result is not the one that the permit demands"));
     }
     if layout.branches.contains(&0) {

@@ -1,9 +1,10 @@
-//! Which cells have enough contributors, in them and left out of them.
+//! Which cells have enough contributors, in them and left out of them, and are spread over them.
 
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::record_batch::RecordBatch;
 
 use crate::cells::Layout;
+use crate::differences::{Family, read, told_together};
 use crate::released::Bug;
 
 /// The verdict over one cut's result.
@@ -17,7 +18,9 @@ pub(crate) struct Verdict {
 /// Judges every cell.
 ///
 /// A cell is released where `minimum` entities are in its group, each of its branches has `minimum` contributors, and so has
-/// what its conditions leave out, unless nothing can be left out at all. A group that is not declared stands there only
+/// what its conditions leave out, unless nothing can be left out at all. Where the agreement has a rule on it, both
+/// must be spread over their contributors as well. What passes is judged together: cells of a family that could be taken from one
+/// another are withheld in the order of the aggregates, until what is left tells of `minimum` entities. A group that is not declared stands there only
 /// if `minimum` entities are in it. What the engine did not count is none: a NULL never helps a cell out.
 pub(crate) fn judge(batch: &RecordBatch, layout: &Layout, minimum: u32) -> Result<Verdict, Bug> {
     let mut hidden = batch.columns().iter().skip(layout.visible());
@@ -36,14 +39,50 @@ pub(crate) fn judge(batch: &RecordBatch, layout: &Layout, minimum: u32) -> Resul
         outside.push(enough(next()?, minimum)?);
     }
     let keep: Vec<bool> = present.iter().map(|present| layout.declared || *present).collect();
-    let mut withheld = Vec::with_capacity(layout.branches.len());
-    for (inside, outside) in inside.into_iter().zip(outside) {
-        let nobody_out = flags(next()?)?;
-        let pass = both(&inside, &either(&outside, &nobody_out));
-        let kept = pass.into_iter().zip(&keep).filter_map(|(pass, keep)| keep.then_some(!pass));
-        withheld.push(kept.collect::<Vec<_>>().into());
+    let nobody_out: Vec<_> = layout.branches.iter().map(|_| flags(next()?)).collect::<Result<_, _>>()?;
+    if layout.concentrated {
+        for judged in inside.iter_mut().chain(&mut outside) {
+            *judged = both(judged, &flags(next()?)?);
+        }
     }
-    Ok(Verdict { keep: keep.into(), withheld })
+    let cells = inside.into_iter().zip(outside).zip(nobody_out);
+    let mut pass: Vec<Vec<bool>> =
+        cells.map(|((inside, outside), nobody_out)| both(&inside, &either(&outside, &nobody_out))).collect();
+    for family in &layout.families {
+        let told = families(next()?, family, &pass, minimum)?;
+        told.into_iter().for_each(|(aggregate, row)| hide(&mut pass, aggregate, row));
+    }
+    let kept = pass.into_iter().map(|pass| {
+        let kept = pass.into_iter().zip(&keep).filter_map(|(pass, keep)| keep.then_some(!pass));
+        kept.collect::<Vec<_>>().into()
+    });
+    Ok(Verdict { withheld: kept.collect(), keep: keep.into() })
+}
+
+/// The cells, by aggregate and row, that a family of cells must withhold beside what does not pass.
+fn families(
+    column: &ArrayRef,
+    family: &Family,
+    pass: &[Vec<bool>],
+    minimum: u32,
+) -> Result<Vec<(usize, usize)>, Bug> {
+    let wrong = || Bug::new("a column of a family of cells does not say who is in them");
+    let texts = column.as_string_opt::<i32>().ok_or_else(wrong)?;
+    let k = usize::try_from(minimum).unwrap_or(usize::MAX);
+    let mut told = Vec::new();
+    for (row, text) in texts.iter().enumerate() {
+        let withheld: Vec<bool> = pass.iter().map(|pass| !pass.get(row).copied().unwrap_or(false)).collect();
+        let atoms = read(text.unwrap_or_default()).ok_or_else(wrong)?;
+        let hidden = told_together(family, &atoms, &withheld, k);
+        told.extend(hidden.into_iter().map(|aggregate| (aggregate, row)));
+    }
+    Ok(told)
+}
+
+fn hide(pass: &mut [Vec<bool>], aggregate: usize, row: usize) {
+    if let Some(cell) = pass.get_mut(aggregate).and_then(|cells| cells.get_mut(row)) {
+        *cell = false;
+    }
 }
 
 fn enough(column: &ArrayRef, minimum: u32) -> Result<Vec<bool>, Bug> {
@@ -58,7 +97,7 @@ fn flags(column: &ArrayRef) -> Result<Vec<bool>, Bug> {
     let flags = column
         .as_any()
         .downcast_ref::<BooleanArray>()
-        .ok_or_else(|| Bug::new("a column that says whether anyone can be left out is not Boolean"))?;
+        .ok_or_else(|| Bug::new("a hidden column that says yes or no is not Boolean"))?;
     Ok(flags.iter().map(|flag| flag == Some(true)).collect())
 }
 

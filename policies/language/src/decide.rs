@@ -136,7 +136,7 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
     if let Some(below) = &footprint.step {
         let step = step::judge(&judge, footprint, below)?;
         footprint.dates.iter().try_for_each(|used| judge.dates(used))?;
-        return Ok(Obligations { step, ..joins::obligations(&judge, joined, agreement.minimum()) });
+        return Ok(Obligations { step, ..joins::obligations(&judge, joined, agreement) });
     }
     judge.conditions(&footprint.filter)?;
     for key in &footprint.groups {
@@ -153,7 +153,7 @@ pub fn judge(agreement: &Agreement, footprint: &Footprint) -> Result<Obligations
         }
     }
     joins::reads(&judge, &joined, footprint)?;
-    Ok(joins::obligations(&judge, joined, agreement.minimum()))
+    Ok(joins::obligations(&judge, joined, agreement))
 }
 
 /// The tables of a cut, and whether the agreement has a minimum.

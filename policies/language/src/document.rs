@@ -11,7 +11,7 @@ pub use crate::file::{Entities, PartyRole};
 use crate::id::{
     AgreementHash, AgreementId, ColumnName, OrganisationName, Purpose, RoleName, TableName, TemplateName,
 };
-use crate::table::{ColumnRule, EntityFilter, Obligations, TableRules};
+use crate::table::{ColumnRule, Concentration, EntityFilter, Obligations, TableRules};
 use crate::template::Template;
 
 /// One version of one agreement: what the node enforces, and the whole file for readers.
@@ -138,7 +138,7 @@ impl Agreement {
 
     /// What the engine must know and check of one of the tables; what a cut obliges it to is for the decision to say.
     pub fn obligations(&self, table: &Table) -> Obligations {
-        Obligations::of_table(table.rules(), self.minimum())
+        Obligations::of_table(table.rules(), self.minimum(), self.concentration())
     }
 
     /// The columns of a table of which each value stands for one entity: the entity and the keys within it. Rows grouped by one of
@@ -155,6 +155,13 @@ impl Agreement {
     /// The minimum, unless it is switched off.
     pub fn minimum(&self) -> Option<u32> {
         (self.minimum_contributors > 1).then_some(self.minimum_contributors)
+    }
+
+    /// How much of a cell few may make up.
+    pub fn concentration(&self) -> Concentration {
+        let rules = &self.file.disclosure;
+        let dominance = rules.dominance.as_ref().map(|dominance| (dominance.n, dominance.share));
+        Concentration { dominance, p_ratio: rules.p_ratio }
     }
 
     /// The whole file as it was written, keys for the record and promises included.

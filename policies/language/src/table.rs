@@ -133,6 +133,29 @@ impl From<Bounds> for [f64; 2] {
     }
 }
 
+/// No few may make up most of a sum.
+///
+/// The tests of statistical offices: the (n, k) rule and the p % rule, L. Willenborg and T. de Waal, *Elements of Statistical
+/// Disclosure Control* (2001), section 4.2. What one entity adds is what all its rows add together, without the sign.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Concentration {
+    /// So many of the largest must not make up more than such a share, above 0 and at most 1.
+    pub dominance: Option<(u32, f64)>,
+    /// All but the two largest must make up at least this share of the largest, above 0 and at most 1: the second largest could
+    /// work the largest out more closely otherwise.
+    pub p_ratio: Option<f64>,
+}
+
+/// What an agreement writes is finite.
+impl Eq for Concentration {}
+
+impl Concentration {
+    /// Whether there is a rule at all.
+    pub fn is_some(&self) -> bool {
+        self.dominance.is_some() || self.p_ratio.is_some()
+    }
+}
+
 /// What is public about a column's values, as far as disclosure needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnRule {
@@ -197,6 +220,9 @@ pub struct Obligations {
     /// The least number of distinct entities behind a cell and behind what its plan leaves out;
     /// none where `minimum_contributors = 1` switches the disclosure rules off.
     pub minimum: Option<u32>,
+    /// How much of a cell few may make up. Without a minimum, none.
+    #[serde(default)]
+    pub concentration: Concentration,
     /// What is public about each column that the agreement lists.
     pub columns: BTreeMap<ColumnName, ColumnRule>,
     /// Classes of columns that are equal in every joined row: by the join conditions, directly or along one another, and under a
@@ -239,6 +265,7 @@ impl Obligations {
             tables,
             entity: ColumnName::new(""),
             minimum: None,
+            concentration: Concentration::default(),
             equal: Vec::new(),
             parts: Vec::new(),
             step: BTreeMap::new(),
@@ -246,13 +273,14 @@ impl Obligations {
     }
 
     /// Of a cut over one table.
-    pub fn of_table(rules: TableRules, minimum: Option<u32>) -> Self {
+    pub fn of_table(rules: TableRules, minimum: Option<u32>, concentration: Concentration) -> Self {
         let columns = rules.columns.clone();
         let entity = rules.entity.clone().unwrap_or_else(|| ColumnName::new(""));
         Self {
             tables: vec![rules],
             entity,
             minimum,
+            concentration,
             columns,
             equal: Vec::new(),
             tied: Vec::new(),

@@ -120,6 +120,25 @@ fn of_cut(cut: &Footprint, found: &Obligations) -> Vec<Obligation> {
             say(format!("whoever is in {} and not in the join counts as left out", list(tables)));
         }
     }
+    let rules = found.concentration;
+    if let (Some(_), Some((most, share))) = (found.minimum, rules.dominance) {
+        let percent = share * 100.0;
+        all.push(Obligation {
+            clause: "disclosure.dominance".to_owned(),
+            message: format!(
+                "a cell is withheld where its {most} largest make up more than {percent} % of it, and so is one from which the                  question leaves out such a sum"
+            ),
+        });
+    }
+    if let (Some(_), Some(ratio)) = (found.minimum, rules.p_ratio) {
+        let percent = ratio * 100.0;
+        all.push(Obligation {
+            clause: "disclosure.p_ratio".to_owned(),
+            message: format!(
+                "a cell is withheld where all but its two largest make up less than {percent} % of the largest, and so is one from                  which the question leaves out such a sum"
+            ),
+        });
+    }
     for column in read(cut) {
         let declared = found.columns.get(column).is_some_and(|rule| rule.domain.is_some());
         let table = |at: usize| cut.tables.get(at).map(|table| key(table.as_str()));

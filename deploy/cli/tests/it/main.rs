@@ -1,6 +1,8 @@
 //! What people, scripts and drivers rely on, tried on the real binary; and the style of the whole repository.
 
 #[cfg(test)]
+mod acro;
+#[cfg(test)]
 mod adbc;
 #[cfg(test)]
 mod approved;
@@ -60,6 +62,8 @@ mod signing;
 mod story;
 #[cfg(test)]
 mod structure;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod tunnel;
 #[cfg(test)]

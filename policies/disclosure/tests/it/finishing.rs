@@ -10,7 +10,7 @@ use crate::support::{batch, cells, footprint, permit, withheld};
 
 fn input(minimum: u32, declared: bool) -> Released<Table> {
     let permit = permit(minimum, &footprint(&["g"], &[]));
-    let layout = Layout::of(&permit, declared);
+    let layout = Layout::of(&permit, declared, vec![]);
     disclose(withheld(batch(&layout, &[]), layout), &permit).expect("fits")
 }
 

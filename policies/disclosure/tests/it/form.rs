@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use liquid_disclosure::{Layout, disclose};
 use liquid_policy::Permit;
 
-use crate::support::{Row, batch, footprint, permit, withheld};
+use crate::support::{Row, batch, footprint, permit, permit_with, withheld};
 
 fn row() -> Row {
     Row {
@@ -17,11 +17,16 @@ fn row() -> Row {
         inside: vec![vec![Some(9)], vec![Some(9), Some(9)]],
         outside: vec![Some(9), Some(9)],
         nobody_out: vec![Some(false), Some(false)],
+        spread: vec![[Some(true); 2]; 2],
     }
 }
 
 fn cut() -> Permit {
     permit(5, &footprint(&["g", "h"], &[1, 2]))
+}
+
+fn concentrated() -> Permit {
+    permit_with(5, "p_ratio = 0.1", &footprint(&["g", "h"], &[1, 2]))
 }
 
 fn refuses(permit: &Permit, layout: &Layout, batch: RecordBatch, what: &str) {
@@ -32,17 +37,22 @@ fn refuses(permit: &Permit, layout: &Layout, batch: RecordBatch, what: &str) {
 
 #[test]
 fn the_right_form_passes() {
-    let layout = Layout::of(&cut(), false);
+    let layout = Layout::of(&cut(), false, vec![]);
     assert_eq!(layout.visible_names(), ["g0", "g1", "a0", "a1"]);
     let hidden: Vec<_> = layout.hidden().iter().map(|field| field.name().clone()).collect();
     assert_eq!(hidden, ["present", "c0_0", "c1_0", "c1_1", "l0", "l1", "s0", "s1"]);
     disclose(withheld(batch(&layout, &[row()]), layout), &cut()).expect("fits");
+
+    let layout = Layout::of(&concentrated(), false, vec![]);
+    let behind: Vec<_> = layout.hidden().iter().skip(8).map(|field| field.name().clone()).collect();
+    assert_eq!(behind, ["d0", "d1", "e0", "e1"]);
+    disclose(withheld(batch(&layout, &[row()]), layout), &concentrated()).expect("fits");
 }
 
 #[test]
 fn another_layout_is_caught() {
     let permit = cut();
-    let good = Layout::of(&permit, false);
+    let good = Layout::of(&permit, false, vec![]);
     let said = |change: &dyn Fn(&mut Layout)| {
         let mut layout = good.clone();
         change(&mut layout);
@@ -51,6 +61,8 @@ fn another_layout_is_caught() {
     // Unguarded under a minimum: every value would leave as it is.
     let open = said(&|layout| layout.guarded = false);
     refuses(&permit, &open, batch(&open, &[row()]), "the layout");
+    let unjudged = Layout::of(&permit, false, vec![]);
+    refuses(&concentrated(), &unjudged, batch(&unjudged, &[row()]), "the layout");
     // A key too many would carry a value out as a key.
     let shifted = said(&|layout| {
         layout.groups = 3;
@@ -66,8 +78,8 @@ fn another_layout_is_caught() {
 
 #[test]
 fn other_columns_are_caught() {
-    let permit = cut();
-    let layout = Layout::of(&permit, false);
+    let permit = concentrated();
+    let layout = Layout::of(&permit, false, vec![]);
     let full = batch(&layout, &[row()]);
     for column in 0..full.num_columns() {
         let others: Vec<_> = (0..full.num_columns()).filter(|other| *other != column).collect();
@@ -84,7 +96,7 @@ fn other_columns_are_caught() {
             let mut columns = full.columns().to_vec();
             columns[hidden] = other;
             let retyped = RecordBatch::try_from_iter(names.iter().cloned().zip(columns)).expect("fits");
-            let what = if hidden < full.num_columns() - 2 { "UInt32" } else { "Boolean" };
+            let what = if hidden < full.num_columns() - 6 { "UInt32" } else { "Boolean" };
             refuses(&permit, &layout, retyped, what);
         }
     }

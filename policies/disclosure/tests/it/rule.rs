@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use liquid_disclosure::{Layout, disclose};
 use proptest::prelude::*;
 
-use crate::support::{Row, batch, cells, footprint, permit, withheld};
+use crate::support::{Row, batch, cells, footprint, permit, permit_with, withheld};
 
 /// Over a few aggregates, counts around the minimum, and every flag.
 fn rows(branches: Vec<usize>) -> impl Strategy<Value = (Vec<usize>, Vec<Row>)> {
@@ -13,14 +13,18 @@ fn rows(branches: Vec<usize>) -> impl Strategy<Value = (Vec<usize>, Vec<Row>)> {
     let inside: Vec<_> = branches.iter().map(|n| prop::collection::vec(count(), *n)).collect();
     let n = branches.len();
     let flag = prop_oneof![1 => Just(Some(true)), 3 => Just(Some(false)), 1 => Just(None)];
-    let row = (count(), inside, prop::collection::vec(count(), n), prop::collection::vec(flag, n)).prop_map(
-        move |(present, inside, outside, nobody_out)| Row {
+    let spread = || prop_oneof![8 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
+    let spread = prop::array::uniform2(spread());
+    let flags = (prop::collection::vec(flag, n), prop::collection::vec(spread, n));
+    let row = (count(), inside, prop::collection::vec(count(), n), flags).prop_map(
+        move |(present, inside, outside, (nobody_out, spread))| Row {
             keys: vec![0],
             values: (0..n).map(|v| i64::try_from(v).ok()).collect(),
             present,
             inside,
             outside,
             nobody_out,
+            spread,
         },
     );
     prop::collection::vec(row, 0..12).prop_map(move |mut rows| {
@@ -40,10 +44,11 @@ fn released(
     branches: &[usize],
     rows: &[Row],
     minimum: u32,
+    rules: &str,
     declared: bool,
 ) -> (BTreeSet<(i64, usize)>, BTreeSet<i64>) {
-    let permit = permit(minimum, &footprint(&["g"], branches));
-    let layout = Layout::of(&permit, declared);
+    let permit = permit_with(minimum, rules, &footprint(&["g"], branches));
+    let layout = Layout::of(&permit, declared, vec![]);
     let released = disclose(withheld(batch(&layout, rows), layout), &permit).expect("fits");
     let (mut open, mut keys) = (BTreeSet::new(), BTreeSet::new());
     let mut hidden = 0;
@@ -67,28 +72,41 @@ fn released(
     (open, keys)
 }
 
+/// Without a rule on concentration, with one, and with both.
+fn rules() -> impl Strategy<Value = &'static str> {
+    let both = "dominance = { n = 2, share = 0.9 }\np_ratio = 0.1";
+    prop::sample::select(vec!["", "p_ratio = 0.1", "dominance = { n = 1, share = 0.5 }", both])
+}
+
 proptest! {
     #[test]
-    fn the_rule_cell_by_cell((branches, rows) in any_rows(), minimum in 2..7_u32, declared: bool) {
-        let (open, keys) = released(&branches, &rows, minimum, declared);
+    fn the_rule_cell_by_cell(
+        (branches, rows) in any_rows(), minimum in 2..7_u32, rules in rules(), declared: bool
+    ) {
+        let (open, keys) = released(&branches, &rows, minimum, rules, declared);
         for row in &rows {
             let enough = |count: &Option<u32>| count.unwrap_or(0) >= minimum;
             let key = row.keys[0];
             prop_assert_eq!(keys.contains(&key), declared || enough(&row.present));
             for aggregate in 0..branches.len() {
                 let few_inside = row.inside[aggregate].iter().any(|count| !enough(count));
-                let few_outside = !enough(&row.outside[aggregate]) && row.nobody_out[aggregate] != Some(true);
+                let is_spread = |side: usize| rules.is_empty() || row.spread[aggregate][side] == Some(true);
+                let few_inside = few_inside || !is_spread(0);
+                let few_outside = !(enough(&row.outside[aggregate]) && is_spread(1));
+                let few_outside = few_outside && row.nobody_out[aggregate] != Some(true);
                 let hidden = !enough(&row.present) || few_inside || few_outside;
                 prop_assert_eq!(open.contains(&(key, aggregate)), !hidden, "{:?}", row);
             }
         }
     }
 
-    /// A greater minimum never lets more out, neither cells nor groups.
+    /// A greater minimum, or a rule more, never lets more out, neither cells nor groups.
     #[test]
-    fn tighter_never_releases_more((branches, rows) in any_rows(), minimum in 2..7_u32, more in 1..4_u32, declared: bool) {
-        let (open, keys) = released(&branches, &rows, minimum, declared);
-        let (open_after, keys_after) = released(&branches, &rows, minimum + more, declared);
+    fn tighter_never_releases_more(
+        (branches, rows) in any_rows(), minimum in 2..7_u32, more in 0..4_u32, rules in rules(), declared: bool
+    ) {
+        let (open, keys) = released(&branches, &rows, minimum, "", declared);
+        let (open_after, keys_after) = released(&branches, &rows, minimum + more, rules, declared);
         prop_assert!(open_after.is_subset(&open));
         prop_assert!(keys_after.is_subset(&keys));
     }
@@ -164,6 +182,7 @@ fn engine(visits: &[Visit], minimum: u32, declared: bool) -> Vec<Row> {
                 inside: CUT.iter().map(inside).collect(),
                 outside: CUT.iter().map(outside).collect(),
                 nobody_out: vec![Some(false); CUT.len()],
+                spread: vec![],
             }
         })
         .collect()
@@ -175,7 +194,7 @@ proptest! {
     fn nobody_is_singled_out(visits in visits(), minimum in 2..5_u32, declared: bool) {
         let branches: Vec<_> = CUT.iter().map(|branches| branches.len()).collect();
         let permit = permit(minimum, &footprint(&["g"], &branches));
-        let layout = Layout::of(&permit, declared);
+        let layout = Layout::of(&permit, declared, vec![]);
         let rows = engine(&visits, minimum, declared);
         let released = disclose(withheld(batch(&layout, &rows), layout), &permit).expect("fits");
         let mut wards = BTreeMap::new();
@@ -216,7 +235,7 @@ proptest! {
 #[test]
 fn a_minimum_of_one_switches_the_rules_off() {
     let permit = permit(1, &footprint(&["h"], &[1]));
-    let layout = Layout::of(&permit, false);
+    let layout = Layout::of(&permit, false, vec![]);
     assert!(layout.hidden().is_empty());
     let row = |key, value| Row {
         keys: vec![key],
@@ -225,6 +244,7 @@ fn a_minimum_of_one_switches_the_rules_off() {
         inside: vec![],
         outside: vec![],
         nobody_out: vec![],
+        spread: vec![],
     };
     let rows = [row(1, Some(5)), row(2, None)];
     let released = disclose(withheld(batch(&layout, &rows), layout), &permit).expect("fits");
@@ -237,10 +257,15 @@ fn a_minimum_of_one_switches_the_rules_off() {
 fn a_guarded_answer_says_what_can_hide_something() {
     let permit = permit(3, &footprint(&["g"], &[]));
     for declared in [true, false] {
-        let layout = Layout::of(&permit, declared);
+        let layout = Layout::of(&permit, declared, vec![]);
         let released = disclose(withheld(batch(&layout, &[]), layout), &permit).expect("fits");
         assert_eq!(released.get().groups_may_be_missing(), !declared);
         assert!(released.get().clauses().iter().eq(["disclosure.minimum_contributors"]));
         assert_eq!((released.get().rows(), released.get().columns()), (0, 1));
     }
+    let permit = permit_with(3, "dominance = { n = 2, share = 0.9 }\np_ratio = 0.1", &footprint(&["g"], &[]));
+    let layout = Layout::of(&permit, true, vec![]);
+    let released = disclose(withheld(batch(&layout, &[]), layout), &permit).expect("fits");
+    let clauses = ["disclosure.dominance", "disclosure.minimum_contributors", "disclosure.p_ratio"];
+    assert!(released.get().clauses().iter().eq(clauses));
 }

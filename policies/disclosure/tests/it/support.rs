@@ -14,6 +14,11 @@ use liquid_policy::{
 /// A permit for a cut over the table `t`, which has an entity `person`, `g` in groups and conditions with a declared
 /// domain, `h` the same without one, and a measure `x`.
 pub(crate) fn permit(minimum: u32, footprint: &Footprint) -> Permit {
+    permit_with(minimum, "", footprint)
+}
+
+/// The same with further rules on disclosure.
+pub(crate) fn permit_with(minimum: u32, rules: &str, footprint: &Footprint) -> Permit {
     let text = format!(
         r#"schema = "liquid/agreement/1"
 [agreement]
@@ -38,6 +43,7 @@ h = {{ use = ["group", "filter"] }}
 x = {{ use = ["measure"], aggregates = ["sum"] }}
 [disclosure]
 minimum_contributors = {minimum}
+{rules}
 "#
     );
     let agreement = Arc::new(parse(&text, "test.toml").expect("an agreement"));
@@ -101,6 +107,8 @@ pub(crate) struct Row {
     pub(crate) inside: Vec<Vec<Option<u32>>>,
     pub(crate) outside: Vec<Option<u32>>,
     pub(crate) nobody_out: Vec<Option<bool>>,
+    /// For each aggregate, whether it and what is left out of it are spread; read where there is a rule on that.
+    pub(crate) spread: Vec<[Option<bool>; 2]>,
 }
 
 pub(crate) fn batch(layout: &Layout, rows: &[Row]) -> RecordBatch {
@@ -125,6 +133,12 @@ pub(crate) fn batch(layout: &Layout, rows: &[Row]) -> RecordBatch {
         for aggregate in 0..layout.branches.len() {
             columns
                 .push(Arc::new(rows.iter().map(|row| row.nobody_out[aggregate]).collect::<BooleanArray>()));
+        }
+    }
+    for side in (0..2).filter(|_| layout.concentrated) {
+        for aggregate in 0..layout.branches.len() {
+            let spread = rows.iter().map(|row| row.spread[aggregate][side]);
+            columns.push(Arc::new(spread.collect::<BooleanArray>()));
         }
     }
     let names =

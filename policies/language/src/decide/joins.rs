@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::one_base::{self, OneBase};
 use super::{Judge, key};
-use crate::document::{Table, Use};
+use crate::document::{Agreement, Table, Use};
 use crate::footprint::{Footprint, Function, Term, column_in_cut};
 use crate::id::ColumnName;
 use crate::refusal::{Code, Refusal, list};
@@ -142,7 +142,7 @@ fn repeated(judge: &Judge<'_>, joined: &Joined, column: &ColumnName) -> Result<(
 }
 
 /// What the engine must do and know for a cut that may be run.
-pub(super) fn obligations(judge: &Judge<'_>, joined: Joined, minimum: Option<u32>) -> Obligations {
+pub(super) fn obligations(judge: &Judge<'_>, joined: Joined, agreement: &Agreement) -> Obligations {
     let tables = &judge.tables;
     let called = |(table, own): &Place| column_in_cut(tables.len(), *table, own.as_str());
     let mut entities = tables.iter().enumerate().filter_map(|(at, t)| Some((at, t.entity.clone()?)));
@@ -153,7 +153,8 @@ pub(super) fn obligations(judge: &Judge<'_>, joined: Joined, minimum: Option<u32
         tables: tables.iter().map(|table| table.rules()).collect(),
         // A cut without a protected table was refused.
         entity: entities.next().map_or_else(|| ColumnName::new(""), |place| called(&place)),
-        minimum,
+        minimum: agreement.minimum(),
+        concentration: agreement.concentration(),
         columns: columns.map(|(place, rule)| (called(&place), rule)).collect(),
         equal: joined.equal.0.iter().map(|class| class.iter().map(called).collect()).collect(),
         tied: joined.tied.iter().map(|(left, right)| (called(left), called(right))).collect(),

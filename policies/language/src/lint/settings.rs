@@ -11,7 +11,12 @@ const MINIMUM: u32 = 10;
 
 /// Settings that are weaker than those of *published statistics*.
 pub(super) fn settings(file: &File, advice: &mut Vec<Advice>) {
-    for setting in PUBLISHED.enforced().filter(|setting| setting.compare(file) == Ordering::Less) {
+    // Rules on few that make up most need contributors to be counted.
+    let off = file.disclosure.minimum_contributors <= 1;
+    let useless =
+        |setting: &Setting| off && matches!(setting.key, "disclosure.dominance" | "disclosure.p_ratio");
+    let weaker = |setting: &Setting| setting.compare(file) == Ordering::Less && !useless(setting);
+    for setting in PUBLISHED.enforced().filter(|setting| weaker(setting)) {
         let path: Vec<&str> = setting.key.split('.').collect();
         let key = path.last().copied().unwrap_or_default();
         let written = setting.written(file);

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use liquid_policy::table::Concentration;
+
 use crate::oracle::language::{Agg, Arg, COLS, Col, Pred, Question, Row, Term, Val};
 
 /// What is declared of a column.
@@ -41,7 +43,7 @@ impl<'a> Seen<'a> {
         Self { agreed: rules, rows, rules: met }
     }
 
-    fn rule(&self, col: Col) -> Rule {
+    pub(crate) fn rule(&self, col: Col) -> Rule {
         self.rules[col as usize]
     }
 
@@ -154,7 +156,7 @@ impl<'a> Meaning<'a> {
     }
 
     /// The contributing arm that lets a row in, whatever its measures are.
-    fn lets_in(&self, row: &Row) -> Option<&Term> {
+    pub(crate) fn lets_in(&self, row: &Row) -> Option<&Term> {
         let arm = self.arm(row)?;
         self.arms.iter().find(|(at, _)| *at == arm).map(|(_, term)| term)
     }
@@ -165,13 +167,13 @@ impl<'a> Meaning<'a> {
     }
 
     /// There is a value and, for a sum or an average, it is not 0.
-    fn counted(&self, term: &Term, row: &Row) -> bool {
+    pub(crate) fn counted(&self, term: &Term, row: &Row) -> bool {
         let sums = matches!(self.agg.function, "sum" | "avg");
         present(term, row) && !(sums && term.cols().iter().any(|col| row.get(*col) == Val::Int(0)))
     }
 
     /// Nothing tells one row from another.
-    fn everybody(&self) -> bool {
+    pub(crate) fn everybody(&self) -> bool {
         let question = self.question;
         question.keys.is_empty()
             && question.filter.is_none()
@@ -215,19 +217,19 @@ impl<'a> Meaning<'a> {
         judged
     }
 
-    /// Whom the cell leaves out, by each kind of condition that can leave anyone out.
-    pub(crate) fn left_out(&self, seen: &Seen, rows: &[&Row], always: bool, gap: bool, k: u32) -> u32 {
+    /// Whom the cell leaves out, by each kind of condition that can leave anyone out, and what of theirs.
+    fn kinds(&self, seen: &Seen, rows: &[&Row], always: bool, gap: bool) -> Vec<Vec<Part>> {
         if self.agg.arg == Arg::Entity {
             let inside: BTreeSet<i64> =
                 rows.iter().filter(|row| self.lets_in(row).is_some()).map(|row| row.id).collect();
-            return entities(rows.iter().copied().filter(|row| !inside.contains(&row.id)), k);
+            let out = rows.iter().filter(|row| !inside.contains(&row.id));
+            return vec![out.map(|row| (row.id, 1)).collect()];
         }
-        let mut least = None;
-        let mut kind = |count: u32| least = Some(least.unwrap_or(k).min(count));
+        let mut kinds = Vec::new();
         if !always {
             for (_, term) in &self.arms {
-                let out = |row: &&Row| self.lets_in(row).is_none() && self.counted(term, row);
-                kind(entities(rows.iter().copied().filter(out), k));
+                let out = |row: &&&Row| self.lets_in(row).is_none() && self.counted(term, row);
+                kinds.push(rows.iter().filter(out).map(|row| (row.id, self.adds(term, row))).collect());
             }
         }
         if gap {
@@ -238,14 +240,58 @@ impl<'a> Meaning<'a> {
                     }
                     let others = |row: &Row| term.cols().iter().all(|o| o == col || row.get(*o) != Val::Null);
                     let out =
-                        |row: &&Row| self.arm(row) == Some(*at) && row.get(*col) == Val::Null && others(row);
+                        |row: &&&Row| self.arm(row) == Some(*at) && row.get(*col) == Val::Null && others(row);
                     if self.possible_gap(seen, *at, *col) {
-                        kind(entities(rows.iter().copied().filter(out), k));
+                        kinds.push(rows.iter().filter(out).map(|row| (row.id, 1)).collect());
                     }
                 }
             }
         }
-        least.unwrap_or(0)
+        kinds
+    }
+
+    /// How many the cell leaves out, at most k, by the kind of condition that leaves out the fewest.
+    pub(crate) fn left_out(&self, seen: &Seen, rows: &[&Row], always: bool, gap: bool, k: u32) -> u32 {
+        let kinds = self.kinds(seen, rows, always, gap);
+        let count = |kind: &Vec<Part>| kind.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len() as u32;
+        kinds.iter().map(|kind| count(kind).min(k)).min().unwrap_or(0)
+    }
+
+    /// Whether what it leaves out is spread, kind by kind; entities each add one.
+    pub(crate) fn spread_outside(
+        &self,
+        (seen, rows): (&Seen, &[&Row]),
+        (always, gap): (bool, bool),
+        rules: &Concentration,
+    ) -> bool {
+        let kinds = self.kinds(seen, rows, always, gap);
+        self.agg.arg == Arg::Entity || kinds.iter().all(|kind| is_spread(kind, rules))
+    }
+
+    /// Whether each branch is spread, and all of a sum together.
+    pub(crate) fn spread_inside(&self, rows: &[&Row], rules: &Concentration) -> bool {
+        let of = |branch: usize| {
+            let rows = rows.iter().filter(move |row| self.contributes(branch, row));
+            rows.map(move |row| (row.id, self.adds(&self.arms[branch].1, row)))
+        };
+        let branches: Vec<Vec<Part>> = (0..self.arms.len()).map(|branch| of(branch).collect()).collect();
+        let whole: Vec<Part> = branches.iter().flatten().copied().collect();
+        let sums = self.agg.function != "count";
+        let all = branches.iter().chain(sums.then_some(&whole)).all(|part| is_spread(part, rules));
+        self.agg.arg == Arg::Entity || all
+    }
+
+    /// What a row adds that counts.
+    fn adds(&self, term: &Term, row: &Row) -> i64 {
+        let number = |col: &Col| match row.get(*col) {
+            Val::Int(number) => number,
+            _ => panic!("it has a number"),
+        };
+        match term {
+            _ if self.agg.function == "count" => 1,
+            Term::Cols(cols) => cols.iter().map(number).product(),
+            Term::Literal(value) => *value,
+        }
     }
 
     /// Some row that could be takes this arm without a value in this column.
@@ -266,6 +312,26 @@ impl<'a> Meaning<'a> {
         let inside = |row: &&Row| self.lets_in(row).is_some_and(|term| present(term, row));
         entities(rows.iter().copied().filter(|row| !inside(row)), k)
     }
+}
+
+/// An entity, and what one of its rows adds.
+type Part = (i64, i64);
+
+/// The rules of statistical offices, on what each entity adds up to without its sign.
+fn is_spread(parts: &[Part], rules: &Concentration) -> bool {
+    let mut of: BTreeMap<i64, i64> = BTreeMap::new();
+    parts.iter().for_each(|(id, adds)| *of.entry(*id).or_default() += adds);
+    let mut sizes: Vec<i64> = of.into_values().map(i64::abs).collect();
+    sizes.sort_by_key(|size| std::cmp::Reverse(*size));
+    let sum = |sizes: &[i64]| sizes.iter().sum::<i64>() as f64;
+    let total = sum(&sizes);
+    let first = |most: usize| &sizes[..most.min(sizes.len())];
+    let dominated =
+        rules.dominance.is_some_and(|(most, share)| total > 0.0 && sum(first(most as usize)) / total > share);
+    let estimated = rules
+        .p_ratio
+        .is_some_and(|ratio| total > 0.0 && sum(&sizes[2.min(sizes.len())..]) / (sizes[0] as f64) < ratio);
+    !dominated && !estimated
 }
 
 fn present(term: &Term, row: &Row) -> bool {

@@ -1,5 +1,6 @@
 //! Random tables, random questions: every hidden column against a row-by-row oracle, every value against DataFusion.
 
+mod families;
 pub(crate) mod language;
 mod meaning;
 
@@ -8,10 +9,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
-use liquid_policy::table::{ColumnRule, Domain, DomainValue, Obligations};
+use liquid_policy::table::{ColumnRule, Concentration, Domain, DomainValue, Obligations};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError};
 
+use crate::oracle::families::{Told, told, wrong_families};
 use crate::oracle::language::{COLS, Question, Row, Val, question};
 use crate::oracle::meaning::{Meaning, Rule, Seen, entities, passes};
 use crate::site::{Front, Site, declare, lines, obligations};
@@ -66,6 +68,13 @@ fn table() -> impl Strategy<Value = (Vec<Row>, [Rule; 5])> {
     })
 }
 
+fn concentration() -> impl Strategy<Value = Concentration> {
+    let share = || proptest::sample::select(vec![0.2, 0.4, 0.5, 0.6, 0.75, 0.9]);
+    let dominance = proptest::option::of((1..4_u32, share()));
+    (dominance, proptest::option::of(share()))
+        .prop_map(|(dominance, p_ratio)| Concentration { dominance, p_ratio })
+}
+
 pub(crate) fn batch(rows: &[Row]) -> RecordBatch {
     let mut columns: Vec<(&str, ArrayRef)> =
         vec![("id", Arc::new(rows.iter().map(|row| Some(row.id)).collect::<Int64Array>()))];
@@ -89,8 +98,8 @@ pub(crate) fn batch(rows: &[Row]) -> RecordBatch {
         .unwrap()
 }
 
-fn permit(rules: &[Rule; 5], minimum: Option<u32>) -> Obligations {
-    let mut permit = obligations("t", "id", minimum);
+fn permit(rules: &[Rule; 5], minimum: Option<u32>, concentration: Concentration) -> Obligations {
+    let mut permit = Obligations { concentration, ..obligations("t", "id", minimum) };
     for col in COLS {
         let rule = rules[col as usize];
         let values = col.domain().into_iter().map(|value| match value {
@@ -129,7 +138,7 @@ async fn check(
     front: &mut Front,
     seen: &Seen<'_>,
     question: &Question,
-    k: u32,
+    (k, rules): (u32, Concentration),
 ) -> Result<bool, TestCaseError> {
     let sql = question.sql();
     if question.aggs.iter().any(|agg| Meaning::of(question, agg).arms.is_empty()) {
@@ -143,7 +152,7 @@ async fn check(
     let direct = values(seen, question).await;
 
     // Without a minimum: what DataFusion says, and nothing else.
-    let (layout, found) = front.run(planned.plan, 0, &permit(seen.agreed, None)).await;
+    let (layout, found) = front.run(planned.plan, 0, &permit(seen.agreed, None, rules)).await;
     prop_assert!(!layout.guarded);
     let mut plain: Vec<String> =
         direct.iter().map(|(key, values)| [&key[..], values].concat().join(" ")).collect();
@@ -153,7 +162,7 @@ async fn check(
     prop_assert_eq!(&found, &plain, "{}", sql);
 
     // With one: the groups, and of each group every column.
-    let (layout, found) = front.run(planned.plan, 0, &permit(seen.agreed, Some(k))).await;
+    let (layout, found) = front.run(planned.plan, 0, &permit(seen.agreed, Some(k), rules)).await;
     let (mut groups, declared) = seen.groups(question);
     if !declared && !question.keys.is_empty() {
         // Groups of fewer are absent from every answer; the engine does not even name them.
@@ -161,7 +170,9 @@ async fn check(
         groups.retain(|_, rows| entities(rows.iter().copied().filter(passing), k) >= k);
     }
     prop_assert!(layout.guarded);
+    prop_assert_eq!(layout.accepts(found.schema_ref()), Ok(()), "{}", sql);
     prop_assert_eq!(layout.declared, declared, "{}", sql);
+    let told: Vec<Vec<Told>> = (0..layout.families.len()).map(|at| told(&found, &format!("f{at}"))).collect();
     let names: Vec<_> = found.schema().fields().iter().map(|field| field.name().clone()).collect();
     let found: Vec<BTreeMap<&str, String>> = lines(&found)
         .iter()
@@ -213,8 +224,24 @@ async fn check(
             if !safe {
                 prop_assert!(left_out <= meaning.outside(rows, k), "{}", place);
             }
+            prop_assert_eq!(layout.concentrated, rules.is_some(), "{}", place);
+            if rules.is_some() {
+                let flag = |name: String| group[name.as_str()] == "true";
+                let inside = meaning.spread_inside(rows, &rules);
+                prop_assert!(flag(format!("d{at}")) == inside || present == 0, "{} {:?}", place, rules);
+                let outside = meaning.spread_outside((seen, rows), (always, gap), &rules);
+                let exact = seen.declared(&meaning.read()) && meaning.plain();
+                let found = flag(format!("e{at}"));
+                let nobody_there = safe || left_out == 0;
+                prop_assert!(found == outside || nobody_there || !exact && !found, "{} {:?}", place, rules);
+            }
         }
     }
+    let row_of = |key: &Vec<Val>| found.iter().position(|row| key_of(row) == shown(key)).unwrap();
+    let groups: Vec<(usize, Vec<&Row>)> =
+        groups.iter().map(|(key, rows)| (row_of(key), rows.clone())).collect();
+    let problem = wrong_families(seen, &meanings, &groups, (&layout.families, &told), k);
+    prop_assert_eq!(problem, None, "{}", sql);
     Ok(true)
 }
 
@@ -231,7 +258,8 @@ proptest! {
 
     #[test]
     fn hidden_columns_are_what_the_rules_say_and_values_what_datafusion_says(
-        (rows, rules) in table(), questions in proptest::collection::vec(question(), 12), k in 1..6_u32
+        (rows, rules) in table(), questions in proptest::collection::vec(question(), 12), k in 1..6_u32,
+        concentration in concentration()
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
@@ -242,7 +270,7 @@ proptest! {
             let seen = Seen::new(&rows, &rules);
             let mut checked = 0;
             for question in &questions {
-                checked += usize::from(check(&mut front, &seen, question, k).await?);
+                checked += usize::from(check(&mut front, &seen, question, (k, concentration)).await?);
             }
             prop_assert!(checked > questions.len() / 3, "only {} questions were checked", checked);
             Ok(())

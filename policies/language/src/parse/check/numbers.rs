@@ -49,6 +49,16 @@ impl Check<'_> {
 
     fn disclosure(&mut self, disclosure: &file::Disclosure) {
         let at = |key| ["disclosure", key];
+        let few = disclosure.minimum_contributors == 1;
+        let concentration =
+            [("dominance", disclosure.dominance.is_some()), ("p_ratio", disclosure.p_ratio.is_some())];
+        for (key, _) in concentration.into_iter().filter(|(_, written)| few && *written) {
+            self.problem(
+                &at(key),
+                format!("`{key}` looks at contributors, and `minimum_contributors = 1` switches off that they are counted"),
+                format!("write a minimum of 2 or more, or take `{key}` out"),
+            );
+        }
         if let Some(dominance) = &disclosure.dominance {
             self.count(&["disclosure", "dominance", "n"], Some(dominance.n));
             self.share(&["disclosure", "dominance", "share"], Some(dominance.share));

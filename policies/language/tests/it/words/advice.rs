@@ -76,6 +76,8 @@ keys = ["kind"]
 unique = ["kind"]
 [disclosure]
 minimum_contributors = 10
+dominance = { n = 2, share = 0.9 }
+p_ratio = 0.1
 [release]
 rows_out_max = 10000
 "#;
@@ -372,6 +374,9 @@ fn the_heart_agreement_gets_honest_advice() {
             "signoff.author_may_sign: who wrote the agreement may sign it too",
             "recipient.0.residency: `heart-institute` promises no country in which it keeps results",
             "recipient.1.residency: `cleveland` promises no country in which it keeps results",
+            "disclosure.dominance: `dominance` is off: weaker than *published statistics* ({ n = 2, share = 0.9 }) and *research* \
+             ({ n = 2, share = 0.9 })",
+            "disclosure.p_ratio: `p_ratio` is off: weaker than *published statistics* (0.1)",
         ]
     );
 }
