@@ -39,6 +39,11 @@ enum Agreed {
         but_one: bool,
         aware: bool,
     },
+    /// North goes ahead alone to what it has approved by itself.
+    Tighten {
+        version: usize,
+        day: i64,
+    },
 }
 
 /// What the one signs then.
@@ -63,6 +68,7 @@ fn agreed() -> impl Strategy<Value = Agreed> {
         2 => (version, any::<bool>(), day, any::<bool>(), any::<bool>()).prop_map(
             |(other, gives_up, day, but_one, aware)| Agreed::Back { other, gives_up, day, but_one, aware }
         ),
+        1 => (0..8_usize, 0..90_i64).prop_map(|(version, day)| Agreed::Tighten { version, day }),
     ]
 }
 
@@ -157,6 +163,13 @@ impl World {
                     Act::Activate { agreement, at: day(date), after: chapter },
                 );
             }
+            Agreed::Tighten { version, day: date } => {
+                let (hash, north) = (self.hash(version), [QUORUM[0], QUORUM[1]]);
+                let approve = Act::Approve { agreement: hash.clone(), after: chapter.clone() };
+                north.iter().for_each(|who| self.says(who, time, approve.clone()));
+                let act = Act::Activate { agreement: hash, at: day(date), after: chapter };
+                return self.says(QUORUM[0], time, act);
+            }
             Agreed::Back { other, gives_up, day: date, but_one, aware } => {
                 let stands = status.stands.expect("one");
                 let of = |hash: &AgreementHash| self.versions.iter().find(|it| it.hash() == hash);
@@ -250,6 +263,24 @@ impl World {
         by(QUORUM[0]) && by(QUORUM[1])
     }
 
+    /// What all have agreed on, by words of north that are later than its words on a rollback, and that does not follow from it.
+    fn agreed_by_north_after(&self, back: &Act) -> Option<&Act> {
+        let by = |act: &Act, who: &str| {
+            let is = |it: &&Statement| format!("{}/{}", it.organisation, it.role) == who && it.act == *act;
+            self.said.keys().filter(is).map(|it| it.time).collect::<Vec<_>>()
+        };
+        let said = QUORUM[..2].iter().filter_map(|who| by(back, who).into_iter().max()).min()?;
+        let mut acts = self.said.keys().map(|it| &it.act);
+        acts.find(|act| {
+            let agreed = matches!(act, Act::Approve { .. } | Act::Rollback { .. })
+                && *act != back
+                && QUORUM.iter().all(|who| !by(act, who).is_empty());
+            let first = QUORUM[..2].iter().filter_map(|who| by(act, who).into_iter().min()).max();
+            let follows = self.to(act.after().cloned()).contains(&back.begins());
+            agreed && !follows && first.is_some_and(|first| first > said)
+        })
+    }
+
     /// The version that stands, and those below it on which all had agreed and which somebody has tightened alone.
     fn standing(&self, status: &AgreementStatus) -> impl Iterator<Item = AgreementHash> {
         let of = |hash: &AgreementHash| status.versions.iter().find(|it| it.hash == *hash).expect("held");
@@ -281,6 +312,9 @@ impl World {
             let named = begun.iter().flat_map(|act| act.instead()).any(|it| left.contains(it));
             if !left.is_empty() && !named {
                 return Err("sideways".to_owned());
+            }
+            if let Some(since) = self.agreed_by_north_after(first) {
+                return Err(format!("north has agreed since on {since:?}, and not on {first:?} again"));
             }
             // It speaks of what stood.
             let Act::Rollback { agreement: to, from, .. } = first else {
@@ -352,6 +386,8 @@ fn the_scripts_reach_what_they_speak_of() {
     assert_eq!(of(&script, &[]), (("2t".into(), None), false));
     assert_eq!(of(&script, &[Alone::Activate(1, 3, 0)]), (("1".into(), Some(Code::Unsigned)), false));
     assert_eq!(of(&script, &[Alone::Activate(3, 3, 0), Alone::Approve(6, 0)]), (("2t".into(), None), false));
+    let alone = Agreed::Tighten { version: 2, day: 40 };
+    assert_eq!(of(&[alone], &[]), (("2t".into(), None), false));
     let back = |aware, day, but_one| Agreed::Back { other: 0, gives_up: false, day, but_one, aware };
     for (aware, code) in [(true, None), (false, Some(Code::Unsigned))] {
         let script: Vec<_> =
