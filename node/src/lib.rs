@@ -8,14 +8,14 @@
 //! 4. [`serve`]: Flight SQL; who asks is settled here, and by which way the question came.
 //! 5. [`envelope`]: a coordinator's question: whose it is, for whom, until when; [`replay`]: and whether it was here before.
 //! 6. [`pipeline`]: the one way out: admit, check, execute, disclose, finish, audit.
+//!    `time_class`: when an answer leaves.
 //! 7. [`check`]: plan, decide, and the record of what was asked.
 //! 8. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
 //! 9. [`audit`]: the record, on disk before the bytes leave.
 //! 10. [`governance`]: what the parties' people say to the node.
 //! 11. [`mod@preview`]: what a draft would have meant for past questions, for the site's own people.
-//! 12. [`in_process`]: the same without a network, for tests.
-//!     `templates`: what approved queries take and give, for those who may call them.
-//! 11. [`in_process`]: the same without a network, for tests.
+//! 12. `templates`: what approved queries take and give, for those who may call them.
+//! 13. [`in_process`]: the same without a network, for tests.
 
 pub mod agreements;
 pub mod audit;
@@ -31,6 +31,7 @@ pub mod preview;
 pub mod replay;
 pub mod serve;
 mod templates;
+mod time_class;
 
 pub use config::Config;
 pub use in_process::InProcess;

@@ -22,6 +22,7 @@ use crate::check::{Checked, Engine, approved, asked, broke_its_word, check, engi
 use crate::execute::{execute, finish_above};
 use crate::node::Node;
 use crate::serve::Session;
+use crate::time_class::leaves_after;
 
 /// A question, whichever way it came.
 #[derive(Debug, Clone)]
@@ -76,7 +77,7 @@ impl Question {
 /// 3. check: the engine plans the SQL against this site's own tables, and each cut is decided: permits, or a refusal;
 /// 4. execute: the engine runs each cut under its permit, and its rows are withheld;
 /// 5. disclose: what the agreement lets through is released;
-/// 6. finish: what lies above the cuts runs over released tables alone;
+/// 6. finish: what lies above the cuts runs over released tables alone, and waits for the end of its time class;
 /// 7. admit and decide once more, under the agreement as it stands by now: the stricter of both holds;
 /// 8. audit: the release is recorded, durably, with the hash of the very bytes and the question whole, sealed for the site;
 /// 9. then the bytes.
@@ -84,19 +85,30 @@ impl Question {
 /// # Errors
 /// The refusal, what is wrong with the question, or a fault. Each is recorded as the request's one outcome.
 pub async fn answer(node: &Node, session: &Session, question: Question) -> Result<Answer<Encoded>, Error> {
-    let request = request_id();
-    let deadline = Instant::now() + node.config.limits.deadline(question.deadline);
+    let (request, came) = (request_id(), Instant::now());
     let admitted = match admitted(node, session, &question) {
         Ok(admitted) => admitted,
         Err(refusal) => {
             return Err(turn_away(node, session, &question, &request, None, Vec::new(), refusal.into()).await);
         }
     };
+    let classes = &admitted.agreement().file().release.time_class_ms;
+    // Where time is to tell nothing, nobody learns by a deadline of their own whether the engine was done by then.
+    let wanted = question.deadline.filter(|_| classes.is_empty());
+    let deadline = came + node.config.limits.deadline(wanted);
     let asked = asked(node.log.key(), &request, session, &question, Some(&admitted));
     let mut open = on_disk(node, move |log| log.ask(asked)).await.map_err(|e| unrecorded(&e, &request))?;
     let mut seen = Seen::default();
     let span = tracing::info_span!("request", id = %request);
-    let working = released(node, session, &admitted, &question, deadline, &mut seen).instrument(span);
+    let working = async {
+        let released = released(node, session, &admitted, &question, deadline, &mut seen).await;
+        // Of what nobody may ask no data was touched. All else, faults too, waits for the end of its class.
+        if seen.permitted.is_some() && !classes.is_empty() {
+            tokio::time::sleep_until(came + leaves_after(classes, &seen.cuts, came.elapsed())).await;
+        }
+        released
+    };
+    let working = working.instrument(span);
     let released = tokio::select! {
         released = working => released,
         // Whoever stops an agreement does not wait for what runs under it.

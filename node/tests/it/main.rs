@@ -24,4 +24,5 @@ mod preview;
 mod release;
 mod site;
 mod templates;
+mod times;
 mod values;

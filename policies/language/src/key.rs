@@ -231,5 +231,5 @@ pub const KEYS: &[Key] = &[
     only("release.rows", Fixed::Flag(false)),
     enforced("release.templates_only"),
     enforced("release.rows_out_max"),
-    only("release.time_class_ms", Fixed::EmptyList),
+    enforced("release.time_class_ms"),
 ];
