@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use arrow::array::{Array as _, RecordBatch};
 use liquid_local::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
 use liquid_local::client::Client;
 use liquid_local::{Federation, Run};
@@ -16,29 +17,35 @@ use liquid_policy::id::{OrganisationName, SiteName};
 
 const AGREEMENT: &str = include_str!("attacks/agreement.toml");
 
-/// Four hundred people, up to eleven crimes each.
+/// Four hundred people, up to eleven crimes each. Seven are in band Z, three have nobody's word on their arrears, and one makes up nearly all of
+/// some sums.
 fn tables() -> [(&'static str, String); 3] {
     let mut person =
-        "upi,nhs_no,name,dob,postcode,ward,sex,beat,ethnicity,benefit_amt,band,note\n".to_owned();
+        "upi,nhs_no,name,dob,postcode,ward,sex,beat,ethnicity,benefit_amt,arrears,band,note\n".to_owned();
     let mut crime = "upi,offence,ts,fine\n".to_owned();
     let mut hh = "upi,hh_id\n".to_owned();
     for i in 0..400 {
         let name = if i == 17 { "Ann Lee".to_owned() } else { format!("Person {i}") };
         let _ = writeln!(
             person,
-            "U{i},N943{i:05},{name},19{:02}-01-01,PC{i},W{},{},B{},E{},{}.37,{},seven",
+            "U{i},N943{i:05},{name},19{:02}-01-01,PC{i},W{},{},B{},E{},{}.37,{},{},seven",
             40 + i % 50,
             i % 4 + 1,
             if (i / 4) % 2 == 0 { "F" } else { "M" },
             i % 2 + 1,
             i % 3,
-            500 + i,
-            if i % 2 == 0 { "A" } else { "B" },
+            if i == 17 { 400_000 } else { 500 + i },
+            if i % 150 == 3 { String::new() } else { format!("{i}.5") },
+            match i {
+                393.. => "Z",
+                _ if i % 2 == 0 => "A",
+                _ => "B",
+            },
         );
         for crimes in 0..i % 12 {
             let offence = ["theft", "fraud", "assault"][(i + crimes) % 3];
-            let _ =
-                writeln!(crime, "U{i},{offence},202{}-0{}-15,{}.5", crimes % 5, crimes % 9 + 1, 10 + crimes);
+            let fine = if i == 17 { 100_000 } else { 10 + crimes };
+            let _ = writeln!(crime, "U{i},{offence},202{}-0{}-15,{fine}.5", crimes % 5, crimes % 9 + 1);
         }
         let _ = writeln!(hh, "U{i},H{}", i / 3);
     }
@@ -47,7 +54,10 @@ fn tables() -> [(&'static str, String); 3] {
 
 fn model() -> String {
     let columns = [
-        ("person", "upi nhs_no name dob:date postcode ward sex beat ethnicity benefit_amt:float band note"),
+        (
+            "person",
+            "upi nhs_no name dob:date postcode ward sex beat ethnicity benefit_amt:float arrears:float band note",
+        ),
         ("crime", "upi offence ts:date fine:float"),
         ("hh", "upi hh_id"),
     ];
@@ -99,9 +109,13 @@ fn blueprint(folder: &Path) -> Blueprint {
 struct Attack {
     number: i64,
     wants: String,
+    /// The code of the refusal, or [`WITHHELD`].
     code: String,
     ask: Vec<String>,
 }
+
+/// What comes of a question that is answered with no value in its column `target`.
+const WITHHELD: &str = "withheld";
 
 fn attacks() -> Vec<Attack> {
     let list: toml::Table = include_str!("attacks/attacks.toml").parse().unwrap();
@@ -155,6 +169,7 @@ fn spellings(sql: &str) -> Vec<String> {
 /// What comes of a question, as the list writes it.
 async fn outcome(client: &mut Client, sql: &str) -> String {
     match client.ask(sql).await {
+        Ok(answer) if answer.batches().iter().all(has_no_target) => WITHHELD.to_owned(),
         Ok(_) => "answered".to_owned(),
         Err(Error::Refused { refusal }) => refusal.code.to_string(),
         Err(Error::Invalid { .. }) => "invalid".to_owned(),
@@ -162,7 +177,12 @@ async fn outcome(client: &mut Client, sql: &str) -> String {
     }
 }
 
-const BENIGN: [&str; 12] = [
+/// There is a column `target`, and no value in it: its cells are withheld, or their groups are absent.
+fn has_no_target(batch: &RecordBatch) -> bool {
+    batch.column_by_name("target").is_some_and(|target| target.null_count() == target.len())
+}
+
+const BENIGN: [&str; 16] = [
     "SELECT ward, count(*) FROM person GROUP BY ward",
     "SELECT offence, avg(fine) FROM crime JOIN person ON crime.upi = person.upi GROUP BY offence",
     "SELECT ward, count(*) FROM person GROUP BY ward HAVING count(*) > 100",
@@ -175,6 +195,10 @@ const BENIGN: [&str; 12] = [
     "SELECT count(DISTINCT upi) FROM person",
     "SELECT date_part('year', ts) AS y, count(*) FROM crime GROUP BY y",
     "SELECT sum(count(*)) OVER (ORDER BY ward) FROM person GROUP BY ward",
+    "SELECT count(*) AS target FROM person WHERE band = 'A'",
+    "SELECT sum(benefit_amt) AS target FROM person WHERE ward = 'W1' AND sex = 'F'",
+    "SELECT count(*) AS n, count(*) FILTER (WHERE sex = 'F') AS target FROM person",
+    "SELECT count(*) AS target FROM crime JOIN person ON crime.upi = person.upi WHERE person.ward = 'W1'",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,9 +247,9 @@ async fn what_is_on_the_list_is_refused_with_its_code_and_what_is_harmless_is_an
 fn publish(asked: &BTreeMap<(i64, String), usize>, sent: &BTreeMap<(i64, String, String), usize>) {
     let mut text = "# What is tried against a node\n\nEach line is asked of a node through its port, in the spellings that the last column counts: other letters, \
         comments, quotes, aliases,\nsubqueries, CTEs. Each is refused with its code before anything is computed; *invalid* is a question that is none of the language.\n\
+        What can be told only when data is looked at is answered, and what it wants is *withheld*.\n\
         `deploy/cli/tests/it/attacks/attacks.toml` has the questions, `deploy/cli/tests/it/attacks/port.rs` what is sent in the place of one (*unimplemented*:\n\
-        Flight's own word), and the test over both writes this page. What cannot be told before data\nis looked at \
-        (small cells, differences between questions) is not on it.\n\n| # | what it wants | code | asked |\n|---|---|---|---|\n".to_owned();
+        Flight's own word), and the test over both writes this page. Differences between questions\nare not on it.\n\n| # | what it wants | code | asked |\n|---|---|---|---|\n".to_owned();
     let mut lines: Vec<(i64, String, String, usize)> = Vec::new();
     for attack in attacks() {
         let count = asked.get(&(attack.number, attack.code.clone())).copied().unwrap_or_default();
