@@ -59,6 +59,8 @@ mod s3_way;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod structure;
