@@ -41,7 +41,7 @@ pub(super) struct Voice {
     /// Whether an operator put the statement there.
     pub(super) placed: bool,
     pub(super) after: Option<ChapterHash>,
-    public: Vec<u8>,
+    pub(super) public: Vec<u8>,
     /// As if no key had been revoked: what has happened.
     pub(super) ever: Approval,
     /// Until when the key counted; none where it does.

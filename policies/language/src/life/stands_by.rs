@@ -14,7 +14,7 @@ use super::said::Voice;
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, ChapterHash, OrganisationName};
 use crate::signature::{Lack, is_signed_by, lacks};
-use crate::statement::Act;
+use crate::statement::{Act, Statement};
 
 /// Something on which all have agreed: whose rules it meets, and who has said it.
 struct Agreed<'a> {
@@ -39,14 +39,13 @@ impl Life {
             }
         }
         // Whoever says it again stands by it again.
+        let again = self.statements.iter().filter(|it| it.act == *act);
+        let again: Vec<(&Statement, &[u8])> = again
+            .filter_map(|it| Some((it, self.ring.unrevoked().signer(it).ok()?.public.as_slice())))
+            .collect();
         let last_said = |voice: &Voice| {
-            let own = self.statements.get(voice.statement)?;
-            let alike = |it: &&_| {
-                let it: &crate::statement::Statement = it;
-                it.act == own.act && it.organisation == own.organisation && it.key_id == own.key_id
-            };
-            let again = self.statements.iter().filter(alike);
-            again.filter(|it| self.ring.unrevoked().signer(it).is_ok()).map(|it| it.time).max()
+            let own = again.iter().filter(|(_, public)| *public == voice.public);
+            own.map(|(statement, _)| statement.time).max()
         };
         let stands = |voice: &&Voice| {
             since.get(&voice.ever.organisation).is_none_or(|since| last_said(voice) >= Some(*since))

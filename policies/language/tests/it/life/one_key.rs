@@ -317,10 +317,9 @@ impl World {
                 return Err(format!("north has agreed since on {since:?}, and not on {first:?} again"));
             }
             // It speaks of what stood.
-            let Act::Rollback { agreement: to, from, .. } = first else {
-                return Err("no rollback".to_owned());
-            };
-            let speaks = self.standing(before).any(|it| it == *to || it == *from);
+            let named =
+                |it: &AgreementHash| first.agreement() == Some(it) || first.leaves().any(|left| left == it);
+            let speaks = self.standing(before).any(|it| named(&it));
             return if speaks || !before.lacks.is_empty() {
                 Ok(())
             } else {
