@@ -161,7 +161,9 @@ fn uncovered(file: &File) -> Option<Block> {
         items.push("A total can be shown in which one person makes up nearly all of it.");
     }
     if few && rules.secondary.is_none() {
-        items.push("Two figures of one answer can be taken from each other, to find one that is withheld.");
+        items.push(
+            "Figures can be taken from a total that another question shows, to find one that is withheld.",
+        );
     }
     if few && file.history.is_none() {
         items.push(
