@@ -1,12 +1,13 @@
-//! Cells of one cut that add up the same over different rows, so that one could be taken from the other.
+//! Cells of one cut that could be taken from one another, since they add up the same over different rows.
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, Expr};
-use liquid_disclosure::differences::{Family, POPULATIONS};
+use liquid_disclosure::differences::{Cell, Family, POPULATIONS, Summand};
 
+use crate::added::Added;
 use crate::atoms::atoms;
-use crate::guard::{Guard, Measure, Population};
+use crate::guard::Guard;
 
 /// The families of a cut's cells.
 #[derive(Debug, Default)]
@@ -15,35 +16,28 @@ pub(crate) struct Families {
     all: Vec<Members>,
 }
 
-/// One family: its cells, and the conditions of its populations by number.
-#[derive(Debug)]
+/// One family: its cells, and its populations and measures by number.
+#[derive(Debug, Default)]
 struct Members {
-    measure: Measure,
+    of_people: bool,
     conditions: Vec<Option<Expr>>,
+    measures: Vec<Vec<String>>,
     family: Family,
 }
 
 impl Families {
-    /// Those of a cut, by the guards of its aggregates; cells that all have one condition tell nothing together.
+    /// Those of a cut, by the guards of its aggregates: sums and counts, and counts of entities. Where each measure has one population, its
+    /// cells tell nothing together.
     pub(crate) fn of(guards: &[Guard], k: u32) -> Self {
-        let mut all: Vec<Members> = Vec::new();
+        let mut all = vec![Members::default(), Members { of_people: true, ..Members::default() }];
         for (aggregate, guard) in guards.iter().enumerate() {
-            for Population { measure, condition } in &guard.populations {
-                let at = all.iter().position(|known| known.measure == *measure).unwrap_or_else(|| {
-                    let measure = measure.clone();
-                    all.push(Members { measure, conditions: Vec::new(), family: Family::default() });
-                    all.len() - 1
-                });
-                let Some(members) = all.get_mut(at) else { continue };
-                let known = members.conditions.iter().position(|known| known == condition);
-                let population = known.unwrap_or_else(|| {
-                    members.conditions.push(condition.clone());
-                    members.conditions.len() - 1
-                });
-                members.family.cells.push((aggregate, population));
+            for members in &mut all {
+                let of_people = members.of_people;
+                let own = guard.added.iter().filter(|added| added.of_people == of_people);
+                own.for_each(|added| members.take(aggregate, added));
             }
         }
-        all.retain(|members| members.conditions.len() > 1);
+        all.retain(Members::tell_together);
         Self { k, all }
     }
 
@@ -57,9 +51,42 @@ impl Families {
         let k = self.k;
         let of = |mut members: Members| {
             members.conditions.truncate(POPULATIONS);
-            let of_people = members.measure == Measure::Entities;
-            (atoms(k, of_people, members.conditions.len()), members.conditions)
+            (atoms(k, members.of_people, members.conditions.len()), members.conditions)
         };
         self.all.into_iter().map(of).collect()
     }
+}
+
+impl Members {
+    fn take(&mut self, aggregate: usize, added: &Added) {
+        let mut summands: Vec<Summand> = added
+            .summands
+            .iter()
+            .map(|summand| Summand {
+                population: number(&mut self.conditions, &summand.condition),
+                measure: number(&mut self.measures, &summand.measure),
+                negative: summand.negative,
+            })
+            .collect();
+        summands.sort();
+        self.family.cells.push(Cell { aggregate, summands });
+    }
+
+    /// A measure is added up over different populations, or a cell over several measures has others beside it.
+    fn tell_together(&self) -> bool {
+        let cells = &self.family.cells;
+        let summands = || cells.iter().flat_map(|cell| &cell.summands);
+        let differ = summands().any(|one| {
+            summands().any(|other| one.measure == other.measure && one.population != other.population)
+        });
+        differ || cells.len() > 1 && cells.iter().any(|cell| cell.summands.len() > 1)
+    }
+}
+
+/// Where an element stands in a list; it is added if it does not.
+fn number<T: PartialEq + Clone>(list: &mut Vec<T>, element: &T) -> usize {
+    list.iter().position(|known| known == element).unwrap_or_else(|| {
+        list.push(element.clone());
+        list.len() - 1
+    })
 }

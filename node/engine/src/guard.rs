@@ -24,6 +24,7 @@ use liquid_policy::footprint::Function;
 use liquid_policy::id::ColumnName;
 use liquid_policy::table::{ColumnRule, Domain, Obligations};
 
+use crate::added::{Added, added_up};
 use crate::nulls::never_true_without;
 use crate::step::none_by_filter;
 
@@ -44,28 +45,8 @@ pub(crate) struct Guard {
     pub(crate) gaps: Vec<Gap>,
     /// It counts distinct entities: its elements are not rows but entities.
     pub(crate) entities: bool,
-    /// What it adds up over which rows, as others may over nearly the same.
-    pub(crate) populations: Vec<Population>,
-}
-
-/// What a cell adds up, and over which rows.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Population {
-    /// What.
-    pub(crate) measure: Measure,
-    /// Over which rows; all of them where there is none.
-    pub(crate) condition: Option<Expr>,
-}
-
-/// What a cell adds up.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Measure {
-    /// One for each row.
-    Rows,
-    /// One for each entity.
-    Entities,
-    /// A product of columns and of factors by column and by where each is 0, both in order.
-    Product(Vec<String>, Vec<(String, i64)>),
+    /// What its cells add up over which rows, as others may over nearly the same.
+    pub(crate) added: Vec<Added>,
 }
 
 /// Whom one kind of condition leaves out of an aggregate's cells, as expressions over the result of a pass.
@@ -125,7 +106,13 @@ pub(crate) fn guard(
         by_missing: Vec::new(),
         gaps: Vec::new(),
         entities,
-        populations: populations(aggregate, &branches, obligations, everybody, &passes),
+        added: added_up(
+            aggregate,
+            &branches,
+            obligations,
+            (&passes, total(aggregate, &branches)),
+            |column| everybody && rule(obligations, column).missing_public,
+        ),
     };
     if entities {
         return Ok(guard);
@@ -165,58 +152,6 @@ pub(crate) fn guard(
     Ok(guard)
 }
 
-/// What an aggregate adds up, each with the rows of all branches that do.
-fn populations(
-    aggregate: &SiteAggregate,
-    branches: &[Branch],
-    obligations: &Obligations,
-    everybody: bool,
-    passes: &Option<Expr>,
-) -> Vec<Population> {
-    let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
-    let mut known: Vec<(Measure, Vec<Option<Expr>>)> = Vec::new();
-    let mut add = |measure, condition| match known.iter_mut().find(|(known, _)| *known == measure) {
-        Some((_, conditions)) if conditions.contains(&condition) => {}
-        Some((_, conditions)) => conditions.push(condition),
-        None => known.push((measure, vec![condition])),
-    };
-    for branch in branches {
-        let function = aggregate.function;
-        if matches!(function, Function::Sum | Function::Avg) {
-            add(measure(branch), all([path(branch), counted(aggregate, branch, obligations)]));
-        }
-        if matches!(function, Function::Count | Function::Avg) {
-            // Who lacks a value where that is public may be told.
-            let told = |column: &String| everybody && rule(obligations, column).missing_public;
-            let private: Vec<_> = read(branch).into_iter().filter(|column| !told(column)).collect();
-            add(Measure::Rows, all([path(branch), present(&private, obligations)]));
-        }
-        if function == Function::CountDistinct {
-            add(Measure::Entities, path(branch));
-        }
-    }
-    // Every arm counts a row, so that it does not matter which.
-    let whole = total(aggregate, branches) && branches.iter().all(|branch| read(branch).is_empty());
-    let of = |(measure, conditions): (Measure, Vec<_>)| {
-        let every = whole && conditions.len() == branches.len();
-        Population { measure, condition: if every { passes.clone() } else { any(conditions) } }
-    };
-    known.into_iter().map(of).collect()
-}
-
-/// What a branch adds up, however it is written: a literal, which is 1, counts rows.
-fn measure(branch: &Branch) -> Measure {
-    let mut columns = branch.columns.clone();
-    let factors = branch.factors.iter().map(|factor| (factor.column.clone(), factor.zero_at));
-    let mut factors: Vec<_> = factors.collect();
-    if columns.is_empty() && factors.is_empty() {
-        return Measure::Rows;
-    }
-    columns.sort();
-    factors.sort();
-    Measure::Product(columns, factors)
-}
-
 /// What a row of a branch adds: 1 where rows or entities are counted, the term where they are added up.
 pub(crate) fn added(aggregate: &SiteAggregate, branch: &Branch) -> Expr {
     match aggregate.function {
@@ -244,7 +179,7 @@ fn everybody(query: &SiteQuery, aggregate: &SiteAggregate, branches: &[Branch]) 
 }
 
 /// The columns of a branch's term, each once: a square names its column twice.
-fn read(branch: &Branch) -> Vec<String> {
+pub(crate) fn read(branch: &Branch) -> Vec<String> {
     let factors = branch.factors.iter().map(|factor| &factor.column);
     branch.columns.iter().chain(factors).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -263,7 +198,7 @@ pub(crate) fn counted(aggregate: &SiteAggregate, branch: &Branch, obligations: &
     all([present(&read(branch), obligations), conjunction(not_zero)])
 }
 
-fn can_be(rule: &ColumnRule, value: i64) -> bool {
+pub(crate) fn can_be(rule: &ColumnRule, value: i64) -> bool {
     match &rule.domain {
         Some(Domain::Range { from, to }) => (*from..=*to).contains(&value),
         Some(Domain::Values(_) | Domain::Steps { .. }) | None => true,
@@ -271,12 +206,12 @@ fn can_be(rule: &ColumnRule, value: i64) -> bool {
 }
 
 /// No column is NULL; none where that is so anyway.
-fn present(columns: &[String], obligations: &Obligations) -> Option<Expr> {
+pub(crate) fn present(columns: &[String], obligations: &Obligations) -> Option<Expr> {
     let nullable = columns.iter().filter(|column| !rule(obligations, column).required);
     conjunction(nullable.map(|column| base_column(column).is_not_null()))
 }
 
-fn rule(obligations: &Obligations, column: &str) -> ColumnRule {
+pub(crate) fn rule(obligations: &Obligations, column: &str) -> ColumnRule {
     obligations.columns.get(&ColumnName::new(column)).cloned().unwrap_or_default()
 }
 

@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::functions_aggregate::expr_fn::count_distinct;
-use datafusion::logical_expr::{AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, lit};
+use arrow::datatypes::DataType;
+use datafusion::functions_aggregate::expr_fn::{count, count_distinct};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, cast, lit, when,
+};
 use liquid_footprint::SiteQuery;
 use liquid_footprint::site_query::{base_column, columns_of};
 use liquid_policy::table::Concentration;
@@ -20,6 +23,9 @@ use crate::spread::Weights;
 /// Gathers what one pass over the rows must compute.
 #[derive(Debug)]
 pub(crate) struct Hidden {
+    k: u32,
+    /// Each row is of another entity, so that rows are counted in their place.
+    one_row_each: bool,
     contributors: Arc<AggregateUDF>,
     conditions: Vec<Expr>,
     counts: Vec<Option<Expr>>,
@@ -31,8 +37,10 @@ pub(crate) struct Hidden {
 
 impl Hidden {
     /// Nothing yet; counts stop at `k`, sums are judged by `rules`, and these cells together.
-    pub(crate) fn new(k: u32, rules: Concentration, families: Families) -> Self {
+    pub(crate) fn new(k: u32, one_row_each: bool, rules: Concentration, families: Families) -> Self {
         Self {
+            k,
+            one_row_each,
             contributors: contributors(k),
             conditions: Vec::new(),
             counts: Vec::new(),
@@ -50,10 +58,16 @@ impl Hidden {
         Some(base_column(&names::condition(at)))
     }
 
-    /// The column that will hold the contributors under a condition, a UInt32 that is never NULL.
-    pub(crate) fn contributors(&mut self, condition: Option<Expr>) -> Expr {
+    /// The expression that will hold the contributors under a condition, at most k: a UInt32 that is NULL only where there is no row.
+    pub(crate) fn contributors(&mut self, condition: Option<Expr>) -> Result<Expr, Failure> {
         let at = position(&mut self.counts, condition);
-        base_column(&names::count(at))
+        let counted = base_column(&names::count(at));
+        if !self.one_row_each {
+            return Ok(counted);
+        }
+        let most = lit(i64::from(self.k));
+        let capped = when(counted.clone().gt_eq(most.clone()), most).otherwise(counted)?;
+        Ok(cast(capped, DataType::UInt32))
     }
 
     /// The expression that will hold whether what rows add under a condition is spread over enough entities.
@@ -82,12 +96,15 @@ impl Hidden {
     ) -> Result<LogicalPlan, Failure> {
         let mut counts = Vec::new();
         for (at, condition) in std::mem::take(&mut self.counts).into_iter().enumerate() {
-            let count = self.contributors.call(vec![base_column(names::ENTITY)]);
-            let count = match self.condition(condition) {
-                Some(condition) => count.filter(condition).build()?,
-                None => count,
+            let counted = match self.one_row_each {
+                true => count(lit(1_i64)),
+                false => self.contributors.call(vec![base_column(names::ENTITY)]),
             };
-            counts.push(count.alias(names::count(at)));
+            let counted = match self.condition(condition) {
+                Some(condition) => counted.filter(condition).build()?,
+                None => counted,
+            };
+            counts.push(counted.alias(names::count(at)));
         }
         let aggregates = std::mem::take(&mut self.aggregates).into_iter().enumerate();
         let mut aggregates: Vec<Expr> =

@@ -16,7 +16,7 @@
 //! 8. `product`, `statics`: what is public before any data is read.
 //! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
 //! 10. `sums`, `spread`: what each entity adds to a sum, and whether few make up too much of it.
-//! 11. `atoms`, `families`: who is in which of the populations that cells add up over.
+//! 11. `added`, `atoms`, `families`: what cells add up over which populations, and who is in them.
 //! 12. `names`, `step`, `hidden`, `apart`, `differ`, `run`: one cut over the rows or over what a step computes for each entity, with
 //!     its hidden columns; `apart` counts whom a join leaves out, `differ` whom the conditions below a step concern.
 //! 13. [`finish`]: the rest of a query over released tables alone.
@@ -25,6 +25,7 @@
 //! 16. [`offline`]: what a question would be told, from the agreement and a schema alone.
 
 mod absent;
+mod added;
 mod apart;
 mod atoms;
 mod base;

@@ -127,8 +127,8 @@ async fn guarded(
         declared: query.groups.is_empty() || statics.declared.is_some(),
     };
 
-    let mut hidden = Hidden::new(k, obligations.concentration, families);
-    let present = hidden.contributors(query.filter.clone());
+    let mut hidden = Hidden::new(k, one_row_each(query, obligations), obligations.concentration, families);
+    let present = hidden.contributors(query.filter.clone())?;
     let mut outputs = Vec::new();
     let (mut contributing, mut left_out, mut safe) = (Vec::new(), Vec::new(), Vec::new());
     let mut inside = Vec::new();
@@ -144,7 +144,7 @@ async fn guarded(
         };
         outputs.push(value.alias(format!("a{at}")));
         for (branch, part) in guard.contributing.iter().enumerate() {
-            let count = or_zero(hidden.contributors(part.condition.clone()));
+            let count = or_zero(hidden.contributors(part.condition.clone())?);
             contributing.push(count.alias(format!("c{at}_{branch}")));
         }
         let parts = guard.contributing.iter().chain(&guard.whole).cloned();
@@ -200,6 +200,12 @@ async fn guarded(
     Ok((layout, plan.project(keys.chain(outputs).collect::<Vec<_>>())?.build()?, room))
 }
 
+/// Whether each row of a cut is of another entity: the agreement says so, and it was checked.
+fn one_row_each(query: &SiteQuery, obligations: &Obligations) -> bool {
+    let [table] = obligations.tables.as_slice() else { return false };
+    query.step.is_none() && obligations.parts.is_empty() && table.rows_per_entity_max == Some(1)
+}
+
 /// What a cut's own part reads: rows of the base, or of its step.
 struct Read {
     rows: LogicalPlan,
@@ -249,7 +255,7 @@ fn left_out_of(
     let mut kinds = Vec::new();
     if cell.always != lit(true) {
         for part in &guard.by_condition {
-            let count = or_zero(hidden.contributors(part.condition.clone()));
+            let count = or_zero(hidden.contributors(part.condition.clone())?);
             kinds.push(LeftOut {
                 count: when(cell.always.clone(), lit(k)).otherwise(count)?,
                 spread: cell.always.clone().or(hidden.spread(part.condition.clone(), part.weight.clone())),
@@ -258,7 +264,7 @@ fn left_out_of(
     }
     if cell.gap != lit(false) {
         for part in &guard.by_missing {
-            let count = or_zero(hidden.contributors(part.condition.clone()));
+            let count = or_zero(hidden.contributors(part.condition.clone())?);
             let spread = hidden.spread(part.condition.clone(), part.weight.clone());
             kinds.push(LeftOut {
                 count: when(cell.gap.clone(), count).otherwise(lit(k))?,

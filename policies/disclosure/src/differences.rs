@@ -1,27 +1,46 @@
 //! What the cells of one group tell together: none of them may be taken from the others so that few people are left.
 //!
-//! Cells that add up the same numbers over different rows are a family: two sums of costs under two conditions, or two counts. All that
-//! can be worked out from them exactly are their combinations with any weights, and what such a combination tells, it tells of
-//! the people with a row in it whose weight is not 0. *Atoms* are the rows that lie in the same populations of a family.
+//! A cell is a sum of *summands*: a measure, which is a product of columns or 1, added up over a population of rows. All that can be worked out
+//! exactly from several cells are their combinations with any weights, and what a combination tells, it tells of the people with a row at which
+//! some measure has a weight that is not 0. *Atoms* are the rows that lie in the same populations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::span::{Span, vanishing};
+use crate::span::{ONE_LESS, Span, vanishing};
 
 /// How many populations of a family are told apart; what lies beyond is withheld.
 pub const POPULATIONS: usize = 64;
 
 /// Sets of columns that are tried before it is taken for granted that a combination tells of few.
-const TRIED: usize = 4096;
+const TRIED: usize = 2048;
 
-/// Cells that add up the same numbers.
+/// Cells that can be taken from one another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
-    /// Each of its cells: the aggregate, and the number of the population that it adds up over. An aggregate of several branches
-    /// has several.
-    pub cells: Vec<(usize, usize)>,
+    /// Each of its cells; an aggregate can have several, as an average has a sum and a count.
+    pub cells: Vec<Cell>,
+}
+
+/// What a cell adds up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The number of its aggregate.
+    pub aggregate: usize,
+    /// Its parts.
+    pub summands: Vec<Summand>,
+}
+
+/// A measure over a population.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Summand {
+    /// The number of the population among those of the family.
+    pub population: usize,
+    /// The number of the measure among those of the family.
+    pub measure: usize,
+    /// It is taken away.
+    pub negative: bool,
 }
 
 /// Rows that lie in the same populations: a bit for each population, and the people whose rows they are, or any `k` of them.
@@ -55,45 +74,33 @@ pub fn read(text: &str) -> Option<Vec<Atom>> {
 /// can be worked out from the released ones tells of 1 to `k - 1` people, or what a withheld one is.
 ///
 /// They are judged in their order: the first ones stay. One withheld cell that holds the same rows as a released one, as where its condition
-/// leaves nobody out, is not told by it, since nobody knows that it does. Two populations that hold the same rows, by other conditions, tell that nobody
-/// is between them, so the second is withheld too.
+/// leaves nobody out, is not told by it, since nobody knows that it does. Two released ones that hold the same rows, by other conditions, tell
+/// that nobody is between them, so the second is withheld too.
 pub(crate) fn told_together(family: &Family, atoms: &[Atom], withheld: &[bool], k: usize) -> BTreeSet<usize> {
-    // From the atom of most people to the one of fewest, so that what vanishes on the great ones is seen at once.
-    let mut atoms: Vec<&Atom> = atoms.iter().collect();
-    atoms.sort_by_key(|atom| std::cmp::Reverse(atom.people.len()));
-    let great = atoms.iter().take_while(|atom| atom.people.len() >= k).count();
-    let row = |population: usize| -> Vec<u64> {
-        let bit =
-            |populations: u64| u32::try_from(population).ok().and_then(|at| populations.checked_shr(at));
-        atoms.iter().map(|atom| bit(atom.populations).unwrap_or(0) & 1).collect()
-    };
+    let places = Places::new(family, atoms, k);
     let hidden = |aggregate: usize| withheld.get(aggregate).copied().unwrap_or(true);
-    let targets = family.cells.iter().filter(|(aggregate, _)| hidden(*aggregate));
-    let targets: Vec<Vec<u64>> = targets
-        .map(|(_, population)| row(*population))
-        .filter(|row| row.iter().any(|number| *number != 0))
-        .collect();
-    let mut released: Vec<(usize, Vec<u64>)> = Vec::new();
+    let targets = family.cells.iter().filter(|cell| hidden(cell.aggregate)).map(|cell| places.row(cell));
+    let targets: Vec<Vec<u64>> = targets.filter(|row| row.iter().any(|number| *number != 0)).collect();
+    let mut released: Vec<(&Cell, Vec<u64>)> = Vec::new();
     let mut span = Span::default();
     let mut told = BTreeSet::new();
-    let aggregates: BTreeSet<usize> = family.cells.iter().map(|(aggregate, _)| *aggregate).collect();
+    let aggregates: BTreeSet<usize> = family.cells.iter().map(|cell| cell.aggregate).collect();
     for aggregate in aggregates.into_iter().filter(|aggregate| !hidden(*aggregate)) {
-        let own = family.cells.iter().filter(|(of, _)| *of == aggregate).map(|(_, population)| *population);
         let mut trial = (released.clone(), span.clone());
         let mut passes = true;
-        for population in own {
-            if trial.0.iter().any(|(known, _)| *known == population) {
+        for cell in family.cells.iter().filter(|cell| cell.aggregate == aggregate) {
+            if !passes || trial.0.iter().any(|(known, _)| known.summands == cell.summands) {
                 continue;
             }
-            let row = row(population);
-            passes &= population < POPULATIONS && trial.0.iter().all(|(_, known)| *known != row);
-            if trial.1.add(&row) {
-                // What holds the same rows as a withheld one does not tell that it does: a condition that nobody fails here.
+            let row = places.row(cell);
+            passes &= cell.summands.iter().all(|summand| summand.population < POPULATIONS)
+                && trial.0.iter().all(|(_, known)| *known != row);
+            if passes && trial.1.add(&row) {
                 let is_own = |target: &Vec<u64>| *target == row || trial.0.iter().any(|(_, it)| it == target);
                 passes &= !targets.iter().any(|target| !is_own(target) && trial.1.has(target));
-                passes &= tells_of_enough(&trial.1, &atoms, great, k);
+                passes &= passes && places.tell_of_enough(&trial.1);
             }
-            trial.0.push((population, row));
+            trial.0.push((cell, row));
         }
         if passes {
             (released, span) = trial;
@@ -104,30 +111,145 @@ pub(crate) fn told_together(family: &Family, atoms: &[Atom], withheld: &[bool], 
     told
 }
 
-/// Whether every combination that is not 0 everywhere has a weight for rows of at least `k` people; the first `great` atoms have so many
-/// each.
-///
-/// A combination that has a weight on a great atom does. The others lie in what vanishes on all great atoms; of these, those with the
-/// fewest atoms vanish on as many atoms as they can, and each other one touches all the people of one of them.
-fn tells_of_enough(span: &Span, atoms: &[&Atom], great: usize, k: usize) -> bool {
-    let few = span.from(great);
-    let Some(free) = few.len().checked_sub(1) else { return true };
-    let columns: Vec<usize> = (great..atoms.len()).collect();
-    if choices(columns.len(), free) > TRIED {
-        return false;
+/// The columns in which cells are rows of numbers: for each atom, that of most people first, one for each measure.
+struct Places<'a> {
+    atoms: Vec<&'a Atom>,
+    measures: usize,
+    /// The columns of atoms that have `k` people each come first; so many.
+    great: usize,
+    k: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(family: &Family, atoms: &'a [Atom], k: usize) -> Self {
+        let summands = family.cells.iter().flat_map(|cell| &cell.summands);
+        let measures = summands.map(|summand| summand.measure + 1).max().unwrap_or(0);
+        let mut atoms: Vec<&Atom> = atoms.iter().collect();
+        atoms.sort_by_key(|atom| std::cmp::Reverse(atom.people.len()));
+        let great = atoms.iter().take_while(|atom| atom.people.len() >= k).count() * measures;
+        Self { atoms, measures, great, k }
     }
-    let touched = |combination: &[u64]| {
-        let weighed = atoms.iter().zip(combination).filter(|(_, weight)| **weight != 0);
-        weighed.flat_map(|(atom, _)| &atom.people).collect::<BTreeSet<_>>().len()
-    };
-    let mut chosen: Vec<usize> = (0..free).collect();
-    loop {
-        let zeros: Vec<usize> = chosen.iter().filter_map(|at| columns.get(*at).copied()).collect();
-        if vanishing(&few, &zeros).is_some_and(|combination| touched(&combination) < k) {
+
+    fn row(&self, cell: &Cell) -> Vec<u64> {
+        let mut row = vec![0_u64; self.atoms.len() * self.measures];
+        for (atom, numbers) in self.atoms.iter().zip(row.chunks_mut(self.measures.max(1))) {
+            for summand in &cell.summands {
+                let bit =
+                    u32::try_from(summand.population).ok().and_then(|at| atom.populations.checked_shr(at));
+                if let (1, Some(number)) = (bit.unwrap_or(0) & 1, numbers.get_mut(summand.measure)) {
+                    *number = Span::plus(*number, if summand.negative { ONE_LESS } else { 1 });
+                }
+            }
+        }
+        row
+    }
+
+    /// Whether every combination that is not 0 everywhere has a weight for rows of at least `k` people.
+    ///
+    /// One that has a weight at a great atom does. The others are a smaller span; columns in which they are all multiples of one another
+    /// are as one column with the people of all. Where these are enough, they are great as well. Of what is left then, each combination has a weight in every set
+    /// of columns that tells all combinations apart: with `k` such sets without a person in common, all tell of enough. Otherwise those with the fewest
+    /// columns vanish on as many as they can, and each other one tells of all people of one of them: these are tried.
+    fn tell_of_enough(&self, span: &Span) -> bool {
+        let mut few: Vec<Vec<u64>> = span.from(self.great).into_iter().map(<[u64]>::to_vec).collect();
+        loop {
+            if few.is_empty() {
+                return true;
+            }
+            let columns = self.columns(&few);
+            let (great, small): (Vec<_>, Vec<_>) =
+                columns.into_iter().partition(|(_, people)| people.len() >= self.k);
+            if great.is_empty() {
+                let small: Vec<(Vec<u64>, BTreeSet<u64>)> = small;
+                return self.in_disjoint_sets(&small, few.len())
+                    || self.in_all_combinations(&small, few.len());
+            }
+            // What vanishes on the great ones, too.
+            let order = great.iter().chain(&small);
+            let order: Vec<&Vec<u64>> = order.map(|(column, _)| column).collect();
+            let mut reduced = Span::default();
+            for at in 0..few.len() {
+                let own = order.iter().map(|column| column.get(at).copied().unwrap_or(0));
+                let mark = (0..few.len()).map(|other| u64::from(other == at));
+                reduced.add(&own.chain(mark).collect::<Vec<u64>>());
+            }
+            // The marks behind say of which rows each is made.
+            let marks = order.len();
+            let weights: Vec<Vec<u64>> = reduced
+                .from(great.len())
+                .into_iter()
+                .map(|row| row.get(marks..).unwrap_or_default().to_vec())
+                .collect();
+            few = weights.iter().map(|weights| Span::combined(&few, weights)).collect();
+        }
+    }
+
+    /// The columns of some rows, those that are multiples of one another as one, each with its people or `k` of them.
+    fn columns(&self, rows: &[Vec<u64>]) -> Vec<(Vec<u64>, BTreeSet<u64>)> {
+        let mut columns: BTreeMap<Vec<u64>, BTreeSet<u64>> = BTreeMap::new();
+        for at in self.great..self.atoms.len() * self.measures {
+            let column: Vec<u64> = rows.iter().map(|row| row.get(at).copied().unwrap_or(0)).collect();
+            let Some(column) = Span::scaled(column) else { continue };
+            let people = columns.entry(column).or_default();
+            let Some(atom) = at.checked_div(self.measures).and_then(|atom| self.atoms.get(atom)) else {
+                continue;
+            };
+            let room = self.k.saturating_sub(people.len());
+            let more: Vec<u64> =
+                atom.people.iter().filter(|it| !people.contains(*it)).take(room).copied().collect();
+            people.extend(more);
+        }
+        columns.into_iter().collect()
+    }
+
+    /// Whether there are `k` sets of columns without a person in common, each of which tells all combinations apart; looked for one after
+    /// the other.
+    fn in_disjoint_sets(&self, columns: &[(Vec<u64>, BTreeSet<u64>)], rank: usize) -> bool {
+        let (mut used, mut left): (BTreeSet<u64>, Vec<bool>) = (BTreeSet::new(), vec![true; columns.len()]);
+        for _ in 0..self.k {
+            let (mut span, mut own) = (Span::default(), BTreeSet::<u64>::new());
+            let mut found = 0;
+            for ((column, people), left) in columns.iter().zip(&mut left) {
+                if found < rank && *left && people.is_disjoint(&used) && span.add(column) {
+                    *left = false;
+                    own.extend(people);
+                    found += 1;
+                }
+            }
+            if found < rank {
+                return false;
+            }
+            used.extend(own);
+        }
+        true
+    }
+
+    /// Whether all combinations with the fewest columns tell of enough; not where there are too many to be tried.
+    fn in_all_combinations(&self, columns: &[(Vec<u64>, BTreeSet<u64>)], rank: usize) -> bool {
+        let free = rank.saturating_sub(1);
+        if choices(columns.len(), free).saturating_mul(columns.len()) > TRIED * 16 {
             return false;
         }
-        if !advance(&mut chosen, columns.len()) {
-            return true;
+        let rows: Vec<Vec<u64>> = (0..rank)
+            .map(|at| columns.iter().map(|(column, _)| column.get(at).copied().unwrap_or(0)).collect())
+            .collect();
+        let rows: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
+        let tells_of_few = |combination: &[u64]| {
+            let mut people: BTreeSet<u64> = BTreeSet::new();
+            let weighed = columns.iter().zip(combination).filter(|(_, weight)| **weight != 0);
+            !weighed.into_iter().any(|((_, own), _)| {
+                people.extend(own);
+                people.len() >= self.k
+            })
+        };
+        let mut chosen: Vec<usize> = (0..free).collect();
+        loop {
+            if vanishing(&rows, &chosen).is_some_and(|combination| tells_of_few(&combination)) {
+                return false;
+            }
+            if !advance(&mut chosen, columns.len()) {
+                return true;
+            }
         }
     }
 }
@@ -137,7 +259,7 @@ fn choices(of: usize, chosen: usize) -> usize {
     let mut ways = 1_usize;
     for at in 0..chosen.min(of.saturating_sub(chosen)) {
         ways = ways * (of - at) / (at + 1);
-        if ways > TRIED {
+        if ways > TRIED * 16 {
             break;
         }
     }
@@ -220,7 +342,7 @@ mod tests {
 
         #[test]
         fn what_stays_tells_of_no_few_and_what_goes_would((atoms, withheld, k) in group()) {
-            let family = Family { cells: (0..CELLS).map(|cell| (cell, cell)).collect() };
+            let family = of((0..CELLS).map(|cell| (cell, cell)));
             let told = told_together(&family, &atoms, &withheld, k);
             let stays: Vec<usize> = (0..CELLS).filter(|cell| !withheld[*cell] && !told.contains(cell)).collect();
             prop_assert!(!leaks(&atoms, &stays, &withheld, k), "{:?} tell of few", stays);
@@ -233,24 +355,69 @@ mod tests {
         }
     }
 
+    /// Each aggregate counts the rows of a population.
+    fn of(cells: impl IntoIterator<Item = (usize, usize)>) -> Family {
+        let cell = |(aggregate, population)| Cell {
+            aggregate,
+            summands: vec![Summand { population, measure: 0, negative: false }],
+        };
+        Family { cells: cells.into_iter().map(cell).collect() }
+    }
+
     fn atom(populations: u64, people: std::ops::Range<u64>) -> Atom {
         Atom { populations, people: people.collect() }
     }
 
     #[test]
     fn a_crowd_beside_all_but_few_of_it_goes_and_several_together_are_found() {
-        let two = Family { cells: vec![(0, 0), (1, 1)] };
+        let two = of([(0, 0), (1, 1)]);
         // Everybody, and everybody but three.
         let atoms = [atom(0b11, 0..40), atom(0b01, 40..43)];
         assert_eq!(told_together(&two, &atoms, &[false, false], 10), BTreeSet::from([1]));
         assert_eq!(told_together(&two, &atoms, &[false, false], 3), BTreeSet::new());
         // A, B, and A or B: together they tell of the three in both.
-        let three = Family { cells: vec![(0, 0), (1, 1), (2, 2)] };
+        let three = of([(0, 0), (1, 1), (2, 2)]);
         let atoms = [atom(0b101, 0..30), atom(0b110, 30..60), atom(0b111, 60..63)];
         assert_eq!(told_together(&three, &atoms, &[false; 3], 10), BTreeSet::from([2]));
         // One that is withheld, of many people, is everybody's without the other.
         let atoms = [atom(0b011, 0..30), atom(0b101, 30..60)];
         assert_eq!(told_together(&three, &atoms, &[false, false, true], 10), BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn many_filters_that_cut_across_one_another_tell_of_nobody() {
+        // Each of a thousand people has flags of their own.
+        let atoms: Vec<Atom> = (1..1024_u64).map(|flags| atom(flags, flags..flags + 1)).collect();
+        let cells = of((0..10).map(|cell| (cell, cell)));
+        assert_eq!(told_together(&cells, &atoms, &[false; 10], 10), BTreeSet::new());
+    }
+
+    #[test]
+    fn cells_of_several_measures_are_taken_apart() {
+        let cell = |aggregate, summands: &[(usize, usize, bool)]| {
+            let summand = |(population, measure, negative): &(usize, usize, bool)| Summand {
+                population: *population,
+                measure: *measure,
+                negative: *negative,
+            };
+            Cell { aggregate, summands: summands.iter().map(summand).collect() }
+        };
+        // cost · (1 − flag) over everybody, cost over everybody, and cost · flag over all but two of them.
+        let cells = vec![
+            cell(0, &[(0, 0, false), (0, 1, true)]),
+            cell(1, &[(0, 0, false)]),
+            cell(2, &[(1, 1, false)]),
+        ];
+        let atoms = [atom(0b11, 0..40), atom(0b01, 40..42)];
+        let told = |cells: &[Cell], withheld: &[bool]| {
+            told_together(&Family { cells: cells.to_vec() }, &atoms, withheld, 10)
+        };
+        assert_eq!(told(&cells, &[false; 3]), BTreeSet::from([2]));
+        assert_eq!(told(&cells[..2], &[false; 2]), BTreeSet::new());
+        // A withheld sum over two measures is told by its two parts.
+        let whole =
+            [cell(0, &[(1, 0, false)]), cell(1, &[(1, 1, false)]), cell(2, &[(1, 0, false), (1, 1, false)])];
+        assert_eq!(told(&whole, &[false, false, true]), BTreeSet::from([1]));
     }
 
     #[test]
@@ -264,22 +431,27 @@ mod tests {
     #[test]
     fn two_conditions_with_the_same_rows_tell_that_nobody_is_between_them() {
         let atoms = [atom(0b11, 0..40)];
-        let two = Family { cells: vec![(0, 0), (1, 1)] };
+        let two = of([(0, 0), (1, 1)]);
         assert_eq!(told_together(&two, &atoms, &[false, false], 10), BTreeSet::from([1]));
-        let same = Family { cells: vec![(0, 0), (1, 0)] };
+        let same = of([(0, 0), (1, 0)]);
         assert_eq!(told_together(&same, &atoms, &[false, false], 10), BTreeSet::new());
     }
 
     #[test]
     fn what_cannot_be_tried_through_or_told_apart_is_withheld() {
-        let far = Family { cells: vec![(0, 0), (1, POPULATIONS)] };
+        let far = of([(0, 0), (1, POPULATIONS)]);
         assert_eq!(told_together(&far, &[atom(1, 0..40)], &[false, false], 10), BTreeSet::from([1]));
-        // Forty pairs of cells of nine and nine people: many combinations, none of a great atom.
-        let cells = (0..30).map(|cell| (cell, cell)).collect();
-        let atoms: Vec<Atom> =
-            (0..30_u64).map(|at| atom(3 << at & ((1 << 30) - 1), at * 9..at * 9 + 9)).collect();
-        let told = told_together(&Family { cells }, &atoms, &[false; 30], 10);
-        assert!(told.len() > 10, "{told:?}");
+        // Cells of two atoms of six people each, of which each next cell shares one: all combinations tell of twelve or more.
+        let chain = |many: usize| {
+            let atoms: Vec<Atom> = (0..=many as u64)
+                .map(|at| {
+                    atom((if at == 0 { 1 } else { 3 << (at - 1) }) & ((1 << many) - 1), at * 6..at * 6 + 6)
+                })
+                .collect();
+            told_together(&of((0..many).map(|cell| (cell, cell))), &atoms, &vec![false; many], 10)
+        };
+        assert_eq!(chain(30), BTreeSet::new());
+        assert!(!chain(60).is_empty(), "too many to be tried");
         assert_eq!([choices(5, 2), choices(9, 0), choices(6, 5)], [10, 1, 6]);
         assert!(choices(100, 50) > TRIED);
     }

@@ -7,6 +7,9 @@
 /// The prime.
 const P: u64 = (1 << 61) - 1;
 
+/// −1.
+pub(crate) const ONE_LESS: u64 = P - 1;
+
 /// A span in reduced row echelon form: each row has a column, its pivot, in which it is 1 and all others are 0; to the left of it
 /// the row is 0.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +41,30 @@ impl Span {
     pub(crate) fn from(&self, column: usize) -> Vec<&[u64]> {
         let beyond = self.rows.iter().filter(|(pivot, _)| *pivot >= column);
         beyond.map(|(_, row)| row.as_slice()).collect()
+    }
+
+    /// The sum of two numbers.
+    pub(crate) fn plus(one: u64, other: u64) -> u64 {
+        (one + other) % P
+    }
+
+    /// The sum of rows, each by its weight.
+    pub(crate) fn combined(rows: &[Vec<u64>], weights: &[u64]) -> Vec<u64> {
+        let mut sum = vec![0; rows.first().map_or(0, Vec::len)];
+        for (row, weight) in rows.iter().zip(weights) {
+            for (number, other) in sum.iter_mut().zip(row) {
+                *number = Self::plus(*number, times(*weight, *other));
+            }
+        }
+        sum
+    }
+
+    /// A row so multiplied that its first number which is not 0 is 1; none for a row of zeros.
+    pub(crate) fn scaled(mut row: Vec<u64>) -> Option<Vec<u64>> {
+        let first = *row.iter().find(|number| **number != 0)?;
+        let scale = inverse(first);
+        row.iter_mut().for_each(|number| *number = times(*number, scale));
+        Some(row)
     }
 
     /// What is left of a row when all that the span has of it is taken away.

@@ -28,21 +28,22 @@ person = { use = [] }
 age = { use = ["filter"], required = true }
 kind = { use = ["filter"], required = true }
 cost = { use = ["measure"], aggregates = ["sum", "avg"], required = true }
+flag = { use = ["filter", "measure"], aggregates = ["sum", "avg"], domain = { from = 0, to = 1 }, required = true }
 [disclosure]
 minimum_contributors = 10
 "#;
 
 /// Two hundred people of 30 to 79, four of each age but two of 50, each with a visit of kind `a` and some with one of kind `b`.
 fn visits() -> String {
-    let mut rows = "person,age,kind,cost\n".to_owned();
+    let mut rows = "person,age,kind,cost,flag\n".to_owned();
     for person in 0..200 {
         let age = 30 + person / 4;
         if age == 50 && person % 4 > 1 {
             continue;
         }
-        writeln!(rows, "{person},{age},a,{}", 100 + person).unwrap();
+        writeln!(rows, "{person},{age},a,{},{}", 100 + person, person % 2).unwrap();
         if person % 3 == 0 {
-            writeln!(rows, "{person},{age},b,{}", 10 + person).unwrap();
+            writeln!(rows, "{person},{age},b,{},{}", 10 + person, person % 2).unwrap();
         }
     }
     rows
@@ -98,6 +99,24 @@ fn no_cell_of_an_answer_is_taken_from_another() {
         "count(DISTINCT person) FILTER (WHERE age < 51) AS b",
     ];
     assert_eq!(withheld(&people.join(", ")), [false, true]);
+    // The same in other words: whoever has one row, flags that are 0 or 1, factors that are multiplied out.
+    for (one, other) in [
+        ("count(*) FILTER (WHERE age < 50)", "count(DISTINCT person) FILTER (WHERE age < 51)"),
+        ("count(*) FILTER (WHERE age < 50 AND flag = 1)", "sum(flag) FILTER (WHERE age < 51)"),
+        ("sum(flag) FILTER (WHERE age < 50)", "sum(flag * flag) FILTER (WHERE age < 51)"),
+        (
+            "sum(cost * flag) FILTER (WHERE age < 50)",
+            "sum(CASE WHEN age < 51 AND flag = 1 THEN cost ELSE 0 END)",
+        ),
+        ("count(CASE WHEN age < 50 THEN 1 END)", "sum(CASE WHEN age < 51 THEN 1 ELSE 0 END)"),
+    ] {
+        assert_eq!(withheld(&format!("{one} AS a, {other} AS b")), [false, true], "{one} and {other}");
+        assert_eq!(withheld(&format!("{other} AS b")), [false], "{other} alone");
+    }
+    let factors = "sum(cost * (1 + flag)) FILTER (WHERE age < 51) AS a, sum(cost) FILTER (WHERE age < 50) AS b, \
+                   sum(cost * flag) FILTER (WHERE age < 50) AS c";
+    assert_eq!(withheld(factors), [false, false, true]);
+
     // The same condition is one population, however often it is asked.
     let average = "avg(cost) FILTER (WHERE age < 50) AS c";
     let same = [&sum("a", "age < 50"), &count("b", "age < 50"), average].map(|it: &str| it.to_owned());

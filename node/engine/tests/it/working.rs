@@ -502,3 +502,37 @@ async fn without_a_minimum_any_expression_and_extremes_are_answered() {
     assert_eq!(layout.branches, [1, 1, 1]);
     assert_eq!(lines(&cells), ["A 70 10 M", "B 10 30 F", "X 70 60 M"]);
 }
+
+/// Where everybody has one row, rows are counted in the place of people, and nothing else changes; a second row is found out.
+#[tokio::test]
+async fn one_row_each_is_counted_as_people_are() {
+    let visits: String = (0..30)
+        .map(|i| format!("{i},{},{},{}\n", ["A", "B", "C"][i % 3], if i % 7 < 4 { "F" } else { "M" }, i % 4))
+        .collect();
+    let visits = format!("patient,ward,sex,cost\n{visits}");
+    let each = |k| {
+        let mut guarded = guarded(k);
+        guarded.tables[0].rows_per_entity_max = Some(1);
+        guarded
+    };
+    let (_site, mut front) = site(&visits).await;
+    for sql in [
+        "SELECT count(*) FROM visits",
+        "SELECT ward, count(*) FROM visits GROUP BY ward",
+        "SELECT ward, sum(cost), count(*) FILTER (WHERE sex = 'F') FROM visits WHERE sex = 'M' OR ward = 'A' GROUP BY ward",
+        "SELECT sex, avg(cost), count(DISTINCT patient) FROM visits WHERE ward <> 'B' GROUP BY sex",
+        "SELECT count(*) FROM visits WHERE ward = 'nowhere'",
+    ] {
+        for k in [2, 5, 12] {
+            let (_, people) = front.cells(sql, &guarded(k)).await;
+            let (_, rows) = front.cells(sql, &each(k)).await;
+            assert_eq!(lines(&rows), lines(&people), "{sql} with {k}");
+        }
+    }
+    let twice = format!("{visits}7,A,F,1\n");
+    let (_site, mut front) = site(&twice).await;
+    let told = front.try_plan("SELECT count(*) FROM visits", &[], &["visits"]).await;
+    let Told::Planned { plan, .. } = told else { panic!("{told:?}") };
+    let (told, _) = front.try_run(plan, 0, &each(5), caps()).await;
+    assert!(matches!(told, Told::Failed { .. }), "{told:?}");
+}

@@ -13,7 +13,7 @@ use liquid_policy::table::{ColumnRule, Concentration, Domain, DomainValue, Oblig
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError};
 
-use crate::oracle::families::{Told, told, wrong_families};
+use crate::oracle::families::{told, wrong_families};
 use crate::oracle::language::{COLS, Question, Row, Val, question};
 use crate::oracle::meaning::{Meaning, Rule, Seen, entities, passes};
 use crate::site::{Front, Site, declare, lines, obligations};
@@ -172,7 +172,7 @@ async fn check(
     prop_assert!(layout.guarded);
     prop_assert_eq!(layout.accepts(found.schema_ref()), Ok(()), "{}", sql);
     prop_assert_eq!(layout.declared, declared, "{}", sql);
-    let told: Vec<Vec<Told>> = (0..layout.families.len()).map(|at| told(&found, &format!("f{at}"))).collect();
+    let told: Vec<_> = (0..layout.families.len()).map(|at| told(&found, &format!("f{at}"))).collect();
     let names: Vec<_> = found.schema().fields().iter().map(|field| field.name().clone()).collect();
     let found: Vec<BTreeMap<&str, String>> = lines(&found)
         .iter()
