@@ -47,14 +47,16 @@ pub(crate) fn added_up(
 ) -> Vec<Added> {
     let path = |branch: &Branch| all([passes.clone(), branch.condition.clone()]);
     let rows = |condition| Summand { condition, measure: Vec::new(), negative: false };
+    let there = |branch: &Branch| {
+        let private: Vec<_> = read(branch).into_iter().filter(|column| !told(column)).collect();
+        present(&private, obligations)
+    };
     let counted = || {
-        if total && branches.iter().all(|branch| read(branch).is_empty()) {
+        // Whichever arm a row takes, it counts.
+        if total && branches.iter().all(|branch| there(branch).is_none()) {
             return Added { of_people: false, summands: vec![rows(passes.clone())] };
         }
-        let of = |branch: &Branch| {
-            let private: Vec<_> = read(branch).into_iter().filter(|column| !told(column)).collect();
-            rows(all([path(branch), present(&private, obligations)]))
-        };
+        let of = |branch: &Branch| rows(all([path(branch), there(branch)]));
         Added { of_people: false, summands: branches.iter().map(of).collect() }
     };
     let summed = || {

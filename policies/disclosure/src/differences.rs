@@ -70,6 +70,15 @@ pub fn read(text: &str) -> Option<Vec<Atom>> {
     Some(people.into_iter().map(|(populations, people)| Atom { populations, people }).collect())
 }
 
+/// How much work it is to judge a group, about: numbers to look at.
+pub(crate) fn work(family: &Family, atoms: &[Atom]) -> u64 {
+    let summands = family.cells.iter().flat_map(|cell| &cell.summands);
+    let measures = summands.map(|summand| summand.measure + 1).max().unwrap_or(0);
+    let size = |many: usize| u64::try_from(many).unwrap_or(u64::MAX);
+    let cells = size(family.cells.len());
+    size(atoms.len()).saturating_mul(size(measures)).saturating_mul(cells).saturating_mul(cells)
+}
+
 /// Which aggregates' cells of one group must be withheld beside those that are anyway (`withheld`, by aggregate), so that nothing that
 /// can be worked out from the released ones tells of 1 to `k - 1` people, or what a withheld one is.
 ///
@@ -77,8 +86,18 @@ pub fn read(text: &str) -> Option<Vec<Atom>> {
 /// leaves nobody out, is not told by it, since nobody knows that it does. Two released ones that hold the same rows, by other conditions, tell
 /// that nobody is between them, so the second is withheld too.
 pub(crate) fn told_together(family: &Family, atoms: &[Atom], withheld: &[bool], k: usize) -> BTreeSet<usize> {
-    let places = Places::new(family, atoms, k);
     let hidden = |aggregate: usize| withheld.get(aggregate).copied().unwrap_or(true);
+    let is_beyond = |cell: &Cell| cell.summands.iter().any(|summand| summand.population >= POPULATIONS);
+    if family.cells.iter().any(|cell| hidden(cell.aggregate) && is_beyond(cell)) {
+        // Nobody can say what would tell it.
+        return family
+            .cells
+            .iter()
+            .map(|cell| cell.aggregate)
+            .filter(|aggregate| !hidden(*aggregate))
+            .collect();
+    }
+    let places = Places::new(family, atoms, k);
     let targets = family.cells.iter().filter(|cell| hidden(cell.aggregate)).map(|cell| places.row(cell));
     let targets: Vec<Vec<u64>> = targets.filter(|row| row.iter().any(|number| *number != 0)).collect();
     let mut released: Vec<(&Cell, Vec<u64>)> = Vec::new();
@@ -93,8 +112,7 @@ pub(crate) fn told_together(family: &Family, atoms: &[Atom], withheld: &[bool], 
                 continue;
             }
             let row = places.row(cell);
-            passes &= cell.summands.iter().all(|summand| summand.population < POPULATIONS)
-                && trial.0.iter().all(|(_, known)| *known != row);
+            passes &= !is_beyond(cell) && trial.0.iter().all(|(_, known)| *known != row);
             if passes && trial.1.add(&row) {
                 let is_own = |target: &Vec<u64>| *target == row || trial.0.iter().any(|(_, it)| it == target);
                 passes &= !targets.iter().any(|target| !is_own(target) && trial.1.has(target));
@@ -441,6 +459,7 @@ mod tests {
     fn what_cannot_be_tried_through_or_told_apart_is_withheld() {
         let far = of([(0, 0), (1, POPULATIONS)]);
         assert_eq!(told_together(&far, &[atom(1, 0..40)], &[false, false], 10), BTreeSet::from([1]));
+        assert_eq!(told_together(&far, &[atom(1, 0..40)], &[false, true], 10), BTreeSet::from([0]));
         // Cells of two atoms of six people each, of which each next cell shares one: all combinations tell of twelve or more.
         let chain = |many: usize| {
             let atoms: Vec<Atom> = (0..=many as u64)

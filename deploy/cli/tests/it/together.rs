@@ -117,6 +117,10 @@ fn no_cell_of_an_answer_is_taken_from_another() {
                    sum(cost * flag) FILTER (WHERE age < 50) AS c";
     assert_eq!(withheld(factors), [false, false, true]);
 
+    // Whichever arm a row takes, it counts.
+    let arms = "count(*) AS a, avg(CASE WHEN age < 50 THEN cost ELSE 0 END) AS b, sum(CASE WHEN age < 50 THEN 1 ELSE 0 END) AS c";
+    assert_eq!(withheld(arms), [false, false, false]);
+
     // The same condition is one population, however often it is asked.
     let average = "avg(cost) FILTER (WHERE age < 50) AS c";
     let same = [&sum("a", "age < 50"), &count("b", "age < 50"), average].map(|it: &str| it.to_owned());
