@@ -18,6 +18,8 @@ pub(super) struct Said {
     versions: BTreeMap<AgreementHash, OfVersion>,
     /// What is said alike by the rollbacks of each chapter, the first chapter under none, and who says so.
     rollbacks: BTreeMap<Option<ChapterHash>, BTreeMap<Act, Vec<Voice>>>,
+    /// The chapters that the rollbacks of each would begin.
+    begun: BTreeMap<Option<ChapterHash>, Vec<ChapterHash>>,
     suspensions: BTreeMap<AgreementId, Vec<(usize, StatementHash)>>,
     /// Who lifts each suspension.
     lifting: BTreeMap<StatementHash, Vec<Voice>>,
@@ -41,7 +43,11 @@ pub(super) struct Voice {
     /// Whether an operator put the statement there.
     pub(super) placed: bool,
     pub(super) after: Option<ChapterHash>,
-    pub(super) public: Vec<u8>,
+    public: Vec<u8>,
+    /// When it was said, by the date of whoever says it.
+    pub(super) first: DateTime<Utc>,
+    /// When the same key, in the same role, said the same last.
+    pub(super) last: DateTime<Utc>,
     /// As if no key had been revoked: what has happened.
     pub(super) ever: Approval,
     /// Until when the key counted; none where it does.
@@ -58,6 +64,8 @@ impl Voice {
             placed,
             after: statement.act.after().cloned(),
             public: key.public.clone(),
+            first: statement.time,
+            last: statement.time,
             ever: Approval::new(statement, key),
             until: key.until,
             now: ring.signer(statement).ok().map(|key| Approval::new(statement, key)),
@@ -95,11 +103,21 @@ impl Said {
         let (placed, mut sent): (Vec<_>, Vec<_>) = numbered.partition(|(_, placed, _)| *placed);
         // A rollback rests on when it was heard: a copy that comes later does not hide that.
         sent.sort_by_key(|(_, _, it)| heard.get(*it).filter(|_| matches!(it.act, Act::Rollback { .. })));
+        let mut voices = Vec::new();
+        let mut last: BTreeMap<(Act, Whose), DateTime<Utc>> = BTreeMap::new();
         for (number, placed, statement) in placed.into_iter().chain(sent) {
-            let act = &statement.act;
-            let may = act.agreement().is_none_or(|hash| may_say(versions, hash, statement));
-            let Some(voice) = Voice::new((number, placed), statement, ring).filter(|_| may) else { continue };
+            let may = statement.act.agreement().is_none_or(|hash| may_say(versions, hash, statement));
+            let Some(voice) = Voice::new((number, placed), statement, ring).filter(|_| may) else {
+                continue;
+            };
             let whose = whose(&voice, statement);
+            let again = last.entry((alike(&statement.act), whose.clone())).or_insert(voice.first);
+            *again = voice.first.max(*again);
+            voices.push((number, statement, voice, whose));
+        }
+        for (number, statement, mut voice, whose) in voices {
+            let act = &statement.act;
+            voice.last = last.get(&(alike(act), whose.clone())).copied().unwrap_or(voice.first);
             match act {
                 Act::Suspend { id } => {
                     said.suspensions.entry(id.clone()).or_default().push((number, statement.hash()));
@@ -119,6 +137,9 @@ impl Said {
                 }
                 Act::Rollback { after, .. } => {
                     let of = said.rollbacks.entry(after.clone()).or_default();
+                    if !of.contains_key(act) {
+                        said.begun.entry(after.clone()).or_default().extend(act.begins());
+                    }
                     of.entry(act.clone()).or_default().push(voice);
                 }
                 _ => {}
@@ -160,6 +181,17 @@ impl Said {
         self.rollbacks.get(chapter).into_iter().flatten()
     }
 
+    /// The chapters to which a rollback leads: the one that it begins, and all that follow upon it.
+    pub(super) fn led_to(&self, back: &Act) -> BTreeSet<ChapterHash> {
+        let (mut led_to, mut to_follow) = (BTreeSet::new(), back.begins().into_iter().collect::<Vec<_>>());
+        while let Some(chapter) = to_follow.pop() {
+            if led_to.insert(chapter.clone()) {
+                to_follow.extend(self.begun.get(&Some(chapter)).into_iter().flatten().cloned());
+            }
+        }
+        led_to
+    }
+
     /// The rollbacks of all chapters.
     pub(super) fn all_rollbacks(&self) -> impl Iterator<Item = (&Act, &Vec<Voice>)> {
         self.rollbacks.values().flatten()
@@ -172,6 +204,16 @@ impl Said {
     /// What the sign-off of an agreement lacks before a suspension is lifted.
     pub(super) fn keep(&self, suspension: &StatementHash, agreement: &Agreement) -> Vec<Lack> {
         still_lacking(agreement, self.lifting.get(suspension).into_iter().flatten())
+    }
+}
+
+/// An act as it is said again: an activation at any instant is the same.
+fn alike(act: &Act) -> Act {
+    match act {
+        Act::Activate { agreement, after, .. } => {
+            Act::Activate { agreement: agreement.clone(), after: after.clone(), at: DateTime::<Utc>::MIN_UTC }
+        }
+        other => other.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::said::Voice;
 use crate::document::Agreement;
 use crate::id::{AgreementHash, AgreementId, ChapterHash, OrganisationName};
 use crate::signature::{Lack, is_signed_by, lacks};
-use crate::statement::{Act, Statement};
+use crate::statement::Act;
 
 /// Something on which all have agreed: whose rules it meets, and who has said it.
 struct Agreed<'a> {
@@ -29,33 +29,31 @@ impl Life {
             return Vec::new();
         };
         let mut since: BTreeMap<OrganisationName, DateTime<Utc>> = BTreeMap::new();
+        // What one of the people of an organisation has agreed to with all others takes back their own word.
+        let mut own: BTreeMap<Vec<u8>, DateTime<Utc>> = BTreeMap::new();
         for agreed in self.agreed_elsewhere(act, id) {
+            for voice in &agreed.said {
+                let last = own.entry(voice.ever.person.clone()).or_insert(voice.last);
+                *last = voice.last.max(*last);
+            }
             for organisation in
                 agreed.said.iter().map(|voice| &voice.ever.organisation).collect::<BTreeSet<_>>()
             {
-                let Some(time) = self.agreed_at(&agreed, organisation) else { continue };
+                let Some(time) = Self::agreed_at(&agreed, organisation) else { continue };
                 let last = since.entry(organisation.clone()).or_insert(time);
                 *last = time.max(*last);
             }
         }
-        // Whoever says it again stands by it again.
-        let again = self.statements.iter().filter(|it| it.act == *act);
-        let again: Vec<(&Statement, &[u8])> = again
-            .filter_map(|it| Some((it, self.ring.unrevoked().signer(it).ok()?.public.as_slice())))
-            .collect();
-        let last_said = |voice: &Voice| {
-            let own = again.iter().filter(|(_, public)| *public == voice.public);
-            own.map(|(statement, _)| statement.time).max()
-        };
         let stands = |voice: &&Voice| {
-            since.get(&voice.ever.organisation).is_none_or(|since| last_said(voice) >= Some(*since))
+            since.get(&voice.ever.organisation).is_none_or(|since| voice.last >= *since)
+                && own.get(&voice.ever.person).is_none_or(|own| voice.last >= *own)
         };
         said.iter().filter(stands).cloned().collect()
     }
 
     /// What all have agreed on of an agreement that does not follow from a rollback: versions by chapter, and other rollbacks.
     fn agreed_elsewhere<'a>(&'a self, back: &Act, id: &AgreementId) -> Vec<Agreed<'a>> {
-        let led_to = self.led_to(back);
+        let led_to = self.said.led_to(back);
         let follows = |chapter: &Option<ChapterHash>| chapter.as_ref().is_some_and(|it| led_to.contains(it));
         let of_it = |hash: &AgreementHash| self.version(hash).filter(|it| it.id() == id).map(|it| &**it);
         let mut agreed = Vec::new();
@@ -69,40 +67,32 @@ impl Life {
         }
         for (act, said) in self.said.all_rollbacks().filter(|(act, _)| *act != back) {
             let Act::Rollback { agreement, from, after, .. } = act else { continue };
-            if let (Some(to), Some(left), false) = (of_it(agreement), of_it(from), follows(after)) {
-                agreed.push(Agreed { rules: vec![to, left], said: said.iter().collect() });
+            // Where the text of one is withheld, the other one's rule is what is known.
+            let rules: Vec<&Agreement> = [of_it(agreement), of_it(from)].into_iter().flatten().collect();
+            if !rules.is_empty() && !follows(after) {
+                agreed.push(Agreed { rules, said: said.iter().collect() });
             }
         }
         agreed.retain(|it| it.rules.iter().all(|rule| ever_lacks(rule, &it.said).is_empty()));
         agreed
     }
 
-    /// From when an organisation has agreed on something, by the dates of its own people; none where no rule asks it.
-    fn agreed_at(&self, agreed: &Agreed<'_>, organisation: &OrganisationName) -> Option<DateTime<Utc>> {
-        let time = |voice: &Voice| self.statements.get(voice.statement).map(|it| it.time);
-        let own = agreed.said.iter().copied().filter(|voice| voice.ever.organisation == *organisation);
-        let instants: BTreeSet<DateTime<Utc>> = own.clone().filter_map(time).collect();
-        let is_whole = |instant: &DateTime<Utc>| {
-            let said: Vec<&Voice> =
-                own.clone().filter(|voice| time(voice).is_some_and(|time| time <= *instant)).collect();
-            let mut rules = agreed.rules.iter();
-            rules.all(|rule| is_signed_by(&ever_lacks(rule, &said), organisation))
+    /// When an organisation has agreed on something last, by the dates of its own people: when all had said it whom the rules ask, or
+    /// when all of them said it again, or others for them; none where no rule asks it.
+    fn agreed_at(agreed: &Agreed<'_>, organisation: &OrganisationName) -> Option<DateTime<Utc>> {
+        let own: Vec<&Voice> =
+            agreed.said.iter().copied().filter(|voice| voice.ever.organisation == *organisation).collect();
+        let is_whole = |said: Vec<&Voice>| {
+            !said.is_empty()
+                && agreed.rules.iter().all(|rule| is_signed_by(&ever_lacks(rule, &said), organisation))
         };
-        instants.into_iter().find(is_whole)
-    }
-
-    /// The chapters to which a rollback leads: the one that it begins, and all that follow upon it.
-    fn led_to(&self, back: &Act) -> BTreeSet<ChapterHash> {
-        let mut led_to: BTreeSet<ChapterHash> = back.begins().into_iter().collect();
-        loop {
-            let follows = |act: &&Act| act.after().is_some_and(|after| led_to.contains(after));
-            let further = self.said.all_rollbacks().map(|(act, _)| act).filter(follows);
-            let further: BTreeSet<ChapterHash> = further.filter_map(Act::begins).collect();
-            if further.is_subset(&led_to) {
-                return led_to;
-            }
-            led_to.extend(further);
-        }
+        let instants: BTreeSet<DateTime<Utc>> =
+            own.iter().flat_map(|voice| [voice.first, voice.last]).collect();
+        let until =
+            |at: &&DateTime<Utc>| is_whole(own.iter().copied().filter(|it| it.first <= **at).collect());
+        let again =
+            |at: &&DateTime<Utc>| is_whole(own.iter().copied().filter(|it| it.last >= **at).collect());
+        instants.iter().find(until).max(instants.iter().rev().find(again)).copied()
     }
 }
 

@@ -402,9 +402,8 @@ impl Life {
 
     /// Whether this site's own organisation has signed a rollback after anything that it said to go alone to a version.
     fn wants_after(&self, back: &Back<'_>, alone: &Version) -> bool {
-        let time = |voice: &Voice| self.statements.get(voice.statement).map(|it| it.time);
-        let last = self.own_words(alone).filter_map(time).max();
-        let later = back.said.iter().filter(|voice| time(voice) > last).map(|voice| &voice.ever);
+        let last = self.own_words(alone).map(|voice| voice.last).max();
+        let later = back.said.iter().filter(|voice| Some(voice.last) > last).map(|voice| &voice.ever);
         is_signed_by(&lacks(&alone.agreement, later, None), &self.here)
     }
 

@@ -10,6 +10,7 @@ mod left_over;
 mod one_key;
 mod order;
 mod parted;
+mod said_again;
 mod since;
 mod undone;
 

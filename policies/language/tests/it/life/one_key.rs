@@ -263,6 +263,27 @@ impl World {
         by(QUORUM[0]) && by(QUORUM[1])
     }
 
+    /// Whether ways part by what north has tightened alone, and it has approved since what is taken in the place of each.
+    fn wanted_since(&self, before: &AgreementStatus, after: &AgreementStatus) -> bool {
+        let of = |hash: &AgreementHash| after.versions.iter().find(|it| it.hash == *hash);
+        let before_it = |it: &&liquid_policy::life::VersionStatus| it.supersedes.as_ref().and_then(of);
+        let way: Vec<_> = std::iter::successors(after.stands.as_ref().and_then(of), before_it).collect();
+        let said = |hash: &AgreementHash, approvals: bool| {
+            let is = |it: &&Statement| {
+                it.organisation.as_str() == "north"
+                    && it.act.agreement() == Some(hash)
+                    && (matches!(it.act, Act::Approve { .. })
+                        || !approvals && matches!(it.act, Act::Activate { .. }))
+            };
+            self.said.keys().filter(is).map(|it| it.time).max()
+        };
+        let of_before = |hash: &AgreementHash| before.versions.iter().find(|it| it.hash == *hash);
+        let alone = |it: &&AgreementHash| of_before(it).is_some_and(|it| !it.lacks.is_empty());
+        let alone: Vec<_> = before.parted.iter().filter(alone).collect();
+        let since = |it: &&AgreementHash| way.iter().any(|step| said(&step.hash, true) > said(it, false));
+        !alone.is_empty() && alone.iter().all(since)
+    }
+
     /// What all have agreed on, by words of north that are later than its words on a rollback, and that does not follow from it.
     fn agreed_by_north_after(&self, back: &Act) -> Option<&Act> {
         let by = |act: &Act, who: &str| {
@@ -329,7 +350,7 @@ impl World {
         if !left.is_empty() {
             return Err("a rollback is undone".to_owned());
         }
-        if !before.parted.is_empty() {
+        if !before.parted.is_empty() && !self.wanted_since(before, after) {
             return Err("one of several ways is taken".to_owned());
         }
         // The last version on which all had agreed.
