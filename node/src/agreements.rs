@@ -106,8 +106,7 @@ impl Agreements {
         let new = found.statements.iter().filter(|s| !known.contains(s)).cloned().collect();
         let versions = found.versions.iter().map(|(agreement, _, placed)| (Arc::clone(agreement), *placed));
         let (keys, here) = (&self.config.trusted_keys, self.config.node.organisation.clone());
-        let said = (found.statements.clone(), found.placed);
-        let life = Life::placing(versions, said, keys, here, found.heard);
+        let life = Life::new(versions, found.statements, keys, here, found.heard);
         let mut once = before.once.clone();
         once.versions
             .extend(found.versions.iter().filter(|(.., placed)| !placed).map(|(it, ..)| it.hash().clone()));

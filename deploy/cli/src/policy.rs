@@ -19,6 +19,7 @@ mod sites;
 mod status;
 mod text;
 mod verify;
+mod ways;
 mod who;
 
 use std::fs;

@@ -46,8 +46,6 @@ pub(super) struct Found {
     /// Versions, with their text, and whether the operator placed them.
     pub(super) versions: Vec<(Arc<Agreement>, String, bool)>,
     pub(super) statements: Vec<Statement>,
-    /// Those that the operator put there.
-    pub(super) placed: BTreeSet<Statement>,
     /// When those that were sent were heard.
     pub(super) heard: BTreeMap<Statement, DateTime<Utc>>,
     /// A statement that was sent cannot be read any more, so nobody knows what it would stop.
@@ -238,9 +236,8 @@ impl Folder {
                 .and_then(|text| toml::from_str::<Sent>(&text).map_err(|e| e.message().to_owned()))
             {
                 Ok(Sent { heard, signature }) => {
-                    match heard {
-                        Some(at) => found.heard.extend(signature.iter().map(|it| (it.clone(), at))),
-                        None => found.placed.extend(signature.iter().cloned()),
+                    if let Some(at) = heard {
+                        found.heard.extend(signature.iter().map(|it| (it.clone(), at)));
                     }
                     found.statements.extend(signature);
                 }
@@ -340,9 +337,6 @@ impl Found {
 
     fn add(&mut self, agreement: Agreement, text: String, placed: bool, statements: Vec<Statement>) {
         self.versions.push((Arc::new(agreement), text, placed));
-        if placed {
-            self.placed.extend(statements.iter().cloned());
-        }
         self.statements.extend(statements);
     }
 }

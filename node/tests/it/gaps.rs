@@ -113,8 +113,8 @@ async fn a_clock_that_is_set_back_takes_nothing_back() {
     set(fast);
     let wrote = say(CONTROLLER_SEED, Act::Write { agreement: hash.clone() });
     tell(&node, Governance::Propose { text, statements: vec![wrote], files: vec![] }).await.unwrap();
-    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: hash.clone(), after: None });
-    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at: fast, after: None });
+    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: hash.clone() });
+    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at: fast });
     said(&node, vec![approve, activate]).await.unwrap();
     let stands =
         || node.agreements().heads(*site.clock.lock().unwrap()).pop().map(|it| it.agreement().hash().clone());
@@ -144,11 +144,7 @@ async fn handing_over_multiplies_nothing() {
         .await
         .unwrap();
     let hash = parse(AGREEMENT, "one").unwrap().hash().clone();
-    let activate = |n: i64| Act::Activate {
-        agreement: hash.clone(),
-        at: noon() + TimeDelta::days(1000 + n),
-        after: None,
-    };
+    let activate = |n: i64| Act::Activate { agreement: hash.clone(), at: noon() + TimeDelta::days(1000 + n) };
     said(&node, (0..150).map(|n| say(CONTROLLER_SEED, activate(n))).collect()).await.unwrap();
     said(&node, (150..200).map(|n| say_as(OTHER_SEED, "k2", activate(n))).collect()).await.unwrap();
     let error = said(&node, vec![say_as(OTHER_SEED, "k2", activate(200))]).await.unwrap_err();

@@ -125,7 +125,7 @@ async fn nothing_is_kept_that_does_not_count() {
     let mut site = Site::new();
     let node = site.open().await;
     let known = parse(AGREEMENT, "one").unwrap().hash().clone();
-    let approve = |hash: &str| Act::Approve { agreement: hash.into(), after: None };
+    let approve = |hash: &str| Act::Approve { agreement: hash.into() };
     let mut forged = suspend();
     forged.organisation = "institute".into();
     let mut moved = suspend();
@@ -177,9 +177,9 @@ async fn a_proposal_is_held_and_takes_over_at_its_instant() {
     let standing = tell(&node, propose(vec![write])).await.unwrap();
     let held = &standing.agreements[0].versions[1];
     assert_eq!((held.version.as_str(), held.placed, held.lacks.len()), ("2.0.0", false, 1));
-    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: hash.clone(), after: None });
+    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: hash.clone() });
     let at = noon() + chrono::TimeDelta::minutes(5);
-    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at, after: None });
+    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at });
     said(&node, vec![approve, activate]).await.unwrap();
     let answer = ask(&node, "counted").await.unwrap();
     assert_ne!(answer.report.hash, hash);
@@ -189,40 +189,6 @@ async fn a_proposal_is_held_and_takes_over_at_its_instant() {
     let old =
         SiteRequest { pinned: Some(parse(AGREEMENT, "one").unwrap().hash().clone()), ..request("counted") };
     assert_eq!(code(ask_with(&node, token(), old).await), Some(Code::Version));
-}
-
-/// What an operator has placed says in which chapter the line begins, also where the node was sent the very same before.
-#[tokio::test]
-async fn what_was_placed_counts_as_placed_though_it_was_heard_too() {
-    let mut site = Site::new();
-    let one = parse(AGREEMENT, "one").unwrap().hash().clone();
-    let text = follower("2.0.0", ("rows_out_max = 2", "rows_out_max = 3"));
-    let two = parse(&text, "two").unwrap().hash().clone();
-    let at = noon() - chrono::TimeDelta::days(2);
-    let chapter = Act::Rollback {
-        agreement: one.clone(),
-        from: two.clone(),
-        at,
-        after: None,
-        instead: [].into(),
-        leaves: Default::default(),
-    };
-    let approve =
-        |hash: &liquid_policy::id::AgreementHash, after| Act::Approve { agreement: hash.clone(), after };
-    let anew = say(CONTROLLER_SEED, approve(&one, chapter.begins()));
-    let placed = SignatureFile { signatures: vec![anew.clone()] }.to_string();
-    std::fs::write(site.path("agreements/one.sig.toml"), placed).unwrap();
-    let node = site.open().await;
-    let write = say(CONTROLLER_SEED, Act::Write { agreement: two.clone() });
-    tell(&node, Governance::Propose { text, statements: vec![write], files: vec![] }).await.unwrap();
-    // The first chapter, of which the rollback is held back.
-    let old = [approve(&one, None), approve(&two, None), Act::Activate { agreement: two, at, after: None }];
-    let old = old.map(|act| say_at(CONTROLLER_SEED, act, at)).to_vec();
-    said(&node, [vec![anew], old].concat()).await.unwrap();
-    assert_eq!(ask(&node, "counted").await.unwrap().report.hash, one);
-    drop(node);
-    let node = site.open().await;
-    assert_eq!(ask(&node, "counted").await.unwrap().report.hash, one);
 }
 
 /// A question that runs while a new version takes over is answered only where the new one permits it too, and asks for no more.
@@ -297,7 +263,7 @@ async fn a_version_that_is_lost_closes_its_agreement_alone_and_only_once_it_is_a
         assert_eq!(node.agreements().unreadable().len(), 1);
         assert_eq!(code(ask(&node, "counted").await), None, "nobody has activated it: {text}");
     }
-    let active = say(CONTROLLER_SEED, Act::Activate { agreement: "00".into(), at: noon(), after: None });
+    let active = say(CONTROLLER_SEED, Act::Activate { agreement: "00".into(), at: noon() });
     let forged = say(9, active.act.clone());
     let statement = site.path("agreements/held/statements/00.toml");
     for (statements, open) in [(vec![forged], true), (vec![active], false)] {
@@ -327,7 +293,7 @@ async fn nobody_is_kept_from_suspending() {
     let hash = parse(AGREEMENT, "one").unwrap().hash().clone();
     let activate = |n: i64| {
         let at = noon() + chrono::TimeDelta::days(1000 + n);
-        say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at, after: None })
+        say(CONTROLLER_SEED, Act::Activate { agreement: hash.clone(), at })
     };
     said(&node, (0..200).map(activate).collect()).await.unwrap();
     let error = said(&node, vec![activate(200)]).await.unwrap_err();

@@ -297,7 +297,7 @@ async fn approved_queries_are_held_against_a_draft_by_their_name_and_text() {
         format!("[[template]]\nname = \"by-sex\"\nsha256 = \"{sha256}\"\nroles = [\"analyst\"]\n")
     };
     let text = format!("{AGREEMENT}{}", template(query));
-    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: version_of(&text).unwrap(), after: None });
+    let approve = say(CONTROLLER_SEED, Act::Approve { agreement: version_of(&text).unwrap() });
     let signatures = SignatureFile { signatures: vec![approve] }.to_string();
     std::fs::write(site.path("agreements/one.toml"), &text).unwrap();
     std::fs::write(site.path("agreements/one.sig.toml"), signatures).unwrap();

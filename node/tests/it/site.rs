@@ -140,7 +140,7 @@ impl Site {
     /// Puts an agreement there, signed with a key.
     pub(crate) fn agree(&self, name: &str, text: &str, seed: u8) {
         let agreement = parse(text, name).unwrap();
-        let said = say(seed, Act::Approve { agreement: agreement.hash().clone(), after: None });
+        let said = say(seed, Act::Approve { agreement: agreement.hash().clone() });
         let signatures = SignatureFile { signatures: vec![said] }.to_string();
         std::fs::write(self.path(&format!("agreements/{name}.toml")), text).unwrap();
         std::fs::write(self.path(&format!("agreements/{name}.sig.toml")), signatures).unwrap();

@@ -32,7 +32,7 @@ fn written(only: bool, text: &str) -> String {
 
 fn approval(text: &str, content: &str) -> Statement {
     let agreement = parse_beside(text, "one", &|_, _| Ok(content.into())).unwrap();
-    say(CONTROLLER_SEED, Act::Approve { agreement: agreement.hash().clone(), after: None })
+    say(CONTROLLER_SEED, Act::Approve { agreement: agreement.hash().clone() })
 }
 
 /// A site at which the query is approved.

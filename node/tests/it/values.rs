@@ -105,7 +105,7 @@ async fn a_version_that_names_a_list_can_be_proposed_where_the_list_is() {
     std::fs::rename(site.path("values"), &kept).unwrap();
     assert_eq!(another(SEXES), 0);
     let at = noon() - chrono::TimeDelta::minutes(1);
-    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: next.hash().clone(), at, after: None });
+    let activate = say(CONTROLLER_SEED, Act::Activate { agreement: next.hash().clone(), at });
     way(&node).governance(&board, &Governance::Say { statements: vec![activate] }).await.unwrap();
     assert!(ask(&node, "counted").await.is_ok(), "nobody has approved it");
     std::fs::remove_dir_all(&kept).unwrap();

@@ -254,17 +254,17 @@ fn stands(signed: &Signed, today: NaiveDate) -> Result<(), Refusal> {
             Code::Unsigned,
             "signoff",
             format!(
-                "agreement `{id}` has several ways on that its parties have signed, and nothing says which one it takes"
+                "agreement `{id}` has several versions that its parties have signed, and none of them replaces the others"
             ),
-            "ask its parties to agree on a rollback that says so",
+            "ask its parties to sign a version that replaces all of them",
         ));
     }
     if signed.lacks().contains(&Lack::Unheard) {
         return Err(Refusal::new(
             Code::Unsigned,
             "signoff",
-            format!("agreement `{id}` has gone on elsewhere, and this site has not heard how"),
-            "ask the site's operator to place the signatures that other sites hold",
+            format!("agreement `{id}` tightens a version that does not stand at this site"),
+            "ask this site's board to sign a version that names those which do",
         ));
     }
     if !signed.is_complete() {

@@ -25,7 +25,7 @@ pub struct Agreement {
     pub(crate) parties: BTreeMap<OrganisationName, PartyRole>,
     pub(crate) approvers: BTreeMap<OrganisationName, BTreeSet<RoleName>>,
     pub(crate) signoff: Signoff,
-    pub(crate) supersedes: Option<AgreementHash>,
+    pub(crate) supersedes: BTreeSet<AgreementHash>,
     pub(crate) marking: Option<String>,
     pub(crate) recipients: Vec<Recipient>,
     pub(crate) tables: BTreeMap<TableName, Table>,
@@ -84,9 +84,9 @@ impl Agreement {
         self.approvers.get(party)
     }
 
-    /// The version that this one replaces.
-    pub fn supersedes(&self) -> Option<&AgreementHash> {
-        self.supersedes.as_ref()
+    /// The versions that this one replaces.
+    pub fn supersedes(&self) -> &BTreeSet<AgreementHash> {
+        &self.supersedes
     }
 
     /// The protective marking.

@@ -83,6 +83,26 @@ pub enum Schema {
     One,
 }
 
+/// The versions that one replaces, by their hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "the hash of a version in quotes, or a list of such")]
+pub enum Supersedes {
+    /// One.
+    One(String),
+    /// Several: ways that had parted, and what is given up.
+    Several(Vec<String>),
+}
+
+impl Supersedes {
+    /// Each of them, as it is written.
+    pub fn hashes(&self) -> &[String] {
+        match self {
+            Self::One(hash) => std::slice::from_ref(hash),
+            Self::Several(hashes) => hashes,
+        }
+    }
+}
+
 /// What is agreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of keys")]
@@ -94,9 +114,9 @@ pub struct Head {
     pub title: Option<String>,
     /// This version's number.
     pub version: String,
-    /// The hash of the version that this one replaces; history and budget carry over.
+    /// The hash of the version that this one replaces, or a list of several; history and budget carry over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supersedes: Option<String>,
+    pub supersedes: Option<Supersedes>,
     /// The protective marking; the node's operator sets a floor for the disclosure rules of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marking: Option<String>,

@@ -64,8 +64,6 @@ names! {
     RequestId;
     /// A signed statement: its SHA-256, in hex.
     StatementHash;
-    /// A chapter in the life of an agreement: the SHA-256 of what is said by the rollback that begins it, in hex.
-    ChapterHash;
     /// The SHA-256 of an agreement's canonical form, in hex.
     AgreementHash;
 }

@@ -2,34 +2,34 @@
 //! them, and of the time. Nothing else is remembered, so it does not matter in which order versions and statements came,
 //! how often, or whether the node was restarted in between.
 //!
-//! A *placed* version was put into the node's folder by its operator. One that replaces no other known one begins a line and
-//! stands as it is; so does a first version that was proposed, where it is signed off, active, the site's own organisation is
-//! a controller of it, and its rule asks no less of that organisation's people than what the operator has placed. From there,
-//! versions follow one another:
+//! A version names those that it replaces (`supersedes`): one as a rule, several where it brings ways together that had parted, or gives
+//! up what some had signed. Going back is going on: to a new version with the text of an earlier one. Three things make a version take
+//! its place:
 //!
-//! - *forward* to a version that names the one before (`supersedes`), at the instant at which a controller has activated it,
-//!   or, if it was placed too, on its first day in force. It must be signed off, by the rule of the version before as well, so
-//!   that no controller drops out unasked.
-//! - *alone*: a controller goes forward at its own node to a version that only tightens, signed off by that controller.
-//! - *back* to an earlier version at an instant, where the sign-off of both versions says so, and that of the version which stands.
-//!   With that a *chapter* ends. In the next one only what names it counts: everything is approved anew.
+//! - an operator has *placed* it in the node's folder, and it is a first version;
+//! - *all* have approved it whom its own rule asks, and the rule of a version below it, so that no controller drops out unasked;
+//!   and a controller has activated it. Where an operator has placed it, its own rule is enough, and its first day counts;
+//! - a controller has gone on to it *alone*, at its own node: it only tightens what has taken its place there.
 //!
-//! What was said is ordered by what was signed, never by when it was heard, so that nodes which have heard the same agree, however
-//! late it came. Where all have agreed on several ways on from one version, and where on several rollbacks of one chapter, nothing is
-//! answered until all say which one it is: what one person signs, with what date they like, chooses nothing.
+//! A first version that was proposed needs besides that the site's own organisation controls it, and that its rule asks no less of that
+//! organisation's people than what the operator has placed.
+//!
+//! What has taken its place and is replaced by nothing else that has is an *end*. Where there is one, it stands; where there are several,
+//! nothing is answered until all agree on a version that names them. And it answers only where everybody's signature is good, by the keys
+//! that count now, whom its rule and the rules of all that it replaces ask.
+//!
+//! To have taken its place is for ever: nothing that is said or heard later undoes it. So a version that stood is replaced
+//! by what names it and all have signed, or nothing is answered. What one person signs, with what date they like, can stop; it chooses nothing.
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
 //!
 //! What stood at an instant rests on what the node had heard by then, and on nothing that it hears later. A key that is revoked
-//! takes no step back: the version that it signed stays at the end of its line, and lacks signatures, until the sign-off of the
-//! last version that is good without that key makes the way to it good.
+//! takes no step back: the version that it signed stays at its end, and lacks signatures.
 
-mod onward;
+mod line;
 mod resuming;
 mod said;
-mod stands_by;
 mod status;
-mod walk;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,14 +38,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::document::Agreement;
-use crate::id::{AgreementHash, ChapterHash, OrganisationName, StatementHash};
+use crate::id::{AgreementHash, OrganisationName, StatementHash};
 use crate::keyring::Keyring;
-use crate::signature::{Lack, Signed, is_signatory, lacks};
+use crate::signature::{Approval, Signed, is_signatory};
 use crate::statement::{Statement, TrustedKey};
 
-use said::{Said, still_lacking};
-pub use status::{AgreementStatus, Chapter, Rollback, SaidBy, VersionStatus};
-use walk::{Head, Taken, Way};
+use line::Line;
+use said::Said;
+pub use status::{AgreementStatus, SaidBy, VersionStatus};
 
 type Versions = BTreeMap<AgreementHash, Version>;
 
@@ -53,16 +53,18 @@ type Versions = BTreeMap<AgreementHash, Version>;
 #[derive(Debug, Clone)]
 pub struct Life {
     versions: Versions,
-    /// The versions that name one as the one before.
-    followers: BTreeMap<AgreementHash, BTreeSet<AgreementHash>>,
-    /// Those to which a line leads from one that was placed, approved or not.
-    rooted: BTreeSet<AgreementHash>,
+    /// All of them, each after those that it names.
+    order: Vec<AgreementHash>,
+    /// Those on which all have agreed, whichever key was revoked since, active or not.
+    ever_agreed: BTreeSet<AgreementHash>,
+    /// Those of them to which one comes from each version.
+    agreed_below: BTreeMap<AgreementHash, BTreeSet<AgreementHash>>,
+    /// Those whose sign-off lacks nothing by the keys that count now.
+    good: BTreeSet<AgreementHash>,
     statements: Vec<Statement>,
     said: Said,
     /// When the node has heard statements; nothing for those that an operator put there, which count from ever.
     heard: BTreeMap<Statement, DateTime<Utc>>,
-    /// What an operator put there, heard or not.
-    placed: BTreeSet<Statement>,
     trusted: Vec<TrustedKey>,
     ring: Keyring,
     here: OrganisationName,
@@ -85,19 +87,7 @@ impl Life {
     /// organisation `here`. Statements by keys that do not count are kept for [`Self::status`] alone.
     pub fn new(
         versions: impl IntoIterator<Item = (Arc<Agreement>, bool)>,
-        statements: Vec<Statement>,
-        trusted: &[TrustedKey],
-        here: OrganisationName,
-        heard: BTreeMap<Statement, DateTime<Utc>>,
-    ) -> Self {
-        let placed = statements.iter().filter(|it| !heard.contains_key(*it)).cloned().collect();
-        Self::placing(versions, (statements, placed), trusted, here, heard)
-    }
-
-    /// The same where some of the statements were both heard and put there by the operator.
-    pub fn placing(
-        versions: impl IntoIterator<Item = (Arc<Agreement>, bool)>,
-        (mut statements, placed): (Vec<Statement>, BTreeSet<Statement>),
+        mut statements: Vec<Statement>,
         trusted: &[TrustedKey],
         here: OrganisationName,
         heard: BTreeMap<Statement, DateTime<Utc>>,
@@ -111,30 +101,53 @@ impl Life {
         statements.sort();
         statements.dedup();
         let ring = Keyring::heard(trusted, &statements, &heard);
-        let said = Said::new(&statements, &ring, &held, |it| placed.contains(it), &heard);
-        let mut followers: BTreeMap<AgreementHash, BTreeSet<AgreementHash>> = BTreeMap::new();
-        for (hash, version) in &held {
-            let before = version.agreement.supersedes().and_then(|before| held.get(before));
-            if let Some(before) = before.filter(|before| before.agreement.id() == version.agreement.id()) {
-                followers.entry(before.agreement.hash().clone()).or_default().insert(hash.clone());
-            }
-        }
-        let mut rooted = BTreeSet::new();
-        let mut to_follow: Vec<&AgreementHash> =
-            held.iter().filter(|(_, version)| version.placed).map(|(hash, _)| hash).collect();
-        while let Some(hash) = to_follow.pop() {
-            if rooted.insert(hash.clone()) {
-                to_follow.extend(followers.get(hash).into_iter().flatten());
-            }
-        }
+        let said = Said::new(&statements, &ring, &held);
+        let order = in_order(&held);
+        let (ever_agreed, agreed_below, good) = Default::default();
         let trusted = trusted.to_vec();
-        Self { versions: held, followers, rooted, statements, said, heard, placed, trusted, ring, here }
+        let life = Self {
+            versions: held,
+            order,
+            ever_agreed,
+            agreed_below,
+            good,
+            statements,
+            said,
+            heard,
+            trusted,
+            ring,
+            here,
+        };
+        life.judged()
+    }
+
+    /// The same once it is known on which versions all have agreed: each rests on those that it names.
+    fn judged(mut self) -> Self {
+        for hash in self.order.clone() {
+            let Some(version) = self.versions.get(&hash) else { continue };
+            let mut below = BTreeSet::new();
+            for named in self.named(version).map(|it| it.agreement.hash()) {
+                below.extend(self.agreed_below.get(named).into_iter().flatten().cloned());
+                below.extend(self.ever_agreed.get(named).cloned());
+            }
+            self.agreed_below.insert(hash.clone(), below);
+            let Some(version) = self.versions.get(&hash) else { continue };
+            let said = self.said.of(&hash);
+            let ever = said.into_iter().flat_map(|said| &said.approved).map(|voice| &voice.ever);
+            let ever: Vec<&Approval> = ever.collect();
+            let agreed =
+                line::begins(version) || said.is_some_and(|said| self.is_agreed(version, &ever, said));
+            let good = self.lacks_nothing(version);
+            self.ever_agreed.extend(agreed.then(|| hash.clone()));
+            self.good.extend(good.then_some(hash));
+        }
+        self
     }
 
     /// The versions that stand now, signed or not, suspended or not: one for each line.
     pub fn heads(&self, now: DateTime<Utc>) -> Vec<Signed> {
         let life = self.by(now);
-        life.lines(now).iter().map(|head| life.standing(head)).collect()
+        life.lines(now).iter().filter_map(|line| life.standing(line)).collect()
     }
 
     /// The same as it was known at an instant: what is heard later says nothing of what stood then.
@@ -147,24 +160,13 @@ impl Life {
         let statements = self.statements.iter().filter(|it| !later(it)).cloned().collect();
         let heard =
             self.heard.iter().filter(|(_, heard)| **heard <= now).map(|(s, heard)| (s.clone(), *heard));
-        let said = (statements, self.placed.clone());
-        Cow::Owned(Self::placing(versions, said, &self.trusted, self.here.clone(), heard.collect()))
+        Cow::Owned(Self::new(versions, statements, &self.trusted, self.here.clone(), heard.collect()))
     }
 
-    /// The version at a line's end, and what it lacks.
-    fn standing(&self, head: &Head<'_>) -> Signed {
-        let (good, owed) = self.good(head);
-        let suspensions = self.suspensions(head, good).into_iter().cloned().collect();
-        let signed = self.signed(head.version, head.since_agreed(head.version.agreement.hash()));
-        let signed = match head.bases.first() {
-            // What all have signed permits no less.
-            Some(base) => {
-                let base = self.signed(base, head.since_agreed(base.agreement.hash()));
-                signed.tightening(&base, &self.here)
-            }
-            None => signed,
-        };
-        signed.owing(owed).owing(head.open.clone()).suspend(suspensions)
+    /// The version at a line's end, and what it lacks; where it has several ends, the one of the first day.
+    fn standing(&self, line: &Line<'_>) -> Option<Signed> {
+        let suspensions = self.suspensions(line).into_iter().cloned().collect();
+        Some(self.signed(line.ends.first()?).lacking(line.lacks()).suspend(suspensions))
     }
 
     /// The keys that count.
@@ -208,72 +210,56 @@ impl Life {
             && is_signatory(agreement, statement, &self.ring)
     }
 
-    /// What was said of a version in some chapters.
-    fn signed(&self, version: &Version, chapters: &[Option<ChapterHash>]) -> Signed {
+    /// What was said of a version.
+    fn signed(&self, version: &Version) -> Signed {
         let agreement = &version.agreement;
-        let (written, approved) =
-            self.said.of(agreement.hash()).map(|it| (&it.written, &it.approved)).unzip();
-        let approved = approved.into_iter().flatten().filter(|voice| chapters.contains(&voice.after));
-        let voices = written.into_iter().flatten().chain(approved);
+        let said = self.said.of(agreement.hash()).into_iter();
+        let voices = said.flat_map(|said| said.written.iter().chain(&said.approved));
         let said = voices.filter_map(|voice| self.statements.get(voice.statement));
         Signed::of(Arc::clone(agreement), said, &self.ring)
     }
 
-    /// Whether no version that this one could follow is known here. One that is only held cannot stand, so it cannot hold back the
-    /// one that was placed.
-    fn begins(&self, version: &Version) -> bool {
-        !version.agreement.supersedes().is_some_and(|before| {
-            self.rooted.contains(before)
-                && self.followers.get(before).is_some_and(|it| it.contains(version.agreement.hash()))
-        })
-    }
-
-    /// The last version on the way to a head to which every step is good by the keys that count now, and what is missing for
-    /// the head to be it.
-    fn good<'a>(&'a self, head: &Head<'a>) -> (&'a Version, Vec<Lack>) {
-        let (mut good, mut owed) = (head.first, Vec::new());
-        for Taken { to, way } in &head.taken {
-            let lacks = match way {
-                // It rests on what is good before it, with the signatures of one.
-                Way::Alone => continue,
-                Way::Agreed => {
-                    let signed = self.signed(to, head.since_agreed(to.agreement.hash()));
-                    let before = signed.lacks_for(&good.agreement);
-                    signed.lacks().iter().cloned().chain(before).collect::<Vec<_>>()
-                }
-                Way::Back { said, ends, .. } => {
-                    let signing = [to, &good].into_iter().chain(ends);
-                    signing.flat_map(|it| still_lacking(&it.agreement, said.iter())).collect()
-                }
-            };
-            if lacks.is_empty() {
-                good = to;
-            }
-            owed = lacks;
-        }
-        (good, owed)
-    }
-
-    /// The suspensions that nobody has lifted: that takes the sign-off of the version that stands, and of the last `good` one.
-    fn suspensions(&self, head: &Head<'_>, good: &Version) -> Vec<&Statement> {
-        // Also of a version on which all agreed in a chapter that was given up since.
-        let id = head.version.agreement.id();
-        let of_it = self.versions.values().filter(|it| it.agreement.id() == id && self.was_agreed(it));
-        let versions: Vec<&Version> = head.line().chain(of_it).collect();
+    /// The suspensions that nobody has lifted, by controllers of what has taken its place or on which all have agreed: to lift them takes the
+    /// sign-off of every end, and where that is not good, of what it rests on.
+    fn suspensions(&self, line: &Line<'_>) -> Vec<&Statement> {
+        let Some(id) = line.ends.first().map(|it| it.agreement.id()) else { return Vec::new() };
+        let is_agreed = |it: &&Version| self.ever_agreed.contains(it.agreement.hash());
+        let agreed = self.versions.values().filter(|it| it.agreement.id() == id).filter(is_agreed);
+        let versions: Vec<&Version> = line.taken().chain(agreed).collect();
         let controls = |organisation: &OrganisationName| {
             versions.iter().any(|version| version.agreement.controllers().any(|it| it == organisation))
         };
+        let signing: Vec<&Version> = line.ends.iter().flat_map(|end| self.signing(end)).collect();
         let is_lifted = |hash: &StatementHash| {
-            [head.version, good].iter().all(|version| self.said.keep(hash, &version.agreement).is_empty())
+            signing.iter().all(|version| self.said.keep(hash, &version.agreement).is_empty())
         };
         let said = self.said.suspensions(id).iter();
         let known = said.filter_map(|(number, hash)| Some((self.statements.get(*number)?, hash)));
         let held = known.filter(|(it, hash)| controls(&it.organisation) && !is_lifted(hash));
         held.map(|(suspension, _)| suspension).collect()
     }
-    /// Whether all have approved a version whom its rule asks, in whatever chapters.
-    fn was_agreed(&self, version: &Version) -> bool {
-        let approved = self.said.of(version.agreement.hash()).into_iter().flat_map(|said| &said.approved);
-        lacks(&version.agreement, approved.map(|voice| &voice.ever), None).is_empty()
+}
+
+/// All versions, each after those that it names: hashes leave no circles.
+fn in_order(versions: &Versions) -> Vec<AgreementHash> {
+    let mut waits: BTreeMap<&AgreementHash, usize> = BTreeMap::new();
+    let mut followers: BTreeMap<&AgreementHash, Vec<&AgreementHash>> = BTreeMap::new();
+    for (hash, version) in versions {
+        let named = version.agreement.supersedes().iter().filter(|it| versions.contains_key(*it));
+        waits.insert(hash, named.clone().count());
+        named.for_each(|before| followers.entry(before).or_default().push(hash));
     }
+    let mut next: Vec<&AgreementHash> =
+        waits.iter().filter(|(_, waits)| **waits == 0).map(|(hash, _)| *hash).collect();
+    let mut order = Vec::new();
+    while let Some(hash) = next.pop() {
+        order.push(hash.clone());
+        for follower in followers.get(hash).into_iter().flatten() {
+            if let Some(waits) = waits.get_mut(follower) {
+                *waits = waits.saturating_sub(1);
+                next.extend((*waits == 0).then_some(*follower));
+            }
+        }
+    }
+    order
 }

@@ -23,7 +23,7 @@ use serde::Deserialize as _;
 use crate::document::Agreement;
 use crate::file::File;
 use crate::id::AgreementHash;
-pub use revise::revise;
+pub use revise::{next as next_version, revise, succeed};
 use tree::Tree;
 
 /// Reads what a file says, key by key, and no more: it may contradict itself, and have rules that this version would not

@@ -46,9 +46,9 @@ pub enum Lack {
         /// The roles in which they can be given; any where there is none.
         roles: BTreeSet<RoleName>,
     },
-    /// A rollback that says which of several ways on is taken: all have signed each of them.
+    /// A version that replaces several which stand beside each other.
     Choice,
-    /// What has been said elsewhere: the site knows that the agreement has gone on, and not how.
+    /// A version that another one replaces, and that does not stand at the site.
     Unheard,
 }
 
@@ -56,8 +56,8 @@ impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Author => f.write_str("its author"),
-            Self::Choice => f.write_str("a rollback that says which of several ways on is taken"),
-            Self::Unheard => f.write_str("what was said elsewhere and has not arrived here"),
+            Self::Choice => f.write_str("a version that replaces all that stand beside each other"),
+            Self::Unheard => f.write_str("a version that it replaces and that does not stand here"),
             Self::Signatures { organisation, more: 1, roles } if roles.is_empty() => {
                 write!(f, "`{organisation}`")
             }
@@ -118,15 +118,9 @@ impl Approval {
 }
 
 impl Signed {
-    /// Holds what was said of an agreement against the keys that this node trusts: the approvals of one chapter, the last in which a
-    /// trusted key has approved it. Statements on other versions and approvals of other chapters are passed over.
+    /// Holds what was said of an agreement against the keys that this node trusts. Statements on other versions are passed over.
     pub fn verify(agreement: Arc<Agreement>, statements: &[Statement], ring: &Keyring) -> Self {
-        let approves = |it: &Statement| matches!(it.act, Act::Approve { .. });
-        let counts = |it: &&Statement| approves(it) && it.act.agreement() == Some(agreement.hash());
-        let last = statements.iter().filter(counts).max_by_key(|it| (ring.signer(it).is_ok(), it.time));
-        let chapter = last.and_then(|it| it.act.after());
-        let of_it = statements.iter().filter(|it| !approves(it) || it.act.after() == chapter);
-        Self::of(Arc::clone(&agreement), of_it, ring)
+        Self::of(agreement, statements.iter(), ring)
     }
 
     /// The same for some statements.
@@ -182,23 +176,14 @@ impl Signed {
         Self { suspended, ..self }
     }
 
-    /// The same, as it stands at the node of one controller that went ahead alone to it from a version that all have signed:
-    /// what that one lacks, it lacks, and the controller's own signatures.
-    pub(crate) fn tightening(self, base: &Self, here: &OrganisationName) -> Self {
-        let own = self.lacks.iter().filter(|_| !self.is_signed_by(here));
-        let lacks = base.lacks.iter().chain(own).cloned().collect();
+    /// The same where that is missing.
+    pub(crate) fn lacking(self, lacks: Vec<Lack>) -> Self {
         Self { lacks, ..self }
     }
 
     /// What the approvals of this version lack of what another version's rule for sign-off asks of its parties.
     pub(crate) fn lacks_for(&self, other: &Agreement) -> Vec<Lack> {
         lacks(other, &self.approvals, Some(&self.authors))
-    }
-
-    /// The same where the way to it lacks something, too.
-    pub(crate) fn owing(self, owed: Vec<Lack>) -> Self {
-        let lacks: BTreeSet<Lack> = self.lacks.into_iter().chain(owed).collect();
-        Self { lacks: lacks.into_iter().collect(), ..self }
     }
 
     /// Whether one controller has done its part.
@@ -289,12 +274,9 @@ impl SignatureFile {
         toml::from_str(text).map_err(|error| ParseError::from_toml(&error, text, file))
     }
 
-    /// Adds a statement, in place of an earlier one of the same kind by the same key in the same chapter.
+    /// Adds a statement, in place of an earlier one of the same kind by the same key.
     pub fn add(&mut self, statement: Statement) {
-        let of = |s: &Statement| {
-            let kind = (std::mem::discriminant(&s.act), s.act.after().cloned());
-            (s.organisation.clone(), s.key_id.clone(), kind)
-        };
+        let of = |s: &Statement| (s.organisation.clone(), s.key_id.clone(), std::mem::discriminant(&s.act));
         let name = of(&statement);
         self.signatures.retain(|s| of(s) != name);
         self.signatures.push(statement);

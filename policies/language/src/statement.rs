@@ -1,16 +1,11 @@
 //! What people of the parties say about agreements, each sentence signed with a key: that they wrote a version, approve it,
-//! want it active at an instant, suspend the agreement, resume it, go back to an earlier version, or give up a key. And that
-//! they want a draft held against a site's past questions, which is asked and not kept.
+//! want it active at an instant, suspend the agreement, resume it, or give up a key. And that they want a draft held against a site's past questions, which is asked and not kept.
 //!
 //! A statement is an Ed25519 signature over `liquid/statement/1\n` and the statement's canonical form (RFC 8785) without its
 //! signature: what is said, by whom, in which role, with which key and when. A version is meant by the SHA-256 of *its*
 //! canonical form, so any edit that changes the meaning voids what was said of it, and no signature that was made for
 //! anything else can be passed off as a statement. Statements need no order and no secrecy: whoever carries them can hold
 //! them back, and nothing else.
-//!
-//! A rollback that is agreed begins a new *chapter* in the life of its agreement. What is said of versions names the chapter for
-//! which it is said (`after`), by the hash of the rollback that began it; nothing is named in the first one. So no approval of an
-//! earlier chapter speaks in a later one, whenever it is heard.
 
 use std::collections::BTreeSet;
 
@@ -21,15 +16,10 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{
-    AgreementHash, AgreementId, ChapterHash, KeyId, OrganisationName, RoleName, SiteName, StatementHash,
-};
+use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, SiteName, StatementHash};
 
 /// What a statement is signed over, before its canonical form.
 const DOMAIN: &[u8] = b"liquid/statement/1\n";
-
-/// What a chapter is the hash of, before the canonical form of the rollback.
-const CHAPTER: &[u8] = b"liquid/chapter/1\n";
 
 /// What is said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,19 +34,13 @@ pub enum Act {
     Approve {
         /// Which.
         agreement: AgreementHash,
-        /// In which chapter: the last rollback that was agreed; none in the first one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<ChapterHash>,
     },
-    /// "This version takes the place of the one before it at this instant." It does so where it is approved by then.
+    /// "This version takes the place of those that it replaces at this instant." It does so where it is approved by then.
     Activate {
         /// Which.
         agreement: AgreementHash,
         /// When.
         at: DateTime<Utc>,
-        /// In which chapter: the last rollback that was agreed; none in the first one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<ChapterHash>,
     },
     /// "Nothing leaves under this agreement from now on, whatever its version."
     Suspend {
@@ -69,24 +53,6 @@ pub enum Act {
         id: AgreementId,
         /// Which.
         suspensions: BTreeSet<StatementHash>,
-    },
-    /// "We go back from one version to an earlier one at this instant." With it, a chapter ends and another one begins.
-    Rollback {
-        /// The earlier one.
-        agreement: AgreementHash,
-        /// The one that is left.
-        from: AgreementHash,
-        /// When.
-        at: DateTime<Utc>,
-        /// Which chapter ends: the last rollback that was agreed before; none for the first one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after: Option<ChapterHash>,
-        /// The other rollbacks of that chapter that are given up for this one, by what they would begin.
-        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-        instead: BTreeSet<ChapterHash>,
-        /// What else is left, beside `from`: where ways part, the version to which each leads, and where other rollbacks have led.
-        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-        leaves: BTreeSet<AgreementHash>,
     },
     /// "This key of ours counts no longer, nor does anything that it signed or handed over."
     Revoke {
@@ -117,51 +83,15 @@ impl Act {
     /// The version that it speaks of.
     pub fn agreement(&self) -> Option<&AgreementHash> {
         match self {
-            Self::Write { agreement }
-            | Self::Approve { agreement, .. }
-            | Self::Activate { agreement, .. }
-            | Self::Rollback { agreement, .. } => Some(agreement),
+            Self::Write { agreement } | Self::Approve { agreement } | Self::Activate { agreement, .. } => {
+                Some(agreement)
+            }
             Self::Suspend { .. }
             | Self::Resume { .. }
             | Self::Revoke { .. }
             | Self::HandOver { .. }
             | Self::Preview { .. } => None,
         }
-    }
-
-    /// The chapter in which it is said, none in the first one and where that does not matter.
-    pub fn after(&self) -> Option<&ChapterHash> {
-        match self {
-            Self::Approve { after, .. } | Self::Activate { after, .. } | Self::Rollback { after, .. } => {
-                after.as_ref()
-            }
-            _ => None,
-        }
-    }
-
-    /// The chapter that it begins; none where it is no rollback.
-    pub fn begins(&self) -> Option<ChapterHash> {
-        let Self::Rollback { .. } = self else { return None };
-        let canonical = serde_json_canonicalizer::to_vec(self).unwrap_or_default();
-        Some(ChapterHash::new(hex::encode(digest(&SHA256, &[CHAPTER, &canonical].concat()))))
-    }
-
-    /// The rollbacks that are given up for it.
-    pub fn instead(&self) -> impl Iterator<Item = &ChapterHash> {
-        let named = match self {
-            Self::Rollback { instead, .. } => Some(instead),
-            _ => None,
-        };
-        named.into_iter().flatten()
-    }
-
-    /// All versions that it leaves.
-    pub fn leaves(&self) -> impl Iterator<Item = &AgreementHash> {
-        let (from, leaves) = match self {
-            Self::Rollback { from, leaves, .. } => (Some(from), Some(leaves)),
-            _ => (None, None),
-        };
-        from.into_iter().chain(leaves.into_iter().flatten())
     }
 
     /// The agreement that it speaks of, where it names one by its id.
@@ -180,7 +110,6 @@ impl Act {
             Self::Activate { .. } => "activate",
             Self::Suspend { .. } => "suspend",
             Self::Resume { .. } => "resume",
-            Self::Rollback { .. } => "roll back",
             Self::Revoke { .. } => "revoke",
             Self::HandOver { .. } => "hand over",
             Self::Preview { .. } => "preview",

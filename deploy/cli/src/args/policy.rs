@@ -27,13 +27,13 @@ pub(crate) enum Policy {
     Sign(Sign),
     /// How agreements stand at the sites: which version, who has signed, who is missing, who has suspended what
     Status(Status),
-    /// Let a signed version take the place of the one before, everywhere at one instant
+    /// Let a signed version take the place of those that it replaces, everywhere at one instant
     Activate(Activate),
     /// Stop an agreement now: nothing more leaves under it, not even what is being computed
     Suspend(About),
     /// Lift the suspensions of an agreement; it takes the sign-off
     Resume(About),
-    /// Go back to an earlier version, or give one up that all have signed; it takes the sign-off
+    /// Propose the text of an earlier version anew, in the place of all that stands or has been signed since
     Rollback(Rollback),
     /// Check the signatures beside an agreement against the keys that a node trusts
     Verify(Verify),
@@ -78,7 +78,7 @@ pub(crate) struct Who {
 
 #[derive(Debug, Args)]
 pub(crate) struct Propose {
-    /// The new version; `supersedes` in it names the version that it replaces
+    /// The new version; `supersedes` in it names the version that it replaces, or a list of several
     #[arg(value_name = "FILE")]
     pub(crate) agreement: PathBuf,
     #[command(flatten)]
@@ -100,10 +100,6 @@ pub(crate) struct Sign {
     /// Say that you wrote it, where the agreement bars its author from approving it
     #[arg(long)]
     pub(crate) author: bool,
-    /// For the time after this rollback, as `liquid policy status` names it; without it, the last one of which the sites tell that it is
-    /// sent to, or for which others have signed beside the file
-    #[arg(long, value_name = "HASH")]
-    pub(crate) after: Option<String>,
     /// Send the signature to the sites too
     #[arg(long)]
     pub(crate) send: bool,
@@ -151,11 +147,25 @@ pub(crate) struct Activate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    #[command(flatten)]
-    pub(crate) to: Activate,
-    /// The version that is given up; the one that stands without it
+    /// The agreement's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// The version whose text is to stand again, by its number or the first digits of its fingerprint
     #[arg(long, value_name = "VERSION")]
-    pub(crate) from: Option<String>,
+    pub(crate) version: String,
+    /// A version to give up besides what stands and what all have signed, once for each
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) from: Vec<String>,
+    /// Write the new version into this file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// Propose it though this key's role must approve it: the key can never approve this version then
+    #[arg(long)]
+    pub(crate) author: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 #[derive(Debug, Args)]

@@ -5,15 +5,15 @@ use std::fs;
 
 use liquid_node_api::Error;
 use liquid_node_api::governance::Governance;
-use liquid_policy::id::{AgreementId, ChapterHash};
-use liquid_policy::life::{AgreementStatus, Chapter, VersionStatus};
+use liquid_policy::id::AgreementId;
+use liquid_policy::life::AgreementStatus;
 use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 use liquid_policy::unseen::marked;
 
-use super::sign::warn;
-use super::sites::{Sites, Told, after, short};
-use super::status::{lacking, nowhere};
+use super::sites::{Sites, short};
+use super::status::lacking;
+use super::ways::{is_past, parting};
 use super::who::Person;
 use crate::args::{About, Activate};
 use crate::failure::Failure;
@@ -22,17 +22,26 @@ use crate::terminal::{Paint, note_wrapped as note};
 /// Lets a version take over at an instant.
 ///
 /// # Errors
-/// Where there is no such version, or a site does not take it.
+/// Where there is no such version, it would stand beside another one, it is replaced already, or a site does not take it.
 pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     let person = Person::read(&command.who)?;
     let mut sites = Sites::reach(&command.reach, Some(person.organisation.as_str())).await?;
     let status = sites.status(vec![]).await?;
     let version = sites.version(&status, &command.id, &command.version).await?;
-    if let Some(rival) = status.rival(&command.id, &version) {
-        return Err(in_one_place(&command.id, &version, rival));
+    if is_past(&status, &command.id, &version) {
+        let id = &command.id;
+        return Err(Failure::here(
+            format!("version {} of `{id}` is replaced already, so it cannot take over", version.version),
+            format!(
+                "`liquid policy rollback {id} --version {}` proposes the same text as a new version",
+                status.called(id, &version)
+            ),
+        ));
     }
-    let chapter = chapter(&status, &command.id);
-    let act = Act::Activate { agreement: version.hash.clone(), at: command.at, after: chapter };
+    if let Some(parting) = parting(&status, &command.id, &version, version.lacks.is_empty()) {
+        return Err(parting.into());
+    }
+    let act = Act::Activate { agreement: version.hash.clone(), at: command.at };
     let told = sites.say(person.say(act)?).await?;
     let version = told.version(&command.id, version.hash.as_str())?;
     let at = command.at.format("%Y-%m-%d %H:%M:%S UTC");
@@ -43,7 +52,6 @@ pub(super) async fn activate(command: &Activate) -> Result<(), Failure> {
     if !version.lacks.is_empty() {
         note(&lacking(&version.lacks));
     }
-    warn(&nowhere(&told, &command.id, version));
     told.everywhere(&format!("{} {} ({}) {when}", command.id, version.version, short(&version.hash)))
 }
 
@@ -150,39 +158,6 @@ pub(super) async fn resume(command: &About) -> Result<(), Failure> {
         }
         None => told.everywhere(&format!("{} is resumed", command.id)),
     }
-}
-
-/// With both, nothing would be answered until all agree on a rollback.
-pub(super) fn in_one_place(id: &str, version: &VersionStatus, rival: &VersionStatus) -> Failure {
-    let (number, of) = (&version.version, &rival.version);
-    Failure::here(
-        format!(
-            "version {number} of `{id}` is for the place that version {of} ({}) has: with both of them signed and activated, \
-             nothing would be answered",
-            short(&rival.hash)
-        ),
-        format!(
-            "propose it anew with `supersedes = \"sha256:{}\"`, or have all who sign give up version {of} first: \
-             `liquid policy rollback {id} --from {of} --version …` names the version to go on from",
-            rival.hash
-        ),
-    )
-}
-
-/// The chapter in which something is said; told to whoever signs it.
-pub(super) fn chapter(status: &Told, id: &str) -> Option<ChapterHash> {
-    said_for(status.chapter(id))
-}
-
-/// The chapter that a rollback ends; told to whoever signs it.
-pub(super) fn chapter_to_end(status: &Told, id: &str) -> Option<ChapterHash> {
-    said_for(status.chapter_to_end(id))
-}
-
-fn said_for(chapter: Option<&Chapter>) -> Option<ChapterHash> {
-    let chapter = chapter?;
-    note(&format!("said for the time {}", after(chapter)));
-    Some(chapter.after.clone())
 }
 
 fn write(command: &About, statement: &Statement) -> Result<(), Failure> {

@@ -10,12 +10,26 @@ use super::who::Person;
 use crate::failure::Failure;
 use crate::terminal::note_wrapped as note;
 
+/// Whether somebody may propose a version, and so be its author: `all_the_same` though their approval is needed.
+///
+/// # Errors
+/// As [`may_write`].
+pub(super) fn may_propose(agreement: &Agreement, person: &Person, all_the_same: bool) -> Result<(), Failure> {
+    if !all_the_same {
+        return may_write(agreement, person);
+    }
+    if !agreement.signoff().author_may_sign {
+        note(&barred(agreement, person));
+    }
+    Ok(())
+}
+
 /// Refuses to let somebody write a version whose approval is needed, where the agreement keeps the two apart: what is said once is
 /// never taken back. Somebody whose approval may be needed is told of it.
 ///
 /// # Errors
 /// Where nobody would be left to sign in the person's role.
-pub(super) fn may_write(agreement: &Agreement, person: &Person) -> Result<(), Failure> {
+fn may_write(agreement: &Agreement, person: &Person) -> Result<(), Failure> {
     let organisation = &person.organisation;
     if agreement.signoff().author_may_sign || !agreement.controllers().any(|it| it == organisation) {
         return Ok(());

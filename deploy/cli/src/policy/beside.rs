@@ -1,5 +1,6 @@
 //! The files that lie beside an agreement: found by their names, told apart by their hashes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use liquid_node::agreements::{beside, hash};
@@ -52,13 +53,15 @@ pub(super) fn copy(agreement: &Agreement, from: &Path, to: &Path) -> Result<(), 
     Ok(())
 }
 
-/// The files that travel with an agreement. Where they are too large for that, operators place them.
-pub(super) fn to_send(agreement: &Agreement, file: &Path) -> Vec<FileBeside> {
-    let folder = file.parent().unwrap_or(Path::new(""));
+/// The files that travel with an agreement, of those that are found by name and hash. Where they are too large for that, operators place
+/// them.
+pub(super) fn to_send(
+    agreement: &Agreement,
+    found: impl Fn(&str, &str) -> Option<String>,
+) -> Vec<FileBeside> {
     let (mut files, mut left) = (Vec::new(), FILES_BYTES_MAX);
     for (name, sha256) in agreement.file().beside() {
-        let text = find(folder, &name, &sha256).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some(text) = text else { continue };
+        let Some(text) = found(&name, &sha256) else { continue };
         match left.checked_sub(text.len()) {
             Some(after) if files.len() < FILES_MAX => {
                 left = after;
@@ -70,6 +73,29 @@ pub(super) fn to_send(agreement: &Agreement, file: &Path) -> Vec<FileBeside> {
         }
     }
     files
+}
+
+/// The text of a file that an agreement names and that lies where the agreement does.
+pub(super) fn lies_by(agreement: &Path, name: &str, sha256: &str) -> Option<String> {
+    let folder = agreement.parent().unwrap_or(Path::new(""));
+    find(folder, name, sha256).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// The texts of the files that a version names, by their hashes, as far as sites send them.
+///
+/// # Errors
+/// Where no site answers.
+pub(super) async fn fetch(
+    sites: &mut Sites,
+    named: impl IntoIterator<Item = (String, String)>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut found = BTreeMap::new();
+    for (_, sha256) in named {
+        if let Some(text) = sites.file(&sha256).await? {
+            found.insert(sha256, text);
+        }
+    }
+    Ok(found)
 }
 
 /// What the files are, a line each.

@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let person = Person::read(&arguments.who)?;
     let organisation = person.organisation.as_str();
     let (mut node, site) = reach::own_site(&arguments.reach, organisation, arguments.site.as_deref()).await?;
-    let files = beside::to_send(&draft, &arguments.draft);
+    let files = beside::to_send(&draft, |name, sha256| beside::lies_by(&arguments.draft, name, sha256));
     let nonce = request_id().to_string();
     let asked =
         person.say(Act::Preview { draft: draft.hash().clone(), site, days: arguments.days, nonce })?;

@@ -1,15 +1,17 @@
 //! `liquid policy propose`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use liquid_node_api::governance::Governance;
+use liquid_node_api::governance::{FileBeside, Governance};
 use liquid_policy::document::Agreement;
 use liquid_policy::lint::{Kind, lint};
+use liquid_policy::signature::SignatureFile;
 use liquid_policy::statement::{Act, Statement};
 
 use super::sign::{warn, write};
 use super::sites::Sites;
-use super::status::{lacking, nowhere};
+use super::status::lacking;
+use super::ways::warnings;
 use super::who::Person;
 use super::{author, beside, meaning, read_finished, read_signatures};
 use crate::args::Propose;
@@ -23,41 +25,62 @@ use crate::terminal::note_wrapped as note;
 pub(super) async fn run(propose: &Propose) -> Result<(), Failure> {
     let (agreement, text) = read_finished(&propose.agreement)?;
     let author = Person::read(&propose.who)?;
-    match propose.author {
-        true if !agreement.signoff().author_may_sign => note(&author::barred(&agreement, &author)),
-        true => {}
-        false => author::may_write(&agreement, &author)?,
-    }
-    does_not_fit(&agreement);
+    author::may_propose(&agreement, &author, propose.author)?;
+    let files = beside::to_send(&agreement, |name, sha256| beside::lies_by(&propose.agreement, name, sha256));
     let signed = propose.agreement.with_extension("sig.toml");
-    let mut signatures = read_signatures(&signed)?;
-    let wrote = author.say(Act::Write { agreement: agreement.hash().clone() })?;
-    signatures.add(wrote.clone());
-    let others = signatures.signatures.iter().filter(|it| **it != wrote);
-    let others: Vec<Statement> =
-        others.filter(|it| it.act.agreement() == Some(agreement.hash())).cloned().collect();
-    let files = beside::to_send(&agreement, &propose.agreement);
+    let signatures = read_signatures(&signed)?;
     let mut sites = Sites::reach(&propose.reach, Some(author.organisation.as_str())).await?;
-    let proposal = Governance::Propose { text, statements: vec![wrote], files };
-    let mut told = sites.tell(&proposal).await?;
-    // The author's signature is kept beside the text, as those are that approve it.
-    write(&signed, &signatures.to_string())?;
-    for statement in others {
-        let after = sites.hear(&Governance::Say { statements: vec![statement.clone()] }).await?;
-        if let Some((_, why)) = after.silent.first() {
-            not_taken(&statement, why, &signed);
+    let proposal = Proposal { agreement, text, files, signatures, signed: Some(signed) };
+    proposal.send(&author, &mut sites).await
+}
+
+/// A version that is sent to all sites.
+pub(super) struct Proposal {
+    pub(super) agreement: Agreement,
+    pub(super) text: String,
+    /// What lies beside it.
+    pub(super) files: Vec<FileBeside>,
+    /// Who has signed it before.
+    pub(super) signatures: SignatureFile,
+    /// Where the signatures are kept.
+    pub(super) signed: Option<PathBuf>,
+}
+
+impl Proposal {
+    /// Sends it, and says what has come of it.
+    ///
+    /// # Errors
+    /// Where a site does not hold it, or its signatures cannot be kept.
+    pub(super) async fn send(self, author: &Person, sites: &mut Sites) -> Result<(), Failure> {
+        let Self { agreement, text, files, mut signatures, signed } = self;
+        let (id, hash) = (agreement.id().as_str(), agreement.hash());
+        does_not_fit(&agreement);
+        let wrote = author.say(Act::Write { agreement: hash.clone() })?;
+        signatures.add(wrote.clone());
+        let others = signatures.signatures.iter().filter(|it| **it != wrote);
+        let others: Vec<Statement> = others.filter(|it| it.act.agreement() == Some(hash)).cloned().collect();
+        let mut told = sites.tell(&Governance::Propose { text, statements: vec![wrote], files }).await?;
+        // The author's signature is kept beside the text, as those are that approve it.
+        if let Some(signed) = &signed {
+            write(signed, &signatures.to_string())?;
         }
-        if after.silent.is_empty() {
-            told.answers = after.answers;
+        for statement in others {
+            let after = sites.hear(&Governance::Say { statements: vec![statement.clone()] }).await?;
+            if let (Some((_, why)), Some(signed)) = (after.silent.first(), &signed) {
+                not_taken(&statement, why, signed);
+            }
+            if after.silent.is_empty() {
+                told.answers = after.answers;
+            }
         }
+        warn(&meaning::namesakes(&agreement, Some(&told), &[]));
+        let held = told.everywhere(&format!("{} is held", meaning::named(&agreement)));
+        if let Ok(version) = told.version(id, hash.as_str()) {
+            warn(&warnings(&told, id, version));
+            note(&lacking(&version.lacks));
+        }
+        held
     }
-    warn(&meaning::namesakes(&agreement, Some(&told), &[]));
-    let held = told.everywhere(&format!("{} is held", meaning::named(&agreement)));
-    if let Ok(version) = told.version(agreement.id().as_str(), agreement.hash().as_str()) {
-        warn(&nowhere(&told, agreement.id().as_str(), version));
-        note(&lacking(&version.lacks));
-    }
-    held
 }
 
 /// A signature beside the file that a site does not take: it may be left from another time, and stands in nobody's way.

@@ -6,17 +6,17 @@ use std::path::Path;
 use liquid_local::keys;
 use liquid_policy::Keyring;
 use liquid_policy::document::Agreement;
-use liquid_policy::id::{ChapterHash, OrganisationName, RoleName};
+use liquid_policy::id::{OrganisationName, RoleName};
 use liquid_policy::keyring::Standing;
 use liquid_policy::life::VersionStatus;
 use liquid_policy::parse::read;
-use liquid_policy::signature::SignatureFile;
+use liquid_policy::signature::{Lack, SignatureFile};
 use liquid_policy::statement::{Act, Statement};
 
-use super::act::in_one_place;
-use super::sites::{Sites, Told, after, short};
-use super::status::{lacking, nowhere};
+use super::sites::{Sites, Told, short};
+use super::status::lacking;
 use super::text::Near;
+use super::ways::{is_past, parting, replaces, warnings};
 use super::who::Person;
 use super::{author, beside, meaning, read_finished, read_signatures, text};
 use crate::args::Sign;
@@ -43,18 +43,7 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
         }
         false => None,
     };
-    let chapter = match (&sign.after, &sites) {
-        (Some(after), _) => Some(ChapterHash::new(after)),
-        (None, Some((_, before))) => {
-            let chapter = before.chapter(agreement.id().as_str());
-            chapter
-                .iter()
-                .for_each(|chapter| note(&format!("the signature is for the time {}", after(chapter))));
-            chapter.map(|chapter| chapter.after.clone())
-        }
-        (None, None) => of_the_others(&agreement, &signatures),
-    };
-    let approves = Act::Approve { agreement: agreement.hash().clone(), after: chapter };
+    let approves = Act::Approve { agreement: agreement.hash().clone() };
     let act = if sign.author { Act::Write { agreement: agreement.hash().clone() } } else { approves.clone() };
     // Who signs again, so that it arrives, says nothing new.
     let again = said_already(&signatures, &act, &person);
@@ -87,9 +76,9 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     if let Some(sites) = sites {
         return send(sites, &agreement, &person, statement, &near, keep).await;
     }
-    let base = near.iter().find(|it| agreement.supersedes() == Some(&it.hash));
-    if let Some(base) = base {
-        note(&meaning::against((&base.file, &base.hash), "which it replaces", &agreement));
+    let replaced = agreement.supersedes().iter().filter_map(|hash| near.iter().find(|it| it.hash == *hash));
+    for base in replaced {
+        note(&meaning::against((&base.file, &base.hash), ("which it replaces", true), &agreement));
     }
     warn(&meaning::namesakes(&agreement, None, &near));
     keep()?;
@@ -103,17 +92,6 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
         note(&format!("still to sign: {}", missing.join(", ")));
     }
     Ok(())
-}
-
-/// The chapter for which others have signed the same text last.
-fn of_the_others(agreement: &Agreement, signatures: &SignatureFile) -> Option<ChapterHash> {
-    let approved = signatures
-        .signatures
-        .iter()
-        .filter(|it| matches!(&it.act, Act::Approve { agreement: hash, .. } if hash == agreement.hash()));
-    let last = approved.max_by_key(|it| it.time)?.act.after()?;
-    note(&format!("the signature is for the same rollback as that of the others, {last}"));
-    Some(last.clone())
 }
 
 /// What the key has signed already, if it has made that signature.
@@ -153,8 +131,9 @@ async fn send(
     };
     let wrote = author::wrote(&version, &person.organisation, &person.key_id);
     counts(agreement, &statement, wrote)?;
-    if let Some(rival) = before.rival(id, &version).filter(|_| !version.activated.is_empty()) {
-        return Err(in_one_place(id, &version, rival));
+    let is_last = lacks_one_at_most(&version, &person.organisation);
+    if let Some(parting) = parting(&before, id, &version, is_last).filter(|_| !version.activated.is_empty()) {
+        return Err(parting.into());
     }
     let stands = before.agreement(id).find_map(|(_, it)| it.stands.clone());
     match stands.filter(|stands| stands != agreement.hash()) {
@@ -163,12 +142,13 @@ async fn send(
             let standing = before.version(id, stands.as_str())?;
             let texts = sites.status(vec![stands.clone()]).await?;
             if let Some(old) = texts.text(id, standing)?.and_then(|text| read(text, "version").ok()) {
-                note(&meaning::against((&old, &stands), "which is in force", agreement));
+                let follows = replaces(&before, id, agreement.supersedes(), &stands);
+                note(&meaning::against((&old, &stands), ("which is in force", follows), agreement));
             }
         }
     }
     warn(&meaning::namesakes(agreement, Some(&before), near));
-    warn(&nowhere(&before, id, &version));
+    warn(&warnings(&before, id, &version));
     let told = sites.say(statement).await?;
     keep()?;
     let taken = told.everywhere("the signature is taken");
@@ -178,11 +158,24 @@ async fn send(
     taken
 }
 
+/// Whether a version is signed by all who must once somebody of an organisation has signed it.
+fn lacks_one_at_most(version: &VersionStatus, organisation: &OrganisationName) -> bool {
+    match version.lacks.as_slice() {
+        [] => true,
+        [Lack::Signatures { organisation: lacking, more: 1, .. }] => lacking == organisation,
+        _ => false,
+    }
+}
+
 /// Where a version stands after a signature. `lacked` says whether anything was missing before it.
 fn outcome(agreement: &Agreement, told: &Told, version: &VersionStatus, lacked: bool) -> String {
     let to_come = version.activated.iter().min().filter(|at| **at > keys::now());
     let from = to_come.map(|at| format!(", not before {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
     let from = from.unwrap_or_default();
+    // That nothing comes of it has been said before.
+    if is_past(told, agreement.id().as_str(), version) {
+        return lacking(&version.lacks);
+    }
     if !version.lacks.is_empty() {
         let activated = match version.activated.is_empty() {
             true => String::new(),
@@ -202,9 +195,7 @@ fn outcome(agreement: &Agreement, told: &Told, version: &VersionStatus, lacked: 
     match to_come {
         Some(at) => format!("{last}: it takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC")),
         None => {
-            // Another text may bear the number.
-            let is_alone = told.version(agreement.id().as_str(), agreement.version()).is_ok();
-            let named = if is_alone { agreement.version() } else { short(&version.hash) };
+            let named = told.called(agreement.id().as_str(), version);
             format!("{last}; `liquid policy activate {} --version {named}` lets it take over", agreement.id())
         }
     }

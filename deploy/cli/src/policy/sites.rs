@@ -8,7 +8,7 @@ use liquid_node_api::Error;
 use liquid_node_api::governance::{Governance, Heard, SiteGovernance};
 use liquid_policy::file::File;
 use liquid_policy::id::{AgreementHash, SiteName};
-use liquid_policy::life::{AgreementStatus, Chapter, VersionStatus};
+use liquid_policy::life::{AgreementStatus, VersionStatus};
 use liquid_policy::parse::{read, version_of};
 use liquid_policy::spelling::nearest;
 use liquid_policy::statement::{Act, Statement};
@@ -110,14 +110,22 @@ impl Sites {
         named: &str,
     ) -> Result<VersionStatus, Failure> {
         let version = status.version(id, named)?;
+        self.text(id, version).await?;
+        Ok(version.clone())
+    }
+
+    /// The text of a version, as its author wrote it.
+    ///
+    /// # Errors
+    /// Where no site sends it, or another one in its place.
+    pub(super) async fn text(&mut self, id: &str, version: &VersionStatus) -> Result<String, Failure> {
         let texts = self.status(vec![version.hash.clone()]).await?;
-        texts.text(id, version)?.ok_or_else(|| {
+        texts.text(id, version)?.map(str::to_owned).ok_or_else(|| {
             Failure::here(
                 format!("no site sent the text of version {} ({})", version.version, short(&version.hash)),
                 "ask a node directly with `--url`; nothing was signed",
             )
-        })?;
-        Ok(version.clone())
+        })
     }
 }
 
@@ -210,45 +218,10 @@ impl Told {
         }
     }
 
-    /// Another version that is signed and takes the place of the same one.
-    pub(super) fn rival(&self, id: &str, version: &VersionStatus) -> Option<&VersionStatus> {
-        let mut known = self.agreement(id).flat_map(|(_, it)| &it.versions);
-        known.find(|it| {
-            it.hash != version.hash
-                && it.supersedes == version.supersedes
-                && it.lacks.is_empty()
-                && !it.activated.is_empty()
-        })
-    }
-
-    /// The chapter in which an agreement is, as the sites say: where they differ, the last one, which the others have not heard of.
-    /// Whoever lies about it makes a signature not count.
-    pub(super) fn chapter(&self, id: &str) -> Option<&Chapter> {
-        let mut chapters: Vec<&Chapter> =
-            self.agreement(id).filter_map(|(_, it)| it.chapter.as_ref()).collect();
-        chapters.sort_by_key(|it| (it.since, &it.after));
-        let last = chapters.last().copied();
-        if self.agreement(id).any(|(_, it)| it.chapter.as_ref() != last) {
-            note("the sites have not all heard of the last rollback yet");
-        }
-        last
-    }
-
-    /// The chapter that a rollback must end to reach every site: that of the site which answers nothing since ways part there, where
-    /// that one is behind the others.
-    pub(super) fn chapter_to_end(&self, id: &str) -> Option<&Chapter> {
-        let parted = self.agreement(id).filter(|(_, it)| !it.parted.is_empty() && !it.lacks.is_empty());
-        let first = parted.min_by_key(|(_, it)| it.chapter.as_ref().map(|it| it.since));
-        match first {
-            Some((site, it)) if self.agreement(id).any(|(_, other)| other.chapter != it.chapter) => {
-                note(&format!(
-                    "site {} is at an earlier rollback than others, so it starts from there",
-                    site.site
-                ));
-                it.chapter.as_ref()
-            }
-            _ => self.chapter(id),
-        }
+    /// What somebody types to mean a version: its number, or the first digits of its hash where another text bears that number.
+    pub(super) fn called<'a>(&self, id: &str, version: &'a VersionStatus) -> &'a str {
+        let is_alone = self.version(id, &version.version).is_ok_and(|it| it.hash == version.hash);
+        if is_alone { &version.version } else { short(&version.hash) }
     }
 
     /// The text of a version where it was sent: the one with its hash, its number and the agreement's id.
@@ -320,11 +293,6 @@ impl Told {
     }
 }
 
-/// What a signature is for, where there was a rollback.
-pub(super) fn after(chapter: &Chapter) -> String {
-    format!("after the rollback of {}", chapter.since.format("%-d %B %Y, %H:%M UTC"))
-}
-
 /// As much of a hash as people compare.
 pub(super) fn short(hash: &AgreementHash) -> &str {
     hash.short()
@@ -344,8 +312,8 @@ mod tests {
 
     fn status(hash: &AgreementHash, version: &str) -> VersionStatus {
         serde_json::from_value(serde_json::json!({
-            "hash": hash, "version": version, "supersedes": null, "placed": true, "said": [], "lacks": [],
-            "activated": [], "rollbacks": [], "tightens": false,
+            "hash": hash, "version": version, "supersedes": [], "placed": true, "said": [], "lacks": [],
+            "activated": [], "tightens": false,
         }))
         .unwrap()
     }
@@ -395,7 +363,6 @@ mod tests {
                 id: "A-1".into(),
                 title: String::new(),
                 stands: None,
-                chapter: None,
                 suspended: vec![suspended],
                 resuming: vec![],
                 resume_lacks: vec![],

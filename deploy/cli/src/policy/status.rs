@@ -15,7 +15,8 @@ use liquid_policy::statement::{Act, Statement};
 
 use super::author::{BARRED, wrote};
 use super::sign::write;
-use super::sites::{Sites, Told, after, short};
+use super::sites::{Sites, Told, short};
+use super::ways::{ends, is_replaced, leads_on};
 use super::{beside, read_signatures};
 use crate::args::Status;
 use crate::failure::Failure;
@@ -125,13 +126,6 @@ fn one(agreement: &AgreementStatus, apart: &BTreeSet<AgreementHash>, paint: Pain
     for suspension in &agreement.suspended {
         lines.push(format!("{} by {}", paint.bad("suspended"), by(suspension)));
     }
-    if let Some(chapter) = &agreement.chapter {
-        lines.push(format!(
-            "{}: what was approved before counts no longer  {}",
-            after(chapter),
-            paint.dim(&format!("--after {}", chapter.after))
-        ));
-    }
     lines.extend(agreement.resuming.iter().map(|said| format!("agreed to resume by {}", by(said))));
     if !agreement.suspended.is_empty() && !agreement.resume_lacks.is_empty() {
         lines.push(format!("to resume it, {}", lacking(&agreement.resume_lacks)));
@@ -141,16 +135,21 @@ fn one(agreement: &AgreementStatus, apart: &BTreeSet<AgreementHash>, paint: Pain
     }
     lines.extend(stopped(agreement).map(|why| format!("{} {why}", paint.bad("nothing is answered:"))));
     for version in &agreement.versions {
-        let stands = agreement.stands.as_ref() == Some(&version.hash);
-        let word = match stands {
+        let replaced = is_replaced(agreement, &version.hash);
+        let word = match ends(agreement).contains(&version.hash) {
             true if !agreement.suspended.is_empty() => paint.bad("suspended"),
             true if !agreement.lacks.is_empty() => paint.bad("stands, and answers nothing"),
             true => paint.good("in force"),
+            false if replaced => paint.dim("replaced"),
             false => paint.dim("held, not in force"),
         };
         let name = format!("version {}  {}", version.version, paint.dim(&format!("sha256:{}", version.hash)));
-        lines.push(format!("{name}  {word}{}", if version.tightens { ", only tightens" } else { "" }));
+        // Held against the one that stands.
+        let tightens = version.tightens && agreement.parted.is_empty();
+        lines.push(format!("{name}  {word}{}", if tightens { ", only tightens" } else { "" }));
         lines.extend(details(version, apart).into_iter().map(|line| format!("  {line}")));
+        let to_come = version.activated.iter().filter(|_| !replaced);
+        lines.extend(to_come.map(|at| format!("  takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
         if !version.activated.is_empty() && !leads_on(agreement, version) {
             lines.push(format!("  {}", paint.warn(GOES_NOWHERE)));
         }
@@ -160,73 +159,36 @@ fn one(agreement: &AgreementStatus, apart: &BTreeSet<AgreementHash>, paint: Pain
 
 /// Said of a version that nothing can bring into force.
 const GOES_NOWHERE: &str =
-    "its `supersedes` names another version than the one that stands, so it cannot take over";
-
-/// Whether a version is the one that stands, or takes its place in one or more steps. Where a controller tightens alone, what all have
-/// signed before can still be followed.
-fn leads_on<'a>(agreement: &'a AgreementStatus, version: &'a VersionStatus) -> bool {
-    let of = move |hash: Option<&AgreementHash>| agreement.versions.iter().find(|it| Some(&it.hash) == hash);
-    // What is sent could lead in a circle.
-    let before = |first: &'a VersionStatus| {
-        std::iter::successors(Some(first), move |it| of(it.supersedes.as_ref()))
-            .take(agreement.versions.len())
-    };
-    let Some(stands) = of(agreement.stands.as_ref()) else { return true };
-    let mut open = Vec::new();
-    for it in before(stands) {
-        open.push(&it.hash);
-        if it.lacks.is_empty() {
-            break;
-        }
-    }
-    version.supersedes.is_none() || before(version).any(|it| open.contains(&&it.hash))
-}
-
-/// That a version leads nowhere, where none of the sites says otherwise.
-pub(super) fn nowhere(told: &Told, id: &str, version: &VersionStatus) -> Vec<String> {
-    let leads = told.agreement(id).any(|(_, it)| leads_on(it, version));
-    (!leads).then(|| GOES_NOWHERE.to_owned()).into_iter().collect()
-}
+    "its `supersedes` names no version that stands or has stood here, so it cannot take over";
 
 /// Why nothing is answered though its version is signed.
 fn stopped(agreement: &AgreementStatus) -> Option<String> {
     let id = &agreement.id;
-    let parted = agreement.versions.iter().filter(|it| agreement.parted.contains(&it.hash));
-    let parted: Vec<String> = parted.map(|it| format!("{} ({})", it.version, short(&it.hash))).collect();
     let of = |it: &&VersionStatus| agreement.stands.as_ref() == Some(&it.hash);
-    let own = agreement.versions.iter().find(of).map_or(&[][..], |it| &it.lacks);
+    let stands = agreement.versions.iter().find(of);
+    let own = stands.map_or(&[][..], |it| &it.lacks);
     let lacks: Vec<Lack> = agreement.lacks.iter().filter(|lack| !own.contains(lack)).cloned().collect();
-    if lacks.contains(&Lack::Unheard) {
-        return Some(
-            "it has gone on elsewhere, and this site has not heard how; its operator places what `liquid policy status --save` writes at \
-             a site that has"
-                .to_owned(),
-        );
-    }
-    // What a rollback has led to may lack signatures in this chapter, and nobody has tightened that alone.
-    let alone = agreement.versions.iter().all(|it| it.rollbacks.is_empty())
-        && agreement.versions.iter().any(|it| agreement.parted.contains(&it.hash) && !it.lacks.is_empty());
-    match lacks.contains(&Lack::Choice) {
-        true if alone => Some(format!(
-            "versions {} part, and some of them the site's own organisation has tightened alone; activate one that is tighter than \
-             each, or go back with `liquid policy rollback {id} --version …` to the one before",
+    let named = |it: &VersionStatus| format!("{} ({})", it.version, short(&it.hash));
+    let parted = agreement.versions.iter().filter(|it| agreement.parted.contains(&it.hash));
+    let parted: Vec<String> = parted.map(named).collect();
+    // The rest is of what the site's own organisation has gone on to alone.
+    let alone = format!("the site has gone on to version {} alone", stands.map(named).unwrap_or_default());
+    match () {
+        () if lacks.contains(&Lack::Choice) && !parted.is_empty() => Some(format!(
+            "versions {} stand beside each other, and none replaces the others; `liquid policy rollback {id} --version …` proposes the \
+             text of one of them again as a version that replaces all, or propose a new text whose `supersedes` names them all",
             parted.join(" and ")
         )),
-        true if parted.is_empty() => Some(format!(
-            "several rollbacks are signed by all; `liquid policy rollback {id} --version …` names the version that is to stand"
+        () if lacks.contains(&Lack::Choice) => Some(format!(
+            "{alone}, which replaces several and is not tighter than each of them; let all sign it who must, or go back with \
+             `liquid policy rollback {id} --version …`"
         )),
-        true if parted.len() == 1 => Some(format!(
-            "all have signed a rollback to version {} that does not speak of all that stands here; `liquid policy rollback {id} \
-             --version …` names the one that is to stand",
-            parted.concat()
+        () if lacks.contains(&Lack::Unheard) => Some(format!(
+            "{alone}, and a version that it replaces does not stand here; let all sign it who must, go back with `liquid policy rollback \
+             {id} --version …`, or let the operator place what `liquid policy status --save` writes at a site where that version stands"
         )),
-        true => Some(format!(
-            "all have signed several ways to go on, to versions {}; `liquid policy rollback {id} --version …` names the one \
-             that is to stand",
-            parted.join(" and ")
-        )),
-        false if lacks.is_empty() => None,
-        false => Some(lacking(&lacks)),
+        () if lacks.is_empty() => None,
+        () => Some(lacking(&lacks)),
     }
 }
 
@@ -241,17 +203,6 @@ fn details(version: &VersionStatus, apart: &BTreeSet<AgreementHash>) -> Vec<Stri
     lines.extend(version.said.iter().map(|said| {
         let worth = if barred(said) { format!(": {BARRED}") } else { String::new() };
         format!("{} by {}{worth}", past(&said.act), by(said))
-    }));
-    lines.extend(
-        version.activated.iter().map(|at| format!("takes over at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))),
-    );
-    lines.extend(version.rollbacks.iter().map(|rollback| {
-        format!(
-            "to stand again in the place of {} at {}: {}",
-            short(&rollback.from),
-            rollback.at.format("%Y-%m-%d %H:%M:%S UTC"),
-            lacking(&rollback.lacks)
-        )
     }));
     lines
 }
@@ -371,8 +322,8 @@ mod tests {
         let at = |at: DateTime<Utc>, minimum: &str| {
             serde_json::from_value::<AgreementStatus>(serde_json::json!({
                 "id": "A-1", "title": "", "stands": "aa", "suspended": [], "versions": [{
-                    "hash": minimum, "version": "1", "supersedes": null, "placed": false, "said": [], "lacks": [],
-                    "activated": [at], "rollbacks": [], "tightens": false,
+                    "hash": minimum, "version": "1", "supersedes": [], "placed": false, "said": [], "lacks": [],
+                    "activated": [at], "tightens": false,
                 }],
             }))
             .unwrap()
@@ -396,5 +347,61 @@ mod tests {
         let to_come = now + TimeDelta::days(1);
         assert!(agree(at(to_come, "aa"), at(to_come, "aa")));
         assert!(!agree(at(to_come, "aa"), at(now, "aa")), "the one has not heard of it, or later");
+    }
+
+    fn told(stands: &str, parted: &[&str], lacks: &[&str], versions: &[(&str, &[&str])]) -> Vec<String> {
+        let versions: Vec<_> = versions
+            .iter()
+            .map(|(name, replaces)| {
+                serde_json::json!({
+                    "hash": name, "version": name, "supersedes": replaces, "placed": false, "said": [], "lacks": [],
+                    "activated": ["2026-03-01T12:00:00Z"], "tightens": false,
+                })
+            })
+            .collect();
+        let agreement = serde_json::json!({
+            "id": "A-1", "title": "", "stands": stands, "parted": parted, "lacks": lacks, "suspended": [],
+            "versions": versions,
+        });
+        one(&serde_json::from_value(agreement).unwrap(), &BTreeSet::new(), Paint::plain())
+    }
+
+    #[test]
+    fn what_is_replaced_and_what_leads_nowhere_are_told_apart_from_what_is_to_come() {
+        let versions: [(&str, &[&str]); 4] = [("1", &[]), ("2", &["1"]), ("3", &["2"]), ("4", &["0"])];
+        let lines = told("2", &[], &[], &versions);
+        let words = |name: &str| {
+            let at = lines.iter().position(|it| it.starts_with(&format!("version {name} "))).unwrap();
+            lines[at..].iter().take_while(|it| **it == lines[at] || it.starts_with("  ")).cloned().collect()
+        };
+        let (one, two, three, four): (Vec<_>, Vec<_>, Vec<_>, Vec<_>) =
+            (words("1"), words("2"), words("3"), words("4"));
+        assert!(one[0].ends_with("  replaced") && !one.concat().contains("takes over"), "{one:?}");
+        assert!(two[0].ends_with("  in force"), "{two:?}");
+        assert!(
+            three[0].ends_with("  held, not in force") && three.concat().contains("takes over at"),
+            "{three:?}"
+        );
+        let astray: Vec<&String> = lines.iter().filter(|it| it.contains(GOES_NOWHERE)).collect();
+        assert_eq!(astray, [four.last().unwrap()], "{lines:?}");
+    }
+
+    #[test]
+    fn what_stops_an_agreement_is_said_with_what_to_do() {
+        let versions: [(&str, &[&str]); 3] = [("1", &[]), ("2", &["1"]), ("3", &["1"])];
+        let stopped = |lines: Vec<String>| {
+            let line =
+                lines.iter().find_map(|it| it.strip_prefix("nothing is answered: ").map(str::to_owned));
+            assert!(!line.as_ref().unwrap().contains("  "), "{lines:?}");
+            (line.unwrap(), lines.iter().filter(|it| it.ends_with("stands, and answers nothing")).count())
+        };
+        let (said, ends) = stopped(told("2", &["2", "3"], &["choice"], &versions));
+        assert!(said.starts_with("versions 2 (2) and 3 (3) stand beside each other"), "{said}");
+        assert!(said.contains("`liquid policy rollback A-1 --version …`"), "{said}");
+        assert_eq!(ends, 2, "both of them stand");
+        let (said, ends) = stopped(told("2", &[], &["choice"], &versions));
+        assert!(said.contains("is not tighter than each of them") && ends == 1, "{said}");
+        let (said, ends) = stopped(told("2", &[], &["unheard"], &versions));
+        assert!(said.contains("does not stand here") && ends == 1, "{said}");
     }
 }

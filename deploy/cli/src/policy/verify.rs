@@ -93,17 +93,6 @@ pub(super) fn run(verify: &Verify) -> Result<(), Failure> {
     if others > 0 {
         say(&format!("  {others} made over another text, so they do not count here"));
     }
-    let of_this = |it: &&Statement| {
-        matches!(it.act, Act::Approve { .. }) && it.act.agreement() == Some(agreement.hash())
-    };
-    let left =
-        statements.iter().filter(of_this).filter(|it| signed.signatures().iter().all(|(s, _)| s != *it));
-    match left.count() {
-        0 => {}
-        left => say(&format!(
-            "  {left} made for the time before or after another rollback, so they do not count with these"
-        )),
-    }
     say(&lacking(signed.lacks()));
     if signed.is_complete() {
         return Ok(());

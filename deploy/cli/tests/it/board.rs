@@ -201,38 +201,115 @@ fn a_board_changes_an_agreement_stops_it_and_goes_back() {
     assert!(resumed.err.contains("is resumed at north, south"), "{resumed:?}");
     assert_eq!(board.asked(), shown);
 
-    // Back to the first version, by all who must sign.
-    for who in ["north.caldicott-guardian", "north.siro", "south.siro"] {
-        board.done(who, &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
-        assert_eq!(board.asked(), shown);
+    // Back to the first version: its text as a new one, which all sign. Whoever must sign it does not propose it.
+    let out = board.path("back.toml");
+    let back = ["policy", "rollback", "WARDS-1", "--version", "1.0.0", "--out", out.to_str().unwrap()];
+    let barred = board.by("north.siro", &back);
+    assert!(barred.code == 1 && barred.err.contains("counts as its author") && !out.exists(), "{barred:?}");
+    assert!(!board.status().contains("2.1.0"), "nothing was sent");
+    let left = board.hash();
+    let proposed = board.done("north.author", &back).words();
+    for said in [
+        "WARDS-1 2.1.0 (",
+        ") has the text of version 1.0.0 (",
+        &format!("it replaces version 2.0.0 ({}), which stands at north, south", &left[7..19]),
+        ") only tightens version 2.0.0 (",
+        ") is held at north, south",
+        "still missing: north (caldicott-guardian, siro); south (caldicott-guardian, siro)",
+        "`liquid policy activate WARDS-1 --version 2.1.0` lets it take over",
+    ] {
+        assert!(proposed.contains(said), "{said}: {proposed}");
     }
-    let back =
-        board.done("south.caldicott-guardian", &["policy", "rollback", "WARDS-1", "--version", "1.0.0"]);
-    assert!(back.err.contains("goes back from version 2.0.0 to version 1.0.0"), "{back:?}");
+    let text = std::fs::read_to_string(&out).unwrap();
+    let names =
+        format!("version = \"2.1.0\"\nsupersedes = \"{left}\"  # E: the version that this one replaces");
+    assert_eq!(text, AGREEMENT.replace("version = \"1.0.0\"", &names));
+    assert!(out.with_extension("sig.toml").exists());
+    let again = board.done("north.author", &back).words();
+    assert!(again.contains("it has been proposed before, as version 2.1.0"), "{again}");
+    assert_eq!(board.status().matches("  version 2.1.0  ").count(), 1, "{}", board.status());
+    board.sign(&out);
+    assert_eq!(board.asked(), shown, "signed, and not yet active");
+    let unused = board.by("north.author", &back).words();
+    assert!(
+        unused.contains("has not taken over at all sites") && unused.contains("policy activate"),
+        "{unused}"
+    );
+    board.done("south.siro", &["policy", "activate", "WARDS-1", "--version", "2.1.0"]);
+    assert_eq!(board.asked(), hidden, "{}", board.status());
+    let status = board.status();
+    assert_eq!(status.matches("  replaced\n").count(), 2, "{status}");
+    let over = board.by("north.author", &back).words();
+    assert!(over.contains("`2.1.0`") && over.contains("says the same as `1.0.0`, stands already"), "{over}");
+
+    // What was left comes back by nothing that anybody signs.
+    board.sign(Path::new(file));
+    let late = board.by("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]).words();
+    assert!(late.contains("is replaced already, so it cannot take over"), "{late}");
+    assert!(late.contains("`liquid policy rollback WARDS-1 --version 2.0.0`"), "{late}");
     assert_eq!(board.asked(), hidden, "{}", board.status());
 
-    // Forward again: all approve it anew, for the time after the rollback. What is sent twice is the same signature.
-    let status = board.status();
-    assert!(status.contains("after the rollback of ") && status.contains("counts no longer"), "{status}");
-    let signed = board.done("north.siro", &["policy", "sign", "--send", file]);
-    assert!(signed.err.contains("the signature is for the time after the rollback of "), "{signed:?}");
+    // Forward again: a version after the one that stands. What is sent twice is the same signature.
+    let forward = board.path("forward.toml");
+    let begun = ["policy", "new", "--from", out.to_str().unwrap(), forward.to_str().unwrap()];
+    assert_eq!(board.demo.run(&begun).code, 0);
+    let text = std::fs::read_to_string(&forward).unwrap();
+    assert!(text.contains(&format!("version = \"2.2.0\"\nsupersedes = \"{}\"", board.hash())), "{text}");
+    std::fs::write(&forward, text.replace("minimum_contributors = 10", "minimum_contributors = 5")).unwrap();
+    let file = forward.to_str().unwrap();
+    let proposed = board.done("north.author", &["policy", "propose", file]);
+    assert!(!proposed.err.contains("warning"), "{proposed:?}");
+    board.done("north.siro", &["policy", "sign", "--send", file]);
     let held = || {
         std::fs::read_dir(board.demo.folder().join("sites/south/agreements/held/statements")).unwrap().count()
     };
     let before = held();
     board.done("north.siro", &["policy", "sign", "--send", file]);
     assert_eq!(held(), before);
-    board.sign(Path::new(file));
+    board.sign(&forward);
     assert_eq!(board.asked(), hidden, "{}", board.status());
-    let active = board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.0.0"]);
-    assert!(active.err.contains("said for the time after the rollback of "), "{active:?}");
+    board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", "2.2.0"]);
     assert_eq!(board.asked(), shown, "{}", board.status());
 
     // What was said is in each site's audit log.
     let log = std::fs::read_to_string(board.demo.folder().join("sites/south/audit.jsonl")).unwrap();
-    for act in ["write", "approve", "activate", "suspend", "resume", "rollback"] {
+    for act in ["write", "approve", "activate", "suspend", "resume"] {
         assert!(log.contains(&format!("\"act\":{{\"{act}\"")), "{act}");
     }
+}
+
+/// What a version names beside it comes back with it, from the sites: nobody needs to have kept it.
+#[test]
+fn what_lies_beside_a_version_comes_back_with_it() {
+    let board = Board::new();
+    let wards = "ward\nA\nB\n";
+    let sha256 = liquid_node::agreements::hash(wards.as_bytes());
+    let listed = board.draft("2.0.0", 5);
+    let text = std::fs::read_to_string(&listed).unwrap();
+    let named = format!("domain = {{ file = \"wards.csv\", sha256 = \"{sha256}\" }}");
+    std::fs::write(&listed, text.replace("domain = { values = [\"A\", \"B\"] }", &named)).unwrap();
+    std::fs::write(board.path("wards.csv"), wards).unwrap();
+    let next = |file: &Path, version: &str, proposed: bool| {
+        if !proposed {
+            board.done("north.author", &["policy", "propose", file.to_str().unwrap()]);
+        }
+        board.sign(file);
+        board.done("north.siro", &["policy", "activate", "WARDS-1", "--version", version]);
+    };
+    next(&listed, "2.0.0", false);
+    std::fs::remove_file(board.path("wards.csv")).unwrap();
+    next(&board.draft("3.0.0", 20), "3.0.0", false);
+    assert_eq!(board.asked(), (0, "A,".to_owned()), "{}", board.status());
+
+    let back = board.path("home/back.toml");
+    std::fs::create_dir(board.path("home")).unwrap();
+    let rollback = ["policy", "rollback", "WARDS-1", "--version", "2.0.0"];
+    board.done("north.author", &[&rollback[..], &["--out", back.to_str().unwrap()]].concat());
+    assert_eq!(std::fs::read_to_string(board.path("home/wards.csv")).unwrap(), wards);
+    let again = board.done("north.author", &rollback).words();
+    assert!(again.contains("`liquid policy status WARDS-1 --save DIR`"), "without a file too: {again}");
+    next(&back, "3.1.0", true);
+    assert_eq!(board.asked(), (0, "A,16".to_owned()), "{}", board.status());
 }
 
 /// Whoever names another file than an agreement is told what it is.

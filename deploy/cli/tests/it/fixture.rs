@@ -49,6 +49,13 @@ impl From<Output> for Ended {
     }
 }
 
+impl Ended {
+    /// What it said beside its output, in one line.
+    pub(crate) fn words(&self) -> String {
+        self.err.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// `liquid demo --serve --json`, which ends with the test.
 pub(crate) struct Demo {
     child: Child,

@@ -45,6 +45,7 @@ mod line;
 mod outbound;
 #[cfg(test)]
 mod own;
+#[cfg(test)]
 mod parted;
 #[cfg(test)]
 mod policy_words;

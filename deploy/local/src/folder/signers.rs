@@ -115,7 +115,7 @@ pub(super) fn sign_off(agreement: &Agreement, people: &[Person]) -> Result<Vec<S
         let signs = agreement.controllers().any(|controller| *controller == person.organisation);
         let named = agreement.approvers(&person.organisation);
         if signs && !is_author && named.is_none_or(|roles| roles.contains(&person.role)) {
-            said.push(person.say(Act::Approve { agreement: hash.clone(), after: None })?);
+            said.push(person.say(Act::Approve { agreement: hash.clone() })?);
         }
     }
     Ok(said)

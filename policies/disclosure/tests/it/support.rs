@@ -61,7 +61,7 @@ minimum_contributors = {minimum}
         retired: false,
         roles: Default::default(),
     };
-    let approved = key.say(Act::Approve { agreement: agreement.hash().clone(), after: None }, signer);
+    let approved = key.say(Act::Approve { agreement: agreement.hash().clone() }, signer);
     let signed = Signed::verify(Arc::clone(&agreement), &[approved], &Keyring::new(&[trusted], &[]));
     let caller = Caller {
         organisation: "institute".into(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::order::{self, Step};
 use super::{About, Changes, Direction, keys, sorted};
 use crate::document;
-use crate::file::{Dpia, Head, Onward, Retention, Review};
+use crate::file::{Dpia, Head, Onward, Retention, Review, Supersedes};
 use crate::id::AgreementHash;
 use crate::refusal::list;
 
@@ -23,9 +23,10 @@ pub(super) fn head(changes: &mut Changes, (old, new): (&Head, &Head), named: Opt
     changes.value("agreement.title", text(title), "the title", title);
     changes.value("agreement.version", order::recorded(version), "the number of the version", version);
     let subject = "the version that it replaces";
-    let replaces =
-        named.map(|hash| format!("sha256:{hash}")).filter(|hash| Some(hash) == supersedes.1.as_ref());
-    let step = order::neither(supersedes).map(|way| if replaces.is_some() { Direction::Same } else { way });
+    let hashes = |it: &Option<Supersedes>| sorted(it.as_ref().map_or(&[], Supersedes::hashes));
+    let (before, now) = (hashes(supersedes.0), hashes(supersedes.1));
+    let replaces = named.is_some_and(|hash| now.contains(&format!("sha256:{hash}")));
+    let step = order::neither((&before, &now)).map(|way| if replaces { Direction::Same } else { way });
     changes.value("agreement.supersedes", step, subject, supersedes);
     let subject = "the protective marking, for which each site can set a floor";
     changes.value("agreement.marking", order::neither(marking), subject, marking);

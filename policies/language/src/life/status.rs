@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::said::{Voice, still_lacking};
-use super::walk::Head;
-use super::{Life, Version};
+use super::line::by_first_day;
+use super::{Life, Line, Version};
 use crate::diff::tightens;
 use crate::document::Agreement;
-use crate::id::{AgreementHash, AgreementId, ChapterHash, KeyId, OrganisationName, RoleName, StatementHash};
+use crate::id::{AgreementHash, AgreementId, KeyId, OrganisationName, RoleName, StatementHash};
 use crate::keyring::Standing;
 use crate::signature::Lack;
-use crate::statement::{Act, Statement};
+use crate::statement::Statement;
 
 /// One agreement at one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +26,10 @@ pub struct AgreementStatus {
     /// What the sign-off of the version that stands, and the way to it, still lack: until then nothing is answered.
     #[serde(default)]
     pub lacks: Vec<Lack>,
-    /// The versions of which a rollback must say which one stands: those to which ways lead that part, and to which rollbacks lead.
+    /// Where ways part, the versions to which they lead: none of them replaces another one, so nothing is answered until a version
+    /// names them all.
     #[serde(default)]
     pub parted: Vec<AgreementHash>,
-    /// The chapter in which it is; none in the first one. What is said of versions now names it.
-    #[serde(default)]
-    pub chapter: Option<Chapter>,
     /// The suspensions that hold.
     pub suspended: Vec<SaidBy>,
     /// Who has agreed to lift all of them.
@@ -45,15 +42,6 @@ pub struct AgreementStatus {
     pub versions: Vec<VersionStatus>,
 }
 
-/// A chapter of an agreement that a rollback began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chapter {
-    /// The rollback.
-    pub after: ChapterHash,
-    /// When it began.
-    pub since: DateTime<Utc>,
-}
-
 /// One version of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionStatus {
@@ -61,8 +49,9 @@ pub struct VersionStatus {
     pub hash: AgreementHash,
     /// Its number.
     pub version: String,
-    /// The version that it replaces.
-    pub supersedes: Option<AgreementHash>,
+    /// The versions that it replaces.
+    #[serde(default)]
+    pub supersedes: BTreeSet<AgreementHash>,
     /// The files beside it, by name, each with its SHA-256: lists of values, approved queries.
     #[serde(default)]
     pub beside: BTreeMap<String, String>,
@@ -70,34 +59,12 @@ pub struct VersionStatus {
     pub placed: bool,
     /// Who wrote and who approved it, as far as their signatures count.
     pub said: Vec<SaidBy>,
-    /// What its sign-off lacks, in this chapter where it was not agreed on before.
+    /// What its sign-off lacks, by its own rule and by those of what it replaces.
     pub lacks: Vec<Lack>,
     /// When it is to take the place of the one before, as controllers have said.
     pub activated: Vec<DateTime<Utc>>,
-    /// Rollbacks to it that are being agreed: from which version, when, and what the sign-off lacks.
-    pub rollbacks: Vec<Rollback>,
     /// The words of `liquid policy diff` on what it does against the version that stands.
     pub tightens: bool,
-}
-
-/// A rollback that is being agreed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollback {
-    /// The version that is left.
-    pub from: AgreementHash,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Which chapter it ends.
-    #[serde(default)]
-    pub after: Option<ChapterHash>,
-    /// The other rollbacks that are given up for it.
-    #[serde(default)]
-    pub instead: BTreeSet<ChapterHash>,
-    /// The versions that are left beside it, where ways part.
-    #[serde(default)]
-    pub leaves: BTreeSet<AgreementHash>,
-    /// What is missing.
-    pub lacks: Vec<Lack>,
 }
 
 /// Who said something, and when by their clock.
@@ -138,24 +105,23 @@ impl Life {
         life.told(&lines, may_see)
     }
 
-    fn told(&self, lines: &[Head<'_>], may_see: impl Fn(&Agreement) -> bool) -> Vec<AgreementStatus> {
+    fn told(&self, lines: &[Line<'_>], may_see: impl Fn(&Agreement) -> bool) -> Vec<AgreementStatus> {
         let mut ids: Vec<&AgreementId> =
             self.versions.values().map(|version| version.agreement.id()).collect();
         ids.sort();
         ids.dedup();
         let of = |id: &AgreementId| {
-            let known = lines.iter().find(|head| head.version.agreement.id() == id);
-            let line = known.filter(|head| may_see(&head.version.agreement));
-            let head = line.map(|line| self.standing(line));
+            let known = lines.iter().find(|line| line.ends.iter().any(|end| end.agreement.id() == id));
+            let line = known.filter(|line| line.ends.first().is_some_and(|end| may_see(&end.agreement)));
+            let head = line.and_then(|line| self.standing(line));
             let mut versions: Vec<&Version> =
                 self.versions.values().filter(|v| v.agreement.id() == id && may_see(&v.agreement)).collect();
-            versions.sort_by_key(|version| {
-                (*version.agreement.in_force().start(), version.agreement.version().to_owned())
-            });
+            versions.sort_by_key(|version| by_first_day(&version.agreement));
             let last = versions.last()?;
             let both = line.zip(head.as_ref());
             let (resuming, resume_lacks) =
                 both.map(|(line, head)| self.resuming(line, head)).unwrap_or_default();
+            let parted = known.filter(|line| line.ends.len() > 1).into_iter().flat_map(|line| &line.ends);
             Some(AgreementStatus {
                 id: id.clone(),
                 title: head
@@ -164,66 +130,36 @@ impl Life {
                     .to_owned(),
                 stands: head.as_ref().map(|head| head.agreement().hash().clone()),
                 lacks: head.as_ref().map(|head| head.lacks().to_vec()).unwrap_or_default(),
-                parted: known
-                    .iter()
-                    .flat_map(|line| &line.parted)
+                parted: parted
                     .filter(|it| may_see(&it.agreement))
                     .map(|it| it.agreement.hash().clone())
                     .collect(),
-                // Also for those who join with the next version: what they sign names it.
-                chapter: known
-                    .and_then(|line| line.chapter.clone())
-                    .map(|(after, since)| Chapter { after, since }),
                 suspended: head.iter().flat_map(|head| head.suspended()).map(SaidBy::from).collect(),
                 resuming,
                 resume_lacks,
-                versions: versions.iter().map(|version| self.version_status(version, known, line)).collect(),
+                versions: versions.iter().map(|version| self.version_status(version, line)).collect(),
             })
         };
         ids.into_iter().filter_map(of).collect()
     }
 
-    fn version_status(
-        &self,
-        version: &Version,
-        known: Option<&Head<'_>>,
-        line: Option<&Head<'_>>,
-    ) -> VersionStatus {
+    fn version_status(&self, version: &Version, line: Option<&Line<'_>>) -> VersionStatus {
         let agreement = &version.agreement;
-        let signed = self.signed(version, known.map_or(&[None][..], |line| line.speaking(version, self)));
+        let signed = self.signed(version);
         let valid = signed.signatures().iter().filter(|(_, standing)| *standing == Standing::Valid);
-        let chapter = known.and_then(|line| line.chapter.as_ref()).map(|(after, _)| after.clone());
         let activated = self.said.of(agreement.hash()).into_iter().flat_map(|said| &said.activated);
-        let activated = activated.filter(|(_, voice)| voice.after == chapter && voice.now.is_some());
         VersionStatus {
             hash: agreement.hash().clone(),
             version: agreement.version().to_owned(),
-            supersedes: agreement.supersedes().cloned(),
+            supersedes: agreement.supersedes().clone(),
             beside: agreement.file().beside().into_iter().collect(),
             placed: version.placed,
             said: valid.map(|(statement, _)| statement.into()).collect(),
-            lacks: signed.lacks().to_vec(),
-            activated: activated.map(|(at, _)| *at).collect(),
-            rollbacks: self.rollbacks(agreement, &chapter),
-            tightens: line.is_some_and(|line| {
-                let stands = &line.version.agreement;
-                stands.hash() != agreement.hash() && tightens(stands, agreement)
+            lacks: self.agreed_lacks(version),
+            activated: activated.filter(|(_, voice)| voice.now.is_some()).map(|(at, _)| *at).collect(),
+            tightens: line.and_then(|line| line.ends.first()).is_some_and(|stands| {
+                stands.agreement.hash() != agreement.hash() && tightens(&stands.agreement, agreement)
             }),
         }
-    }
-
-    fn rollbacks(&self, to: &Agreement, chapter: &Option<ChapterHash>) -> Vec<Rollback> {
-        let being_agreed = |(act, said): (&Act, &Vec<Voice>)| {
-            let Act::Rollback { agreement, from, at, after, instead, leaves } = act else { return None };
-            if agreement != to.hash() || said.iter().all(|voice| voice.now.is_none()) {
-                return None;
-            }
-            let left = self.version(from).map(|left| still_lacking(left, said.iter())).unwrap_or_default();
-            let mut lacks = still_lacking(to, said.iter());
-            lacks.extend(left.into_iter().filter(|lack| !lacks.contains(lack)).collect::<Vec<_>>());
-            let (after, instead, leaves) = (after.clone(), instead.clone(), leaves.clone());
-            Some(Rollback { from: from.clone(), at: *at, after, instead, leaves, lacks })
-        };
-        self.said.rollbacks(chapter).filter_map(being_agreed).collect()
     }
 }

@@ -24,7 +24,12 @@ pub(super) fn identity(file: &File) -> Vec<Block> {
         Clause::or_open(
             "agreement.supersedes",
             head.supersedes.as_ref(),
-            |hash| format!("It takes the place of the version with the fingerprint {}.", said(hash)),
+            |hashes| match hashes.hashes() {
+                [hash] => format!("It takes the place of the version with the fingerprint {}.", said(hash)),
+                several => {
+                    format!("It takes the place of the versions with the fingerprints {}.", names(several))
+                }
+            },
             "It names no earlier version whose place it takes.",
         ),
         Clause::or_open(

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use liquid_policy::admit::foresee;
 use liquid_policy::decide::judge;
 use liquid_policy::diff::{Change, Example, Question};
-use liquid_policy::file::File;
+use liquid_policy::file::{File, Supersedes};
 use liquid_policy::footprint::Footprint;
 use liquid_policy::id::{AgreementHash, Purpose};
 use liquid_policy::key::KEYS;
@@ -362,8 +362,11 @@ fn the_version_that_is_replaced_may_be_named() {
     let named = |next: &File, hash: &str| {
         liquid_policy::diff::compare(&old, next, Some(&AgreementHash::new(hash))).verdict()
     };
-    next.agreement.supersedes = Some("sha256:ab".into());
+    next.agreement.supersedes = Some(Supersedes::One("sha256:ab".into()));
     assert_eq!(named(&next, "ab"), Direction::Same);
+    assert_eq!(named(&next, "cd"), Direction::Neither);
+    next.agreement.supersedes = Some(Supersedes::Several(vec!["sha256:ef".into(), "sha256:ab".into()]));
+    assert_eq!(named(&next, "ab"), Direction::Same, "beside others");
     assert_eq!(named(&next, "cd"), Direction::Neither);
     assert_eq!(compare(&old, &next).verdict(), Direction::Neither);
     assert_eq!(

@@ -68,7 +68,7 @@ pub(crate) fn trusted(organisations: &[OrganisationName]) -> Vec<TrustedKey> {
 }
 
 pub(crate) fn approvals(agreement: &Agreement, organisations: &[OrganisationName]) -> Vec<Statement> {
-    let approve = Act::Approve { agreement: agreement.hash().clone(), after: None };
+    let approve = Act::Approve { agreement: agreement.hash().clone() };
     organisations.iter().map(|it| key(it).say(approve.clone(), signer(it.as_str(), "siro", "k1"))).collect()
 }
 

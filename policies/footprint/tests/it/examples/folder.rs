@@ -238,7 +238,7 @@ fn signed(agreement: Arc<Agreement>) -> Signed {
         if at == 0 {
             say(&party.organisation, "author", Act::Write { agreement: hash.clone() });
         }
-        let approve = Act::Approve { agreement: hash.clone(), after: None };
+        let approve = Act::Approve { agreement: hash.clone() };
         if party.approvers.is_empty() {
             say(&party.organisation, "siro", approve.clone());
         }

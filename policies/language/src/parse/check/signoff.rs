@@ -53,19 +53,37 @@ impl Check<'_> {
         Signoff { roles_per_party, author_may_sign: file.signoff.author_may_sign }
     }
 
-    /// The version before, by its hash.
-    pub(super) fn supersedes(&mut self, file: &File) -> Option<AgreementHash> {
-        let written = file.agreement.supersedes.as_deref()?;
-        let hash = written.strip_prefix("sha256:").filter(|hex| {
-            hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        });
-        if hash.is_none() {
-            self.problem(
-                &["agreement", "supersedes"],
-                format!("`{written}` is no hash of a version"),
-                "write `sha256:` and the 64 digits that `liquid policy status` shows for the version in force",
-            );
+    /// The versions that it replaces, by their hashes.
+    pub(super) fn supersedes(&mut self, file: &File) -> BTreeSet<AgreementHash> {
+        let Some(supersedes) = &file.agreement.supersedes else { return BTreeSet::new() };
+        let at = &["agreement", "supersedes"];
+        let mut named = BTreeSet::new();
+        for written in supersedes.hashes() {
+            let hash = written.strip_prefix("sha256:").filter(|hex| {
+                hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            });
+            match hash {
+                None => self.problem(
+                    at,
+                    format!("`{written}` is no hash of a version"),
+                    "write `sha256:` and the 64 digits that `liquid policy status` shows for the version in force",
+                ),
+                Some(hash) if !named.insert(AgreementHash::new(hash)) => {
+                    self.problem(at, format!("`{written}` stands there twice"), "name each version once");
+                }
+                Some(_) => {}
+            }
         }
-        hash.map(AgreementHash::new)
+        if supersedes.hashes().is_empty() {
+            self.problem(at, "it names no version", "leave the key out of a first version");
+        }
+        if supersedes.hashes().len() > REPLACED_MAX {
+            let problem = format!("it names {} versions", supersedes.hashes().len());
+            self.problem(at, problem, format!("name no more than {REPLACED_MAX}"));
+        }
+        named
     }
 }
+
+/// How many versions one can replace: enough for all sites to have gone ways of their own.
+const REPLACED_MAX: usize = 64;

@@ -19,10 +19,7 @@ fn a_first_version_that_was_proposed_opens_no_data_of_others() {
     let (before, now) = (at("02-28T00:00"), at("06-01T00:00"));
     let mut said = signed_off(&v1);
     assert!(!stands_at("north", &said, now), "not active");
-    said.push(say(
-        "south/siro",
-        Act::Activate { agreement: v1.hash().clone(), at: at("03-01T00:00"), after: None },
-    ));
+    said.push(say("south/siro", Act::Activate { agreement: v1.hash().clone(), at: at("03-01T00:00") }));
     assert!(stands_at("north", &said, now) && !stands_at("north", &said, before));
     assert!(!stands_at("host", &said, now) && !stands_at("west", &said, now));
     said.remove(0);
@@ -36,14 +33,12 @@ fn nobody_opens_their_site_by_a_first_version_with_a_rule_of_their_own() {
     let strict = TWO_OF_THREE.replace("\"guardian\", \"siro\", \"dpo\"", "\"guardian\", \"siro\"");
     let begins = |text: &str, placed: Option<&str>, people: &[&str]| {
         let first = agreement(text);
-        let mut said: Vec<_> = people
-            .iter()
-            .map(|who| say(who, Act::Approve { agreement: first.hash().clone(), after: None }))
-            .collect();
+        let mut said: Vec<_> =
+            people.iter().map(|who| say(who, Act::Approve { agreement: first.hash().clone() })).collect();
         said.push(say("host/dpo", Act::Write { agreement: first.hash().clone() }));
         said.push(say(
             "north/siro",
-            Act::Activate { agreement: first.hash().clone(), at: at("03-01T00:00"), after: None },
+            Act::Activate { agreement: first.hash().clone(), at: at("03-01T00:00") },
         ));
         let placed = placed.map(|text| (agreement(text), true));
         let versions = [(first, false)].into_iter().chain(placed);

@@ -10,7 +10,10 @@ use liquid_policy::statement::{Act, Signer, Statement};
 use liquid_policy::{Agreement, Code, Keyring, SigningKey};
 use proptest::prelude::*;
 
-use super::{LOOSER, PARTIES, QUORUM, ROLES, TIGHTER, after, at, ok, one, say_at, stands, trusted};
+use super::{
+    LOOSER, PARTIES, QUORUM, ROLES, TIGHTER, TWO_OF_THREE, activate, after, approve, at, ok, one, replacing,
+    say_at, stands, trusted, wrote,
+};
 
 /// Statements in the order in which a node of north heard them.
 #[derive(Clone, Default)]
@@ -42,7 +45,7 @@ impl Heard {
 
     pub(super) fn signed_off(&mut self, version: &Agreement, time: &str) {
         self.says("host/dpo", time, &Act::Write { agreement: version.hash().clone() });
-        self.all_say(time, &Act::Approve { agreement: version.hash().clone(), after: None });
+        self.all_say(time, &Act::Approve { agreement: version.hash().clone() });
     }
 
     pub(super) fn life(
@@ -55,21 +58,6 @@ impl Heard {
         let versions = held.iter().map(|version| (Arc::clone(version), false));
         let versions = versions.chain([(Arc::clone(placed), true)]);
         Life::new(versions, heard.keys().cloned().collect(), &trusted(), "north".into(), heard)
-    }
-}
-
-pub(super) fn activate(version: &Agreement, time: &str) -> Act {
-    Act::Activate { agreement: version.hash().clone(), at: at(time), after: None }
-}
-
-pub(super) fn back(to: &Agreement, from: &Agreement, time: &str) -> Act {
-    Act::Rollback {
-        agreement: to.hash().clone(),
-        from: from.hash().clone(),
-        at: at(time),
-        after: None,
-        instead: Default::default(),
-        leaves: Default::default(),
     }
 }
 
@@ -93,50 +81,35 @@ fn an_approval_that_was_held_back_rewrites_nothing() {
     assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("2b"));
     heard.hear(late.0, at("04-01T00:00"));
     assert_eq!(stands(&heard.life(&v1, &held, end()), at("03-31T00:00")), ok("2b"));
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ("1".into(), Some(Code::Unsigned)));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ("2a".into(), Some(Code::Unsigned)));
 }
 
-/// Who joins a rollback late goes back from what stands then, or from nothing.
+/// Who gives the last word on a way back late goes back from what stood then, or stops what all have gone on to.
 #[test]
-fn a_rollback_counts_from_when_all_have_said_it() {
+fn the_last_word_on_an_old_way_back_only_closes() {
     let v1 = one();
     let v2 = after(&v1, "2", LOOSER);
     let v3 = after(&v2, "3", TIGHTER);
-    let held = [Arc::clone(&v2), Arc::clone(&v3)];
+    let back = replacing(&[&v2], "4", TWO_OF_THREE, &[]);
+    let held = [Arc::clone(&v2), Arc::clone(&v3), Arc::clone(&back)];
     let mut heard = Heard::default();
-    for version in [&v1, &v2] {
-        heard.signed_off(version, "01-01T00:00");
-    }
+    [&v1, &v2].into_iter().for_each(|it| heard.signed_off(it, "01-01T00:00"));
     heard.says("north/siro", "02-01T00:00", &activate(&v2, "02-01T00:00"));
     let (last, others) = QUORUM.split_last().expect("four");
-    let mut both = heard.clone();
-    for who in others {
-        both.says(who, "03-01T00:00", &back(&v1, &v2, "03-01T00:00"));
-    }
-    // Whoever goes back from one version says nothing of another one that all have agreed on since: the last word only closes it.
-    let mut past = both.clone();
+    heard.says("host/dpo", "03-01T00:00", &wrote(&back));
+    others.iter().for_each(|who| heard.says(who, "03-01T00:00", &approve(&back)));
+    heard.says("south/siro", "03-01T00:00", &activate(&back, "03-01T00:00"));
+    let mut past = heard.clone();
     past.signed_off(&v3, "03-10T00:00");
     past.says("north/siro", "03-11T00:00", &activate(&v3, "03-11T00:00"));
     assert_eq!(stands(&past.life(&v1, &held, end()), end()), ok("3"));
-    past.says(last, "04-01T00:00", &back(&v1, &v2, "03-01T00:00"));
-    assert_eq!(stands(&past.life(&v1, &held, end()), end()), ("3".into(), Some(Code::Unsigned)));
-
-    // An approval from before all had gone back brings nothing forward again.
-    let dated_ahead =
-        say_at("south/dpo", at("05-01T00:00"), Act::Approve { agreement: v2.hash().clone(), after: None });
-    both.hear(dated_ahead, at("03-05T00:00"));
-    both.says(last, "04-01T00:00", &back(&v1, &v2, "03-01T00:00"));
-    assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("1"));
-    let gone = back(&v1, &v2, "03-01T00:00").begins();
-    let again = Act::Approve { agreement: v2.hash().clone(), after: gone.clone() };
-    for who in ["north/guardian", "north/siro", "south/guardian"] {
-        both.says(who, "04-02T00:00", &again);
+    for date in ["03-02T00:00", "04-01T00:00"] {
+        let mut past = past.clone();
+        past.hear(say_at(last, at(date), approve(&back)), at("04-01T00:00"));
+        assert_eq!(stands(&past.life(&v1, &held, end()), end()).1, Some(Code::Unsigned));
     }
-    let active = Act::Activate { agreement: v2.hash().clone(), at: at("04-03T00:00"), after: gone };
-    both.says("north/siro", "04-03T00:00", &active);
-    assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("1"), "south has not come back in two roles");
-    both.says("south/siro", "04-04T00:00", &again);
-    assert_eq!(stands(&both.life(&v1, &held, end()), end()), ok("2"));
+    heard.says(last, "04-01T00:00", &approve(&back));
+    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("4"));
 }
 
 /// Stolen keys of south, then revoked: neither before nor after the activation does a version stand on them.
@@ -148,7 +121,7 @@ fn what_stolen_keys_have_signed_stands_on_nothing() {
     let held = [Arc::clone(&without)];
     let mut heard = Heard::default();
     heard.signed_off(&v1, "01-01T00:00");
-    let own = Act::Approve { agreement: v1.hash().clone(), after: None };
+    let own = Act::Approve { agreement: v1.hash().clone() };
     heard.says("south/dpo", "01-01T00:00", &own);
     heard.signed_off(&without, "02-01T00:00");
     let revoke = |heard: &mut Heard, time: &str| {
@@ -180,33 +153,9 @@ fn what_stolen_keys_have_signed_stands_on_nothing() {
         "north alone lifts nothing: south is still one of those who sign"
     );
     // South agrees after all, with keys of its own: the way is good again.
-    late.says("south/dpo", "03-02T00:00", &Act::Approve { agreement: without.hash().clone(), after: None });
+    late.says("south/dpo", "03-02T00:00", &Act::Approve { agreement: without.hash().clone() });
     ["south/dpo", "south/guardian"].iter().for_each(|who| late.says(who, "03-02T00:00", &resume));
     assert_eq!(stands(&late.life(&v1, &held, end()), end()), ok("2"));
-}
-
-#[test]
-fn a_rollback_by_a_stolen_key_lacks_its_signature() {
-    let v1 = one();
-    let v2 = after(&v1, "2", TIGHTER);
-    let held = [Arc::clone(&v2)];
-    let mut heard = Heard::default();
-    for version in [&v1, &v2] {
-        heard.signed_off(version, "01-01T00:00");
-        heard.says(
-            "south/dpo",
-            "01-01T00:00",
-            &Act::Approve { agreement: version.hash().clone(), after: None },
-        );
-    }
-    heard.says("north/siro", "02-01T00:00", &activate(&v2, "02-01T00:00"));
-    let said = back(&v1, &v2, "03-01T00:00");
-    heard.all_say("02-20T00:00", &said);
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("1"));
-    heard.says("south/dpo", "03-02T00:00", &Act::Revoke { revoked: "siro".into() });
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ("1".into(), Some(Code::Unsigned)));
-    heard.says("south/dpo", "03-03T00:00", &said);
-    assert_eq!(stands(&heard.life(&v1, &held, end()), end()), ok("1"));
 }
 
 #[test]
@@ -269,21 +218,17 @@ enum Said {
     Approve(usize, usize),
     Write(usize, usize),
     Activate(usize, usize, i64),
-    BackAll(usize, usize, i64),
-    Back(usize, usize, usize, i64),
     Revoke(usize, usize),
     HandOver(usize, usize),
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    let (who, version, days) = (0..6_usize, 0..5_usize, 0..60_i64);
+    let (who, version, days) = (0..6_usize, 0..6_usize, 0..60_i64);
     prop_oneof![
         3 => version.clone().prop_map(Said::SignedOff),
         2 => (who.clone(), version.clone()).prop_map(|(w, v)| Said::Approve(w, v)),
         1 => (who.clone(), version.clone()).prop_map(|(w, v)| Said::Write(w, v)),
-        4 => (who.clone(), version.clone(), days.clone()).prop_map(|(w, v, d)| Said::Activate(w, v, d)),
-        2 => (version.clone(), version.clone(), days.clone()).prop_map(|(v, f, d)| Said::BackAll(v, f, d)),
-        1 => (who.clone(), version.clone(), version.clone(), days).prop_map(|(w, v, f, d)| Said::Back(w, v, f, d)),
+        4 => (who.clone(), version, days).prop_map(|(w, v, d)| Said::Activate(w, v, d)),
         1 => (who.clone(), who.clone()).prop_map(|(w, k)| Said::Revoke(w, k)),
         1 => (who.clone(), who).prop_map(|(w, k)| Said::HandOver(w, k)),
     ]
@@ -297,7 +242,8 @@ proptest! {
     fn nothing_that_is_heard_later_changes_what_stood(script in prop::collection::vec(said(), 1..25)) {
         let v1 = one();
         let v2 = [after(&v1, "2a", LOOSER), after(&v1, "2b", TIGHTER)];
-        let v3 = [after(&v2[0], "3a", TIGHTER), after(&v2[1], "3b", LOOSER)];
+        let both = [&*v2[0], &v2[1]];
+        let v3 = [after(&v2[0], "3a", TIGHTER), after(&v2[1], "3b", LOOSER), replacing(&both, "3c", TWO_OF_THREE, &[])];
         let versions: Vec<Arc<Agreement>> = [Arc::clone(&v1)].into_iter().chain(v2).chain(v3).collect();
         let hash = |number: usize| versions[number].hash().clone();
         let person = |number: usize| format!("{}/{}", PARTIES[number / 3], ROLES[number % 3]);
@@ -311,19 +257,12 @@ proptest! {
             match *said {
                 Said::SignedOff(version) => {
                     says("host/dpo", Act::Write { agreement: hash(version) });
-                    QUORUM.iter().for_each(|who| says(who, Act::Approve { agreement: hash(version), after: None }));
+                    QUORUM.iter().for_each(|who| says(who, Act::Approve { agreement: hash(version) }));
                 }
-                Said::Approve(who, version) => says(&person(who), Act::Approve { agreement: hash(version), after: None }),
+                Said::Approve(who, version) => says(&person(who), Act::Approve { agreement: hash(version) }),
                 Said::Write(who, version) => says(&person(who), Act::Write { agreement: hash(version) }),
                 Said::Activate(who, version, days) => {
-                    says(&person(who), Act::Activate { agreement: hash(version), at: named(days), after: None });
-                }
-                Said::BackAll(to, from, days) => {
-                    let act = Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default(), leaves: Default::default() };
-                    QUORUM.iter().for_each(|who| says(who, act.clone()));
-                }
-                Said::Back(who, to, from, days) => {
-                    says(&person(who), Act::Rollback { agreement: hash(to), from: hash(from), at: named(days), after: None, instead: Default::default(), leaves: Default::default() });
+                    says(&person(who), Act::Activate { agreement: hash(version), at: named(days) });
                 }
                 Said::Revoke(who, key) => says(&person(who), Act::Revoke { revoked: ROLES[key % 3].into() }),
                 Said::HandOver(who, key) => {
@@ -359,8 +298,10 @@ fn the_scripts_reach_every_version() {
     }
     heard.says("north/siro", "02-01T00:00", &activate(&v2, "01-01T00:00"));
     heard.says("north/siro", "02-02T00:00", &activate(&v3, "01-01T00:00"));
-    heard.all_say("02-03T00:00", &back(&v1, &v3, "02-03T00:00"));
-    let life = heard.life(&v1, &[v2, v3], end());
+    let v4 = replacing(&[&v3], "4", TWO_OF_THREE, &[]);
+    heard.signed_off(&v4, "02-03T00:00");
+    heard.says("north/siro", "02-03T00:00", &activate(&v4, "02-03T00:00"));
+    let life = heard.life(&v1, &[v2, v3, v4], end());
     let seen = ["01-30", "02-01", "02-02", "02-03"].map(|day| stands(&life, at(&format!("{day}T01:00"))).0);
-    assert_eq!(seen, ["1", "2a", "3a", "1"]);
+    assert_eq!(seen, ["1", "2a", "3a", "4"]);
 }

@@ -1,127 +1,59 @@
-//! Sites that joined late, or from which something is held back: what they were given first, by their operator or by those who
-//! signed for a later chapter, is not taken from them by older words.
+//! Sites that joined late, or from which something is held back: what their operator gave them first stands, whatever is sent of the
+//! time before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use liquid_policy::id::ChapterHash;
 use liquid_policy::life::Life;
-use liquid_policy::statement::{Act, Statement};
 use liquid_policy::{Agreement, Code};
 
-use super::chapters::{approve, within};
-use super::heard::{Heard, activate, back, end};
-use super::{LOOSER, QUORUM, TIGHTER, after, at, one, say_at, stands, trusted};
+use super::heard::{Heard, end};
+use super::undone::{at_node, everywhere};
+use super::{LOOSER, QUORUM, TIGHTER, TWO_OF_THREE, activate, after, ok, one, replacing, stands, trusted};
 
-/// v1, left for a looser version and gone back to, then for a tighter one: of the last chapter a site has heard what was said of it.
-struct Joined {
-    heard: Heard,
-    v1: Arc<Agreement>,
-    loose: Arc<Agreement>,
-    tight: Arc<Agreement>,
-    chapter: Option<ChapterHash>,
-    /// The approvals of v1 in that chapter.
-    signed: Vec<Statement>,
+/// v1, left for a looser version and gone back to by a third, then a tighter one.
+fn moved() -> (Heard, [Arc<Agreement>; 4]) {
+    let v1 = one();
+    let loose = after(&v1, "2l", LOOSER);
+    let v3 = replacing(&[&loose], "3", TWO_OF_THREE, &[]);
+    let tight = after(&v3, "4t", TIGHTER);
+    let mut heard = Heard::default();
+    for (version, time) in
+        [(&v1, "01-01T00:00"), (&loose, "02-01T00:00"), (&v3, "03-01T00:00"), (&tight, "04-01T00:00")]
+    {
+        heard.signed_off(version, time);
+        heard.says("north/siro", time, &activate(version, time));
+    }
+    (heard, [v1, loose, v3, tight])
 }
 
-impl Joined {
-    fn new() -> Self {
-        let v1 = one();
-        let (loose, tight) = (after(&v1, "2l", LOOSER), after(&v1, "2t", TIGHTER));
-        let chapter = back(&v1, &loose, "03-01T00:00").begins();
-        let mut heard = Heard::default();
-        for version in [&v1, &loose, &tight] {
-            heard.says("host/dpo", "01-01T00:00", &Act::Write { agreement: version.hash().clone() });
-        }
-        heard.all_say("03-02T00:00", &within(&approve(&tight), chapter.clone()));
-        heard.says("north/siro", "03-03T00:00", &within(&activate(&tight, "03-03T00:00"), chapter.clone()));
-        let anew = within(&approve(&v1), chapter.clone());
-        let signed = QUORUM.map(|who| say_at(who, at("03-02T00:00"), anew.clone())).to_vec();
-        Self { heard, v1, loose, tight, chapter, signed }
-    }
-
-    /// A coordinator sends what was said in the first chapter, and holds back the rollback that ended it.
-    fn hears_of_the_first_chapter(&mut self) {
-        let mut hears = |who: &str, time: &str, act: Act| {
-            self.heard.hear(say_at(who, at(time), act), at("04-01T00:00"));
-        };
-        for version in [&self.v1, &self.loose] {
-            QUORUM.iter().for_each(|who| hears(who, "01-10T00:00", approve(version)));
-        }
-        hears("north/siro", "02-01T00:00", activate(&self.loose, "02-01T00:00"));
-    }
-
-    fn stands(&self, placed: &[Statement]) -> (String, Option<Code>) {
-        let known: BTreeMap<Statement, DateTime<Utc>> = self.heard.0.iter().cloned().collect();
-        let versions = [(&self.v1, true), (&self.loose, false), (&self.tight, false)];
-        let versions = versions.map(|(version, placed)| (Arc::clone(version), placed));
-        let all = known.keys().cloned().chain(placed.iter().cloned()).collect();
-        let placed = placed.iter().cloned().collect();
-        stands(&Life::placing(versions, (all, placed), &trusted(), "north".into(), known), end())
-    }
-}
-
-fn ok(version: &str) -> (String, Option<Code>) {
-    (version.to_owned(), None)
-}
-
-/// Older words open nothing where the site knows that there was a later chapter, and not how it began.
+/// A site to which its operator gave the third version first knows nothing of what was before, and hears it in any order.
 #[test]
-fn older_words_open_nothing_at_a_site_that_has_heard_later_ones() {
-    let mut joined = Joined::new();
-    for statement in joined.signed.clone() {
-        joined.heard.hear(statement, at("03-04T00:00"));
+fn who_joins_late_begins_where_the_operator_says() {
+    let (heard, [v1, loose, v3, tight]) = moved();
+    assert_eq!(everywhere(&heard, &[&v1], &[&loose, &v3, &tight]), ok("4t"));
+    for before in [&[][..], &[&loose], &[&v1], &[&v1, &loose]] {
+        let held: Vec<&Arc<Agreement>> = before.iter().copied().chain([&tight]).collect();
+        assert_eq!(everywhere(&heard, &[&v3], &held), ok("4t"));
+        assert_eq!(everywhere(&heard, &[&v3], before), ok("3"), "the text of the last one has not come");
     }
-    assert_eq!(joined.stands(&[]), ok("2t"));
-    joined.hears_of_the_first_chapter();
-    assert_eq!(joined.stands(&[]).1, Some(Code::Unsigned));
-    // With the rollback it goes on.
-    joined.heard.all_say("04-02T00:00", &back(&joined.v1, &joined.loose, "03-01T00:00"));
-    assert_eq!(joined.stands(&[]), ok("2t"));
+    // It is not told who had signed what was before, and does not ask.
+    let mut late = Heard::default();
+    late.signed_off(&v3, "03-01T00:00");
+    assert_eq!(everywhere(&late, &[&v3], &[&v1, &loose]), ok("3"));
 }
 
-/// What the operator placed counts, whoever signs it again with another date, says that they wrote the version, or sends the same.
+/// A site from which the text of a step is held back stays where it was, and goes on when it comes.
 #[test]
-fn what_was_placed_is_not_hidden_by_what_is_heard() {
-    let anew = |joined: &Joined| within(&approve(&joined.v1), joined.chapter.clone());
-    let joined = Joined::new();
-    let wrote = Act::Write { agreement: joined.v1.hash().clone() };
-    let said = [
-        say_at("south/siro", at("02-28T00:00"), anew(&joined)),
-        say_at("south/siro", at("02-28T00:00"), wrote),
-        joined.signed[0].clone(),
-    ];
-    for statement in said {
-        let mut joined = Joined::new();
-        assert_eq!(joined.stands(&joined.signed), ok("2t"));
-        joined.heard.hear(statement.clone(), at("04-01T00:00"));
-        joined.hears_of_the_first_chapter();
-        let (version, code) = joined.stands(&joined.signed);
-        assert_eq!(version, "2t", "{statement:?}");
-        let authored = matches!(statement.act, Act::Write { .. });
-        assert!(code.is_none() || authored, "{statement:?}: {code:?}");
-    }
+fn what_is_held_back_is_waited_for() {
+    let (heard, [v1, loose, v3, tight]) = moved();
+    assert_eq!(everywhere(&heard, &[&v1], &[&loose, &tight]), ok("2l"));
+    assert_eq!(everywhere(&heard, &[&v1], &[&v3, &tight]), ok("1"));
+    // With all their signatures nobody goes past what they do not know.
+    assert_eq!(everywhere(&heard, &[&v1], &[&tight]), ok("1"));
 }
 
-/// Of two chapters that were placed the later one counts, as each of those who signed says; where they differ, none does.
-#[test]
-fn of_two_chapters_that_were_placed_the_later_one_counts() {
-    let mut joined = Joined::new();
-    let ended = back(&joined.v1, &joined.loose, "02-01T00:00").begins();
-    joined.heard.all_say("02-03T00:00", &within(&approve(&joined.loose), ended.clone()));
-    let active = within(&activate(&joined.loose, "02-03T00:00"), ended.clone());
-    joined.heard.says("north/siro", "02-03T00:00", &active);
-    let old = within(&approve(&joined.v1), ended);
-    for (time, expected) in [("02-02T00:00", ok("2t")), ("03-05T00:00", ("1".into(), Some(Code::Unsigned)))] {
-        let mut placed = joined.signed.clone();
-        placed.extend(QUORUM[1..].iter().map(|who| say_at(who, at("02-02T00:00"), old.clone())));
-        placed.push(say_at(QUORUM[0], at(time), old.clone()));
-        assert_eq!(joined.stands(&placed), expected, "{time}");
-    }
-}
-
-/// Two versions that an operator placed, with one between them missing, are two lines, whoever sends the missing one.
+/// Two versions that an operator placed, with one between them missing, are two ends, until the missing one comes.
 #[test]
 fn a_gap_between_placed_versions_answers_nothing() {
     let v1 = one();
@@ -129,19 +61,38 @@ fn a_gap_between_placed_versions_answers_nothing() {
     let v3 = after(&v2, "3", TIGHTER);
     let mut heard = Heard::default();
     [&v1, &v3].into_iter().for_each(|version| heard.signed_off(version, "01-01T00:00"));
+    assert_eq!(everywhere(&heard, &[&v1, &v3], &[]).1, Some(Code::Unsigned));
+    assert_eq!(everywhere(&heard, &[&v1, &v3], &[&v2]), ok("3"), "all have signed what replaces both");
+    assert_eq!(everywhere(&heard, &[&v1, &v2, &v3], &[]), ok("3"));
+    // One that nobody has signed does not hold back what stands.
+    let mut unsigned = Heard::default();
+    unsigned.signed_off(&v1, "01-01T00:00");
+    assert_eq!(everywhere(&unsigned, &[&v1, &v2], &[]), ok("1"));
+    assert_eq!(everywhere(&unsigned, &[&v1, &v3], &[]), ok("1"));
     let known: BTreeMap<_, _> = heard.0.iter().cloned().collect();
-    let stands_with = |sent: &[&Arc<Agreement>], more: &[Statement]| {
-        let placed = [&v1, &v3].map(|it| (Arc::clone(it), true));
-        let versions = sent.iter().map(|it| (Arc::clone(it), false)).chain(placed);
-        let said = known.keys().chain(more).cloned().collect();
-        stands(&Life::new(versions, said, &trusted(), "north".into(), known.clone()), end()).1
+    let versions = [(&v1, false), (&v3, true)].map(|(it, placed)| (Arc::clone(it), placed));
+    let life = Life::new(versions, known.keys().cloned().collect(), &trusted(), "north".into(), known);
+    assert_eq!(stands(&life, end()), ok("3"), "the operator says where it begins");
+}
+
+/// What an operator placed and all have signed is not taken back when something below it is placed too, or sent.
+#[test]
+fn what_was_placed_gives_way_to_nothing_below_it() {
+    let v1 = one();
+    let v2 = after(&v1, "2", LOOSER);
+    let party = "role = \"joint-controller\"\napprovers = [\"guardian\", \"siro\", \"dpo\"]";
+    let v3 = replacing(&[&v2], "3", TWO_OF_THREE, &[(party, "role = \"processor\"")]);
+    let mut heard = Heard::default();
+    [&v1, &v2].into_iter().for_each(|version| heard.signed_off(version, "01-01T00:00"));
+    heard.says("host/dpo", "01-01T00:00", &super::wrote(&v3));
+    QUORUM[..2].iter().for_each(|who| heard.says(who, "01-01T00:00", &super::approve(&v3)));
+    let north = |placed: &[&Arc<Agreement>], held: &[&Arc<Agreement>]| {
+        at_node("north", &heard, [placed, held], end())
     };
-    let wrote = say_at("south/siro", at("02-01T00:00"), Act::Write { agreement: v3.hash().clone() });
-    for (sent, more) in [(&[][..], &[][..]), (&[&v2], &[]), (&[], &[wrote])] {
-        assert_eq!(stands_with(sent, more), Some(Code::Unsigned));
+    assert_eq!(north(&[&v3], &[]), ok("3"));
+    assert_eq!(north(&[&v3], &[&v1, &v2]), ok("3"));
+    // South is asked by the rule of what is placed below it.
+    for (placed, held) in [(&[&v1, &v3][..], &[][..]), (&[&v1, &v3], &[&v2]), (&[&v1, &v2, &v3], &[])] {
+        assert_eq!(north(placed, held).1, Some(Code::Unsigned));
     }
-    // Drafts that an operator keeps there one after another are of the line.
-    let placed = [&v1, &v2, &v3].map(|it| (Arc::clone(it), true));
-    let life = Life::new(placed, known.keys().cloned().collect(), &trusted(), "north".into(), known.clone());
-    assert_eq!(stands(&life, end()), ok("1"));
 }

@@ -1,6 +1,6 @@
 //! The next version begins as the one before, to the letter but for its number and the name of what it replaces.
 
-use liquid_policy::parse::{parse_beside, read, revise};
+use liquid_policy::parse::{parse, parse_beside, read, revise, succeed};
 
 use super::leaves::example_text;
 use crate::support::SMALL;
@@ -18,17 +18,18 @@ fn the_next_version_keeps_every_other_letter() {
         let before = parse(&text, "before.toml").expect("an agreement");
         let revised = revise(&text, "before.toml").expect(example);
         let after = parse(&revised, "after.toml").expect(example);
-        assert_eq!(after.supersedes(), Some(before.hash()), "{example}");
+        assert!(after.supersedes().iter().eq([before.hash()]), "{example}");
         assert!(after.version() != before.version() && after.version().ends_with(".0"), "{example}");
         let lines = |text: &str| -> Vec<String> {
             let kept = |line: &&str| !line.starts_with("supersedes = ") && !line.starts_with("version = ");
             text.lines().filter(kept).map(str::to_owned).collect()
         };
         assert_eq!(lines(&revised), lines(&text), "{example}");
-        let added = usize::from(before.supersedes().is_none());
+        let added = usize::from(before.supersedes().is_empty());
         assert_eq!(revised.lines().count(), text.lines().count() + added, "{example}");
         let third = revise(&revised, "after.toml").expect(example);
-        assert_eq!(parse(&third, "third.toml").expect(example).supersedes(), Some(after.hash()), "{example}");
+        let named = parse(&third, "third.toml").expect(example);
+        assert!(named.supersedes().iter().eq([after.hash()]), "{example}");
         assert_eq!(third.lines().count(), revised.lines().count(), "`supersedes` stands there once");
     }
 }
@@ -45,6 +46,21 @@ fn versions_are_counted_as_their_authors_count_them() {
             "{revised}"
         );
     }
+}
+
+/// Going back: the same text again, in the place of several.
+#[test]
+fn a_version_replaces_several() {
+    let before = parse(SMALL, "it.toml").expect("an agreement");
+    let later = parse(&revise(SMALL, "it.toml").expect("a text"), "it.toml").expect("an agreement");
+    let both = [before.hash().clone(), later.hash().clone()].into();
+    let text = succeed(SMALL, "it.toml", "7", &both).expect("a text");
+    let again = parse(&text, "it.toml").expect("an agreement");
+    assert_eq!((again.version(), again.supersedes()), ("7", &both));
+    let once = succeed(&text, "it.toml", "8", &[again.hash().clone()].into()).expect("a text");
+    assert_eq!(parse(&once, "it.toml").expect("an agreement").supersedes().len(), 1);
+    let nothing = succeed(SMALL, "it.toml", "7", &Default::default()).expect("a text");
+    assert!(parse(&nothing, "it.toml").is_err(), "it replaces nothing");
 }
 
 #[test]
