@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StringArray, UInt64Array};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, UInt64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -18,6 +17,7 @@ use datafusion::logical_expr::{
 use liquid_disclosure::differences::written;
 
 use crate::distinct::AsIs;
+use crate::lists::{item, lists};
 
 /// The aggregate over `populations` of rows, or of people; at most 64.
 pub(crate) fn atoms(k: u32, of_people: bool, populations: usize) -> Arc<AggregateUDF> {
@@ -48,7 +48,11 @@ impl AggregateUDFImpl for Atoms {
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[pairs]", arguments.name), DataType::List(item()), false))])
+        Ok(vec![Arc::new(Field::new(
+            format!("{}[pairs]", arguments.name),
+            DataType::List(item(DataType::UInt64)),
+            false,
+        ))])
     }
 
     fn accumulator(&self, _arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -195,14 +199,16 @@ impl GroupsAccumulator for Many {
 
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
         let groups = emit.take_needed(&mut self.groups);
-        let lists = groups.into_iter().map(|group| {
-            let people = group.people.into_iter();
-            let people =
-                people.flat_map(|(bits, people)| people.into_iter().flat_map(move |one| [bits, one]));
-            let populations = group.populations.into_iter().flat_map(|(person, bits)| [bits, person]);
-            people.chain(populations).collect()
-        });
-        Ok(vec![Arc::new(lists_of(lists)?)])
+        let (mut lengths, mut pairs) = (Vec::new(), Vec::new());
+        for group in groups {
+            let before = pairs.len();
+            for (bits, people) in group.people {
+                pairs.extend(people.into_iter().flat_map(|one| [bits, one]));
+            }
+            pairs.extend(group.populations.into_iter().flat_map(|(person, bits)| [bits, person]));
+            lengths.push(pairs.len() - before);
+        }
+        Ok(vec![Arc::new(lists::<UInt64Type>(lengths.into_iter(), pairs)?)])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
@@ -237,25 +243,11 @@ impl GroupsAccumulator for Many {
     }
 }
 
-fn lists_of(groups: impl Iterator<Item = Vec<u64>>) -> Result<ListArray> {
-    let (mut values, mut ends) = (Vec::new(), vec![0_i32]);
-    for group in groups {
-        values.extend(group);
-        let end = i32::try_from(values.len()).map_err(|_| exec_datafusion_err!("too many groups at once"))?;
-        ends.push(end);
-    }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-    Ok(ListArray::try_new(item(), offsets, Arc::new(UInt64Array::from(values)), None)?)
-}
-
-fn item() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::UInt64, false))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use arrow::array::UInt64Array;
     use liquid_disclosure::differences::read;
     use proptest::prelude::*;
 

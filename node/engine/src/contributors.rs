@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, UInt32Array, UInt64Array};
-use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, UInt64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::distinct::Distinct;
+use crate::lists::{item, lists};
 
 /// The aggregate that counts distinct entities up to `k`.
 pub(crate) fn contributors(k: u32) -> Arc<AggregateUDF> {
@@ -54,7 +55,7 @@ impl AggregateUDFImpl for Contributors {
 
     fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let name = format!("{}[seen]", arguments.name);
-        Ok(vec![Arc::new(Field::new(name, DataType::List(item()), false))])
+        Ok(vec![Arc::new(Field::new(name, DataType::List(item(DataType::UInt64)), false))])
     }
 
     fn accumulator(&self, _arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -94,7 +95,7 @@ impl Accumulator for One {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let list = lists(std::iter::once(self.0.values(0)))?;
+        let list = of_groups(std::iter::once(self.0.values(0)))?;
         Ok(vec![ScalarValue::List(Arc::new(list))])
     }
 
@@ -152,7 +153,7 @@ impl GroupsAccumulator for Many {
     fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
         let taken = self.0.take(emit);
         let groups = taken.groups();
-        Ok(vec![Arc::new(lists((0..groups).map(|group| taken.values(group)))?)])
+        Ok(vec![Arc::new(of_groups((0..groups).map(|group| taken.values(group)))?)])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
@@ -175,13 +176,13 @@ impl GroupsAccumulator for Many {
         let list = match mask {
             None => {
                 let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(1, hashes.len()));
-                ListArray::try_new(item(), offsets, Arc::new(hashes.clone()), None)?
+                ListArray::try_new(item(DataType::UInt64), offsets, Arc::new(hashes.clone()), None)?
             }
             Some(mask) => {
                 let offsets = OffsetBuffer::from_lengths(mask.iter().map(usize::from));
                 let kept = arrow::compute::filter(hashes, &BooleanArray::new(mask, None))?;
                 let kept = UInt64Array::new(kept.as_primitive::<UInt64Type>().values().clone(), None);
-                ListArray::try_new(item(), offsets, Arc::new(kept), None)?
+                ListArray::try_new(item(DataType::UInt64), offsets, Arc::new(kept), None)?
             }
         };
         Ok(vec![Arc::new(list)])
@@ -220,19 +221,13 @@ fn seen(states: &[ArrayRef]) -> Result<&ListArray> {
         .ok_or_else(|| exec_datafusion_err!("a state of contributors is a list of entity hashes"))
 }
 
-fn lists(groups: impl Iterator<Item = Vec<u64>>) -> Result<ListArray> {
-    let (mut values, mut ends) = (Vec::new(), vec![0_i32]);
+fn of_groups(groups: impl Iterator<Item = Vec<u64>>) -> Result<ListArray> {
+    let (mut lengths, mut hashes) = (Vec::new(), Vec::new());
     for group in groups {
-        values.extend(group);
-        let end = i32::try_from(values.len()).map_err(|_| exec_datafusion_err!("too many groups at once"))?;
-        ends.push(end);
+        lengths.push(group.len());
+        hashes.extend(group);
     }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-    Ok(ListArray::try_new(item(), offsets, Arc::new(UInt64Array::from(values)), None)?)
-}
-
-fn item() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::UInt64, false))
+    lists::<UInt64Type>(lengths.into_iter(), hashes)
 }
 
 #[cfg(test)]

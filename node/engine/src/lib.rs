@@ -43,6 +43,7 @@ mod guard;
 mod hidden;
 mod ipc;
 mod lineage;
+mod lists;
 mod names;
 mod nulls;
 mod opened;

@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, PrimitiveArray};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, FieldRef, Float64Type, UInt64Type};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -20,6 +19,7 @@ use liquid_disclosure::concentration::{is_spread, largest_needed};
 use liquid_footprint::site_query::base_column;
 use liquid_policy::table::Concentration;
 
+use crate::lists::{item, lists};
 use crate::names;
 use crate::sums::Sums;
 
@@ -238,10 +238,10 @@ impl GroupsAccumulator for Judge {
         }
         let lengths = || of_group.iter().map(Vec::len);
         let entities = of_group.iter().flatten().map(|(entity, _)| *entity).collect();
-        let mut state = vec![lists::<UInt64Type>(lengths(), entities, DataType::UInt64)?];
+        let mut state: Vec<ArrayRef> = vec![Arc::new(lists::<UInt64Type>(lengths(), entities)?)];
         for at in 0..taken.width() {
             let sums = of_group.iter().flatten().filter_map(|(_, sums)| sums.get(at).copied()).collect();
-            state.push(lists::<Float64Type>(lengths(), sums, DataType::Float64)?);
+            state.push(Arc::new(lists::<Float64Type>(lengths(), sums)?));
         }
         Ok(state)
     }
@@ -322,26 +322,6 @@ fn split(
     let hashes = hashes.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
     let weights = weights.iter().map(|weight| weight.as_primitive_opt::<Float64Type>().ok_or_else(wrong));
     Ok((hashes, weights.collect::<Result<_>>()?))
-}
-
-fn lists<T: ArrowPrimitiveType>(
-    lengths: impl Iterator<Item = usize>,
-    values: Vec<T::Native>,
-    kind: DataType,
-) -> Result<ArrayRef> {
-    let mut ends = vec![0_i32];
-    let mut end = 0_usize;
-    for length in lengths {
-        end += length;
-        ends.push(i32::try_from(end).map_err(|_| exec_datafusion_err!("too many entities at once"))?);
-    }
-    let values = PrimitiveArray::<T>::from_iter_values(values);
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-    Ok(Arc::new(ListArray::try_new(item(kind), offsets, Arc::new(values), None)?))
-}
-
-fn item(kind: DataType) -> FieldRef {
-    Arc::new(Field::new_list_field(kind, false))
 }
 
 #[cfg(test)]
