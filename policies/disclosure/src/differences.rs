@@ -8,13 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::span::{ONE_LESS, Span, vanishing};
+use crate::few;
+use crate::span::{Span, number, plus};
 
 /// How many populations of a family are told apart; what lies beyond is withheld.
 pub const POPULATIONS: usize = 64;
-
-/// Sets of columns that are tried before it is taken for granted that a combination tells of few.
-const TRIED: usize = 2048;
 
 /// Cells that can be taken from one another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,149 +152,22 @@ impl<'a> Places<'a> {
             for summand in &cell.summands {
                 let bit =
                     u32::try_from(summand.population).ok().and_then(|at| atom.populations.checked_shr(at));
-                if let (1, Some(number)) = (bit.unwrap_or(0) & 1, numbers.get_mut(summand.measure)) {
-                    *number = Span::plus(*number, if summand.negative { ONE_LESS } else { 1 });
+                if let (1, Some(sum)) = (bit.unwrap_or(0) & 1, numbers.get_mut(summand.measure)) {
+                    *sum = plus(*sum, number(if summand.negative { -1 } else { 1 }));
                 }
             }
         }
         row
     }
 
-    /// Whether every combination that is not 0 everywhere has a weight for rows of at least `k` people.
-    ///
-    /// One that has a weight at a great atom does. The others are a smaller span; columns in which they are all multiples of one another
-    /// are as one column with the people of all. Where these are enough, they are great as well. Of what is left then, each combination has a weight in every set
-    /// of columns that tells all combinations apart: with `k` such sets without a person in common, all tell of enough. Otherwise those with the fewest
-    /// columns vanish on as many as they can, and each other one tells of all people of one of them: these are tried.
+    /// Whether every combination that is not 0 everywhere has a weight for rows of at least `k` people. One that has a weight at a great atom
+    /// does. The others are a smaller span.
     fn tell_of_enough(&self, span: &Span) -> bool {
-        let mut few: Vec<Vec<u64>> = span.from(self.great).into_iter().map(<[u64]>::to_vec).collect();
-        loop {
-            if few.is_empty() {
-                return true;
-            }
-            let columns = self.columns(&few);
-            let (great, small): (Vec<_>, Vec<_>) =
-                columns.into_iter().partition(|(_, people)| people.len() >= self.k);
-            if great.is_empty() {
-                let small: Vec<(Vec<u64>, BTreeSet<u64>)> = small;
-                return self.in_disjoint_sets(&small, few.len())
-                    || self.in_all_combinations(&small, few.len());
-            }
-            // What vanishes on the great ones, too.
-            let order = great.iter().chain(&small);
-            let order: Vec<&Vec<u64>> = order.map(|(column, _)| column).collect();
-            let mut reduced = Span::default();
-            for at in 0..few.len() {
-                let own = order.iter().map(|column| column.get(at).copied().unwrap_or(0));
-                let mark = (0..few.len()).map(|other| u64::from(other == at));
-                reduced.add(&own.chain(mark).collect::<Vec<u64>>());
-            }
-            // The marks behind say of which rows each is made.
-            let marks = order.len();
-            let weights: Vec<Vec<u64>> = reduced
-                .from(great.len())
-                .into_iter()
-                .map(|row| row.get(marks..).unwrap_or_default().to_vec())
-                .collect();
-            few = weights.iter().map(|weights| Span::combined(&few, weights)).collect();
-        }
+        let few = span.from(self.great).into_iter();
+        let few = few.map(|row| row.get(self.great..).unwrap_or_default().to_vec()).collect();
+        let people = self.atoms.iter().flat_map(|atom| std::iter::repeat_n(&atom.people, self.measures));
+        few::tell_of_enough(few, &people.skip(self.great).collect::<Vec<_>>(), self.k)
     }
-
-    /// The columns of some rows, those that are multiples of one another as one, each with its people or `k` of them.
-    fn columns(&self, rows: &[Vec<u64>]) -> Vec<(Vec<u64>, BTreeSet<u64>)> {
-        let mut columns: BTreeMap<Vec<u64>, BTreeSet<u64>> = BTreeMap::new();
-        for at in self.great..self.atoms.len() * self.measures {
-            let column: Vec<u64> = rows.iter().map(|row| row.get(at).copied().unwrap_or(0)).collect();
-            let Some(column) = Span::scaled(column) else { continue };
-            let people = columns.entry(column).or_default();
-            let Some(atom) = at.checked_div(self.measures).and_then(|atom| self.atoms.get(atom)) else {
-                continue;
-            };
-            let room = self.k.saturating_sub(people.len());
-            let more: Vec<u64> =
-                atom.people.iter().filter(|it| !people.contains(*it)).take(room).copied().collect();
-            people.extend(more);
-        }
-        columns.into_iter().collect()
-    }
-
-    /// Whether there are `k` sets of columns without a person in common, each of which tells all combinations apart; looked for one after
-    /// the other.
-    fn in_disjoint_sets(&self, columns: &[(Vec<u64>, BTreeSet<u64>)], rank: usize) -> bool {
-        let (mut used, mut left): (BTreeSet<u64>, Vec<bool>) = (BTreeSet::new(), vec![true; columns.len()]);
-        for _ in 0..self.k {
-            let (mut span, mut own) = (Span::default(), BTreeSet::<u64>::new());
-            let mut found = 0;
-            for ((column, people), left) in columns.iter().zip(&mut left) {
-                if found < rank && *left && people.is_disjoint(&used) && span.add(column) {
-                    *left = false;
-                    own.extend(people);
-                    found += 1;
-                }
-            }
-            if found < rank {
-                return false;
-            }
-            used.extend(own);
-        }
-        true
-    }
-
-    /// Whether all combinations with the fewest columns tell of enough; not where there are too many to be tried.
-    fn in_all_combinations(&self, columns: &[(Vec<u64>, BTreeSet<u64>)], rank: usize) -> bool {
-        let free = rank.saturating_sub(1);
-        if choices(columns.len(), free).saturating_mul(columns.len()) > TRIED * 16 {
-            return false;
-        }
-        let rows: Vec<Vec<u64>> = (0..rank)
-            .map(|at| columns.iter().map(|(column, _)| column.get(at).copied().unwrap_or(0)).collect())
-            .collect();
-        let rows: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
-        let tells_of_few = |combination: &[u64]| {
-            let mut people: BTreeSet<u64> = BTreeSet::new();
-            let weighed = columns.iter().zip(combination).filter(|(_, weight)| **weight != 0);
-            !weighed.into_iter().any(|((_, own), _)| {
-                people.extend(own);
-                people.len() >= self.k
-            })
-        };
-        let mut chosen: Vec<usize> = (0..free).collect();
-        loop {
-            if vanishing(&rows, &chosen).is_some_and(|combination| tells_of_few(&combination)) {
-                return false;
-            }
-            if !advance(&mut chosen, columns.len()) {
-                return true;
-            }
-        }
-    }
-}
-
-/// How many ways there are to choose so many of so many, or more than are tried.
-fn choices(of: usize, chosen: usize) -> usize {
-    let mut ways = 1_usize;
-    for at in 0..chosen.min(of.saturating_sub(chosen)) {
-        ways = ways * (of - at) / (at + 1);
-        if ways > TRIED * 16 {
-            break;
-        }
-    }
-    ways
-}
-
-/// The next choice in order; whether there is one.
-fn advance(chosen: &mut [usize], of: usize) -> bool {
-    let many = chosen.len();
-    for at in (0..many).rev() {
-        if chosen.get(at).is_some_and(|value| value + (many - at) < of) {
-            let first = chosen.get(at).copied().unwrap_or(0) + 1;
-            for (step, value) in chosen.iter_mut().skip(at).enumerate() {
-                *value = first + step;
-            }
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]
@@ -471,7 +342,5 @@ mod tests {
         };
         assert_eq!(chain(30), BTreeSet::new());
         assert!(!chain(60).is_empty(), "too many to be tried");
-        assert_eq!([choices(5, 2), choices(9, 0), choices(6, 5)], [10, 1, 6]);
-        assert!(choices(100, 50) > TRIED);
     }
 }

@@ -7,9 +7,6 @@
 /// The prime.
 const P: u64 = (1 << 61) - 1;
 
-/// −1.
-pub(crate) const ONE_LESS: u64 = P - 1;
-
 /// A span in reduced row echelon form: each row has a column, its pivot, in which it is 1 and all others are 0; to the left of it
 /// the row is 0.
 #[derive(Debug, Clone, Default)]
@@ -20,13 +17,11 @@ pub(crate) struct Span {
 impl Span {
     /// Adds a row to the span; whether it was not in it.
     pub(crate) fn add(&mut self, row: &[u64]) -> bool {
-        let mut row = self.rest(row);
+        let row = self.rest(row);
         let Some(pivot) = row.iter().position(|number| *number != 0) else { return false };
-        let scale = row.get(pivot).map_or(0, |number| inverse(*number));
-        row.iter_mut().for_each(|number| *number = times(*number, scale));
+        let Some(row) = Self::scaled_at(row, pivot) else { return false };
         for (_, other) in &mut self.rows {
-            let factor = other.get(pivot).copied().unwrap_or(0);
-            subtract(other, &row, factor);
+            Self::clear(other, &row, pivot);
         }
         self.rows.push((pivot, row));
         true
@@ -43,36 +38,41 @@ impl Span {
         beyond.map(|(_, row)| row.as_slice()).collect()
     }
 
-    /// The sum of two numbers.
-    pub(crate) fn plus(one: u64, other: u64) -> u64 {
-        (one + other) % P
-    }
-
     /// The sum of rows, each by its weight.
     pub(crate) fn combined(rows: &[Vec<u64>], weights: &[u64]) -> Vec<u64> {
         let mut sum = vec![0; rows.first().map_or(0, Vec::len)];
         for (row, weight) in rows.iter().zip(weights) {
             for (number, other) in sum.iter_mut().zip(row) {
-                *number = Self::plus(*number, times(*weight, *other));
+                *number = plus(*number, times(*weight, *other));
             }
         }
         sum
     }
 
     /// A row so multiplied that its first number which is not 0 is 1; none for a row of zeros.
-    pub(crate) fn scaled(mut row: Vec<u64>) -> Option<Vec<u64>> {
-        let first = *row.iter().find(|number| **number != 0)?;
-        let scale = inverse(first);
+    pub(crate) fn scaled(row: Vec<u64>) -> Option<Vec<u64>> {
+        let first = row.iter().position(|number| *number != 0)?;
+        Self::scaled_at(row, first)
+    }
+
+    /// A row so multiplied that it is 1 at a column; none where it is 0 there.
+    pub(crate) fn scaled_at(mut row: Vec<u64>, column: usize) -> Option<Vec<u64>> {
+        let scale = row.get(column).copied().filter(|number| *number != 0).map(inverse)?;
         row.iter_mut().for_each(|number| *number = times(*number, scale));
         Some(row)
+    }
+
+    /// Takes as much of another row, which is 1 at a column, away from a row that it is 0 there.
+    pub(crate) fn clear(row: &mut [u64], other: &[u64], column: usize) {
+        let factor = row.get(column).copied().unwrap_or(0);
+        subtract(row, other, factor);
     }
 
     /// What is left of a row when all that the span has of it is taken away.
     fn rest(&self, row: &[u64]) -> Vec<u64> {
         let mut rest = row.to_vec();
         for (pivot, known) in &self.rows {
-            let factor = rest.get(*pivot).copied().unwrap_or(0);
-            subtract(&mut rest, known, factor);
+            Self::clear(&mut rest, known, *pivot);
         }
         rest
     }
@@ -95,22 +95,42 @@ pub(crate) fn vanishing(rows: &[&[u64]], columns: &[usize]) -> Option<Vec<u64>> 
     left.pop().filter(|_| left.is_empty())
 }
 
+/// A whole number as one of these.
+pub(crate) fn number(number: i64) -> u64 {
+    let size = number.unsigned_abs() % P;
+    if number < 0 { minus(0, size) } else { size }
+}
+
+/// The sum of two numbers.
+pub(crate) fn plus(one: u64, other: u64) -> u64 {
+    let sum = one + other;
+    if sum >= P { sum - P } else { sum }
+}
+
+/// Their difference.
+pub(crate) fn minus(one: u64, other: u64) -> u64 {
+    if one >= other { one - other } else { one + P - other }
+}
+
 /// `row − factor · other`, in place.
 fn subtract(row: &mut [u64], other: &[u64], factor: u64) {
     if factor != 0 {
         for (number, other) in row.iter_mut().zip(other) {
-            *number = (*number + P - times(factor, *other)) % P;
+            *number = minus(*number, times(factor, *other));
         }
     }
 }
 
-fn times(one: u64, other: u64) -> u64 {
-    let product = u128::from(one) * u128::from(other) % u128::from(P);
-    u64::try_from(product).unwrap_or(0)
+/// The product of two numbers. 2^61 is 1, so what is above goes on top of what is below.
+pub(crate) fn times(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
+    let [below, above] = [product & u128::from(P), product >> 61];
+    let sum = u64::try_from(below).unwrap_or(0) + u64::try_from(above).unwrap_or(0);
+    if sum >= P { sum - P } else { sum }
 }
 
 /// By Fermat's little theorem: `number` to the power P − 2.
-fn inverse(number: u64) -> u64 {
+pub(crate) fn inverse(number: u64) -> u64 {
     let (mut result, mut power, mut exponent) = (1, number, P - 2);
     while exponent > 0 {
         if exponent & 1 == 1 {

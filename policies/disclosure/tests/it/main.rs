@@ -9,6 +9,7 @@
 mod compile;
 mod finishing;
 mod form;
+mod history;
 mod rule;
 mod support;
 

@@ -1,0 +1,230 @@
+//! What the answers to many questions tell together: each cell is judged beside all that were released before, over the life of a table.
+//!
+//! A cell is a sum of *terms*, each so many times: a term is one person's value of one measure, as long as it stays the same. A count has one
+//! term for each person, a sum one for each value that a person has. So what did not change from one month to the next is the same term, whatever
+//! else did, and a person who moves from one group to the other has the same term in another cell. All that can be worked out exactly
+//! are combinations of cells with any weights, and a combination tells of the people of whose terms it has any left. None may tell
+//! of 1 to k − 1.
+//!
+//! Terms that are in all cells equally often are of one *class*, and nothing tells them apart (`classes`). That all combinations tell of enough
+//! is proved by `bases`, and where that cannot be had, looked through as far as that goes (`few`).
+
+mod bases;
+mod classes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::few;
+use bases::Bases;
+use classes::{Classes, Part};
+
+/// Numbers to look at before combinations are not looked through: a second or so.
+const LOOKED_AT: usize = 4_000_000;
+
+/// One person's value of one measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    /// Whose: a keyed hash.
+    pub person: u64,
+    /// The number of the measure: a product of columns, or rows, or people.
+    pub measure: u32,
+    /// A keyed hash of the value; 0 where rows or people are counted.
+    pub value: u64,
+}
+
+/// What a cell adds up: its terms, and how often each.
+pub type Sum = BTreeMap<Term, i64>;
+
+/// A cell of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What makes it the same cell when it is asked again: a hash of its measure and of its condition, group values included.
+    pub recipe: u64,
+    /// What it adds up.
+    pub sum: Sum,
+    /// It is withheld on its own grounds: it must not come back as a combination of others.
+    pub withheld: bool,
+}
+
+/// Whether a cell can be released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// With all that was released before, nothing tells of few.
+    Released,
+    /// It must be withheld.
+    Withheld(Why),
+}
+
+/// Why a cell is withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// On its own grounds.
+    Own,
+    /// A combination would tell of few people.
+    Few,
+    /// It holds just what another cell with another condition holds: together they tell that nobody is between them.
+    Nobody,
+    /// A combination would be a cell that is withheld.
+    Target,
+    /// The history is full, and it would add something to it.
+    Full,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Cells that are no combination of others.
+    pub rank: usize,
+    /// Classes of terms.
+    pub classes: usize,
+}
+
+/// All that was released of a table, as far as it matters for what comes.
+#[derive(Debug, Clone)]
+pub struct History {
+    k: usize,
+    bounds: Bounds,
+    classes: Classes,
+    /// The cells of which none is a combination of others.
+    rows: usize,
+    bases: Bases,
+    /// By what they add up, the cells that were released, under which recipe first.
+    released: BTreeMap<Print, u64>,
+    targets: Vec<(Print, Sum)>,
+}
+
+impl History {
+    /// Nothing was released yet. Combinations must tell of nobody or of `k` people, at least.
+    pub fn new(k: usize, bounds: Bounds) -> Self {
+        Self {
+            k,
+            bounds,
+            classes: Classes::default(),
+            rows: 0,
+            bases: Bases::new(k),
+            released: BTreeMap::new(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// Judges the cells of an answer, in their order, and remembers those that are released and those that must not come back.
+    pub fn judge(&mut self, asked: &[Asked]) -> Vec<Verdict> {
+        for cell in asked.iter().filter(|cell| cell.withheld) {
+            // One of few is told by nothing that tells of enough.
+            let people: BTreeSet<u64> = cell.sum.keys().map(|term| term.person).collect();
+            let target = (print(&cell.sum), cell.sum.clone());
+            if people.len() >= self.k && !self.targets.contains(&target) && !self.tells(&cell.sum) {
+                self.targets.push(target);
+            }
+        }
+        asked.iter().map(|cell| self.judge_one(cell)).collect()
+    }
+
+    /// How many of the released cells are no combination of others.
+    pub fn rank(&self) -> usize {
+        self.rows
+    }
+
+    /// How many classes of terms are told apart.
+    pub fn classes(&self) -> usize {
+        self.classes.count()
+    }
+
+    fn judge_one(&mut self, cell: &Asked) -> Verdict {
+        if cell.withheld {
+            return Verdict::Withheld(Why::Own);
+        }
+        let own = print(&cell.sum);
+        match self.released.get(&own) {
+            Some(recipe) if *recipe == cell.recipe => return Verdict::Released,
+            // An empty cell is known to be so wherever it stands; that is for the rules of one cell.
+            Some(_) if !cell.sum.is_empty() => return Verdict::Withheld(Why::Nobody),
+            _ => {}
+        }
+        let parts = self.classes.parts(&cell.sum);
+        if self.bases.has(&parts, &cell.sum) {
+            self.released.insert(own, cell.recipe);
+            return Verdict::Released;
+        }
+        let new = parts.len().saturating_sub(self.classes.count());
+        if self.rows >= self.bounds.rank || self.classes.count() + new > self.bounds.classes {
+            return Verdict::Withheld(Why::Full);
+        }
+        let choices = self.bases.choices(&self.classes, &parts, &cell.sum);
+        if !self.bases.prove(&choices) && !self.tells_of_enough(&parts, &cell.sum) {
+            return Verdict::Withheld(Why::Few);
+        }
+        let targets = self.targets.iter().filter(|it| it.0 != own);
+        let targets = targets.filter(|(_, target)| self.classes.is_whole(target, &cell.sum));
+        let targets: Vec<Sum> = targets.map(|(_, sum)| sum.clone()).collect();
+        // What it would be with it; thrown away where it tells what is withheld.
+        let before = (!targets.is_empty()).then(|| (self.classes.clone(), self.bases.clone()));
+        self.classes.add(self.rows, &cell.sum);
+        self.bases.take(choices);
+        if let Some(before) = before
+            && targets.iter().any(|target| self.tells(target))
+        {
+            (self.classes, self.bases) = before;
+            return Verdict::Withheld(Why::Target);
+        }
+        self.rows += 1;
+        self.targets.retain(|it| it.0 != own);
+        self.released.insert(own, cell.recipe);
+        Verdict::Released
+    }
+
+    /// Whether all combinations with a further cell tell of enough people, by looking through them as far as that goes.
+    fn tells_of_enough(&self, parts: &[Part<'_>], sum: &Sum) -> bool {
+        let rows = self.rows + 1;
+        if rows.saturating_mul(rows).saturating_mul(parts.len()) > LOOKED_AT {
+            return false;
+        }
+        let mut matrix = vec![Vec::with_capacity(parts.len()); rows];
+        let mut people = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut column = vec![0; rows];
+            for (cell, often) in part.column.iter().chain([&(self.rows, part.times)]) {
+                column.get_mut(*cell).into_iter().for_each(|number| *number = *often);
+            }
+            matrix.iter_mut().zip(column).for_each(|(row, number)| row.push(number));
+            let mut own = BTreeSet::new();
+            for term in self.classes.terms(part, sum) {
+                if own.len() >= self.k {
+                    break;
+                }
+                own.insert(term.person);
+            }
+            people.push(own);
+        }
+        few::tell_of_enough(matrix, &people.iter().collect::<Vec<_>>(), self.k)
+    }
+
+    /// Whether a cell is a combination of released ones.
+    fn tells(&self, sum: &Sum) -> bool {
+        self.classes.is_whole(sum, &Sum::new()) && self.bases.has(&self.classes.parts(sum), sum)
+    }
+}
+
+/// What tells sums apart: two numbers by which any two differ but for one chance in 2^120, since terms are keyed hashes.
+type Print = (u64, u64);
+
+fn print(sum: &Sum) -> Print {
+    let mut prints = (0_u64, 0_u64);
+    for (term, times) in sum.iter().filter(|(_, times)| **times != 0) {
+        let mixed = |seed: u64| {
+            [term.person, u64::from(term.measure), term.value, times.cast_unsigned()]
+                .into_iter()
+                .fold(seed, |mixed, part| mix(mixed ^ part))
+        };
+        prints.0 = prints.0.wrapping_add(mixed(0x9e37_79b9_7f4a_7c15));
+        prints.1 = prints.1.wrapping_add(mixed(0xc2b2_ae3d_27d4_eb4f));
+    }
+    prints
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
+fn mix(mut number: u64) -> u64 {
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}

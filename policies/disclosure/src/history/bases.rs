@@ -1,0 +1,137 @@
+//! A proof that all combinations of released cells tell of enough people: bases without a person in common.
+//!
+//! A basis is a set of terms, as many as there are independent cells, by which all combinations can be told apart: each one that is not 0
+//! everywhere has one of these terms left. With `k` bases of which no two have a person in common, each combination tells of one person in each, so
+//! of `k`. A further cell takes one more term in each basis, of people who are in none yet.
+
+use std::collections::BTreeMap;
+
+use super::classes::{Classes, Part};
+use super::{Sum, Term};
+use crate::span::{inverse, minus, number, plus, times};
+
+/// The bases: one, or so many that they are a proof.
+#[derive(Debug, Clone)]
+pub(super) struct Bases {
+    all: Vec<Basis>,
+    /// In which of them each person is.
+    of: BTreeMap<u64, usize>,
+    k: usize,
+}
+
+/// Terms, and the inverse of the matrix that has a row for each cell and a column for each of them.
+#[derive(Debug, Clone, Default)]
+struct Basis {
+    terms: Vec<Term>,
+    inverse: Vec<Vec<u64>>,
+}
+
+/// What a further cell adds to a basis.
+pub(super) struct Choice {
+    term: Term,
+    /// How often each cell has the term.
+    column: Vec<(usize, u64)>,
+    /// By which the cells are a combination that has all terms of the basis as often as the further one.
+    weights: Vec<u64>,
+    /// How much oftener the further one has its own term.
+    rest: u64,
+}
+
+impl Bases {
+    pub(super) fn new(k: usize) -> Self {
+        Self { all: vec![Basis::default(); k.max(1)], of: BTreeMap::new(), k }
+    }
+
+    /// Whether a sum is a combination of the cells.
+    pub(super) fn has(&self, parts: &[Part<'_>], sum: &Sum) -> bool {
+        let Some(basis) = self.all.first() else { return false };
+        let weights = basis.weights(sum);
+        parts.iter().all(|part| rest(part, &weights) == 0)
+    }
+
+    /// For each basis a term for one more cell, which is no combination of the others, of people who are in no other basis; for the first one alone
+    /// where there are no such people for all.
+    pub(super) fn choices(&self, classes: &Classes, parts: &[Part<'_>], sum: &Sum) -> Vec<Choice> {
+        let choose = |basis: &Basis, is_free: &dyn Fn(u64) -> bool| {
+            let weights = basis.weights(sum);
+            let mut open =
+                parts.iter().map(|part| (part, rest(part, &weights))).filter(|(_, rest)| *rest != 0);
+            let (term, column, rest) = open.find_map(|(part, rest)| {
+                let term = classes.terms(part, sum).find(|term| is_free(term.person))?;
+                Some((*term, part.column.to_vec(), rest))
+            })?;
+            Some(Choice { term, column, weights, rest })
+        };
+        let mut chosen: Vec<Choice> = Vec::new();
+        for (at, basis) in self.all.iter().enumerate() {
+            let is_free = |person| match self.of.get(&person) {
+                Some(of) => *of == at,
+                None => chosen.iter().all(|choice| choice.term.person != person),
+            };
+            let Some(choice) = choose(basis, &is_free) else {
+                let first = self.all.first().and_then(|first| choose(first, &|_| true));
+                return first.into_iter().collect();
+            };
+            chosen.push(choice);
+        }
+        chosen
+    }
+
+    /// Whether all combinations tell of enough with one more cell: there is a term for each of `k` bases.
+    pub(super) fn prove(&self, choices: &[Choice]) -> bool {
+        choices.len() == self.k
+    }
+
+    /// Adds the cell.
+    pub(super) fn take(&mut self, choices: Vec<Choice>) {
+        self.all.truncate(choices.len());
+        for (at, (basis, choice)) in self.all.iter_mut().zip(choices).enumerate() {
+            self.of.insert(choice.term.person, at);
+            basis.take(choice);
+        }
+    }
+}
+
+/// What is left of a sum's number for a part when cells with these weights are taken away.
+fn rest(part: &Part<'_>, weights: &[u64]) -> u64 {
+    minus(part.times, together(part.column, weights))
+}
+
+/// How often cells with these weights have what a column says.
+fn together(column: &[(usize, u64)], weights: &[u64]) -> u64 {
+    let weighed = column.iter().filter_map(|(cell, often)| Some(times(*weights.get(*cell)?, *often)));
+    weighed.fold(0, plus)
+}
+
+impl Basis {
+    /// The one combination of the cells that has each of the basis' terms as often as a sum.
+    fn weights(&self, sum: &Sum) -> Vec<u64> {
+        let mut weights = vec![0; self.terms.len()];
+        for (term, row) in self.terms.iter().zip(&self.inverse) {
+            let often = sum.get(term).map_or(0, |often| number(*often));
+            if often != 0 {
+                for (weight, number) in weights.iter_mut().zip(row) {
+                    *weight = plus(*weight, times(often, *number));
+                }
+            }
+        }
+        weights
+    }
+
+    /// By Schur's complement, which is the rest.
+    fn take(&mut self, Choice { term, column, weights, rest }: Choice) {
+        let scale = inverse(rest);
+        for row in &mut self.inverse {
+            let factor = times(together(&column, row), scale);
+            if factor != 0 {
+                for (number, weight) in row.iter_mut().zip(&weights) {
+                    *number = plus(*number, times(factor, *weight));
+                }
+            }
+            row.push(minus(0, factor));
+        }
+        let last = weights.iter().map(|weight| minus(0, times(*weight, scale)));
+        self.inverse.push(last.chain([scale]).collect());
+        self.terms.push(term);
+    }
+}

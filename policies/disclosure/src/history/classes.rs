@@ -1,0 +1,132 @@
+//! Terms that are in all released cells equally often: their class, and how often each cell has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Sum, Term};
+use crate::span::number;
+
+/// How often each cell has the terms of a class: the number of the cell, and how often. Those that do not have them are left out.
+pub(super) type Column = Vec<(usize, u64)>;
+
+/// All classes, by number. Terms that are in no cell are in none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Classes {
+    of: BTreeMap<Term, usize>,
+    all: Vec<Class>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Class {
+    terms: BTreeSet<Term>,
+    column: Column,
+}
+
+/// Terms of one class, if of any, that a sum has equally often.
+pub(super) struct Part<'a> {
+    pub(super) class: Option<usize>,
+    /// How often.
+    pub(super) times: u64,
+    /// Which; all others of the class where there is none.
+    pub(super) own: Option<Vec<Term>>,
+    /// How often each cell has them.
+    pub(super) column: &'a [(usize, u64)],
+}
+
+impl Classes {
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// What a sum makes of the classes: the parts of which it takes some, and what is left of them and of all others.
+    pub(super) fn parts(&self, sum: &Sum) -> Vec<Part<'_>> {
+        let mut taken: BTreeMap<(Option<usize>, i64), Vec<Term>> = BTreeMap::new();
+        for (term, times) in sum.iter().filter(|(_, times)| **times != 0) {
+            taken.entry((self.of.get(term).copied(), *times)).or_default().push(*term);
+        }
+        let mut left: Vec<usize> = self.all.iter().map(|class| class.terms.len()).collect();
+        let column =
+            |class: Option<usize>| class.and_then(|it| self.all.get(it)).map_or(&[][..], |it| &it.column);
+        let mut parts = Vec::new();
+        for ((class, times), terms) in taken {
+            if let Some(left) = class.and_then(|class| left.get_mut(class)) {
+                *left = left.saturating_sub(terms.len());
+            }
+            parts.push(Part { class, times: number(times), own: Some(terms), column: column(class) });
+        }
+        for (class, _) in left.iter().enumerate().filter(|(_, left)| **left > 0) {
+            parts.push(Part { class: Some(class), times: 0, own: None, column: column(Some(class)) });
+        }
+        parts
+    }
+
+    /// The terms of a part of what a sum makes of them.
+    pub(super) fn terms<'a>(&'a self, part: &'a Part<'_>, sum: &'a Sum) -> impl Iterator<Item = &'a Term> {
+        let class = part.class.filter(|_| part.own.is_none()).and_then(|class| self.all.get(class));
+        let others = class.into_iter().flat_map(|class| &class.terms);
+        let others = others.filter(|term| sum.get(term).is_none_or(|times| *times == 0));
+        part.own.iter().flatten().chain(others)
+    }
+
+    /// Whether a sum has the terms of each class equally often, where another cell has split it: otherwise no combination is like the sum.
+    pub(super) fn is_whole(&self, sum: &Sum, beside: &Sum) -> bool {
+        let often = |sum: &Sum, term: &Term| sum.get(term).copied().unwrap_or(0);
+        let mut seen: BTreeMap<(usize, i64), (i64, usize)> = BTreeMap::new();
+        for (term, times) in sum.iter().filter(|(_, times)| **times != 0) {
+            // Nothing is known of a term that is in no cell.
+            let class = self.of.get(term).copied().unwrap_or(usize::MAX);
+            let known = seen.entry((class, often(beside, term))).or_insert((*times, 0));
+            known.1 += 1;
+            if known.0 != *times || class == usize::MAX && often(beside, term) == 0 {
+                return false;
+            }
+        }
+        let mut beside_of: BTreeMap<(usize, i64), usize> = BTreeMap::new();
+        for (term, times) in beside.iter().filter(|(_, times)| **times != 0) {
+            let class = self.of.get(term).copied().unwrap_or(usize::MAX);
+            *beside_of.entry((class, *times)).or_default() += 1;
+        }
+        seen.iter().all(|((class, times), (_, many))| {
+            let of_beside = || beside_of.range((*class, i64::MIN)..=(*class, i64::MAX)).map(|(_, many)| many);
+            let all = match times {
+                0 => self.all.get(*class).map_or(0, |it| it.terms.len()) - of_beside().sum::<usize>(),
+                times => beside_of.get(&(*class, *times)).copied().unwrap_or(0),
+            };
+            all == *many
+        })
+    }
+
+    /// Adds a cell by its number, and splits the classes of which it takes a part.
+    pub(super) fn add(&mut self, cell: usize, sum: &Sum) {
+        let parts: Vec<(Option<usize>, u64, Vec<Term>)> = self
+            .parts(sum)
+            .into_iter()
+            .filter_map(|part| Some((part.class, part.times, part.own?)))
+            .collect();
+        for (class, times, terms) in parts {
+            let rest = class.and_then(|class| self.all.get(class)).map(|it| it.terms.len() - terms.len());
+            let to = match (class, rest) {
+                // Where nothing else is left of it, it stays what it was.
+                (Some(class), Some(0)) => class,
+                _ => self.split(class, terms),
+            };
+            if let Some(to) = self.all.get_mut(to) {
+                to.column.push((cell, times));
+            }
+        }
+    }
+
+    fn split(&mut self, from: Option<usize>, terms: Vec<Term>) -> usize {
+        let new = self.all.len();
+        let mut class = Class::default();
+        if let Some(from) = from.and_then(|from| self.all.get_mut(from)) {
+            terms.iter().for_each(|term| {
+                from.terms.remove(term);
+            });
+            class.column.clone_from(&from.column);
+        }
+        self.of.extend(terms.iter().map(|term| (*term, new)));
+        class.terms.extend(terms);
+        self.all.push(class);
+        new
+    }
+}
