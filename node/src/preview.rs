@@ -110,7 +110,7 @@ async fn told(
         ));
     }
     let (old, new) = (standing.agreement(), &draft);
-    let direction = compare(old.file(), new.file(), Some(old.hash())).verdict();
+    let direction = compare(old.file(), new.file()).verdict();
     if direction == Direction::Tightens && past.previews >= PREVIEWS_A_DAY {
         return Err(Refusal::new(
             Code::Limit,

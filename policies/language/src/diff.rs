@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Agreement;
 use crate::file::File;
-use crate::id::{AgreementHash, ColumnName, OrganisationName, TableName};
+use crate::id::{ColumnName, OrganisationName, TableName};
 use crate::key::{Class, Key};
 use crate::unseen::marked;
 pub use example::{Example, Question};
@@ -202,7 +202,7 @@ enum About {
 
 /// Compares two versions of one agreement, and finds questions that show what changes.
 pub fn diff(old: &Agreement, new: &Agreement) -> Diff {
-    let mut diff = compare(old.file(), new.file(), Some(old.hash()));
+    let mut diff = compare(old.file(), new.file());
     for change in &mut diff.changes {
         change.example = example::find(old, new, change);
     }
@@ -212,18 +212,17 @@ pub fn diff(old: &Agreement, new: &Agreement) -> Diff {
 /// Whether nobody learns more under the new version than under the old one, and somebody may learn less: the verdict that lets a
 /// controller go ahead alone.
 pub fn tightens(old: &Agreement, new: &Agreement) -> bool {
-    compare(old.file(), new.file(), Some(old.hash())).verdict() == Direction::Tightens
+    compare(old.file(), new.file()).verdict() == Direction::Tightens
 }
 
-/// Compares two files key by key, also such as this version of the node would not enforce. `named` is the hash by which the new
-/// file can name the old one as the version that it replaces; without it nothing can.
-pub fn compare(old: &File, new: &File, named: Option<&AgreementHash>) -> Diff {
+/// Compares two files key by key, also such as this version of the node would not enforce.
+pub fn compare(old: &File, new: &File) -> Diff {
     keys!(File {
         schema, agreement, party, signoff, recipient, table, disclosure, history, privacy, models, template, release,
     } of old, new);
     let mut changes = Changes::default();
     changes.value("schema", order::neither(schema), "the language of the file", schema);
-    head::head(&mut changes, agreement, named);
+    head::head(&mut changes, agreement);
     people::parties(&mut changes, party);
     people::signoff(&mut changes, signoff);
     people::recipients(&mut changes, recipient);

@@ -87,7 +87,7 @@ async fn against(sites: &mut Sites, status: &Told, agreement: &Agreement) -> Res
     for hash in stands {
         let text = sites.text(id, status.version(id, hash.as_str())?).await?;
         if let Ok(old) = read(&text, "version") {
-            note(&meaning::against((&old, hash), ("which stands", true), agreement));
+            note(&meaning::against((&old, hash), "which stands", agreement));
         }
     }
     Ok(())

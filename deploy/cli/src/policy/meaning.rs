@@ -25,15 +25,9 @@ pub(super) fn goes(direction: Direction) -> &'static str {
     }
 }
 
-/// What a version changes against another one, in a line. `which` says what that one is. Where the version replaces it by what it
-/// names, as sites hold it (`follows`), that is no change to speak of.
-pub(super) fn against(
-    (old, hash): (&File, &AgreementHash),
-    (which, follows): (&str, bool),
-    new: &Agreement,
-) -> String {
-    let way = new.supersedes().first().filter(|_| follows);
-    let found = compare(old, new.file(), way.or(Some(hash)));
+/// What a version changes against another one, in a line. `which` says what that one is.
+pub(super) fn against((old, hash): (&File, &AgreementHash), which: &str, new: &Agreement) -> String {
+    let found = compare(old, new.file());
     let people = (old.disclosure.minimum_contributors, new.file().disclosure.minimum_contributors);
     let people = match people {
         (before, now) if before == now => String::new(),

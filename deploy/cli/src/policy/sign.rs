@@ -16,7 +16,7 @@ use liquid_policy::statement::{Act, Statement};
 use super::sites::{Sites, Told, short};
 use super::status::lacking;
 use super::text::Near;
-use super::ways::{is_past, parting, replaces, warnings};
+use super::ways::{is_past, parting, warnings};
 use super::who::Person;
 use super::{author, beside, meaning, read_finished, read_signatures, text};
 use crate::args::Sign;
@@ -78,7 +78,7 @@ pub(super) async fn run(sign: &Sign) -> Result<(), Failure> {
     }
     let replaced = agreement.supersedes().iter().filter_map(|hash| near.iter().find(|it| it.hash == *hash));
     for base in replaced {
-        note(&meaning::against((&base.file, &base.hash), ("which it replaces", true), &agreement));
+        note(&meaning::against((&base.file, &base.hash), "which it replaces", &agreement));
     }
     warn(&meaning::namesakes(&agreement, None, &near));
     keep()?;
@@ -142,8 +142,7 @@ async fn send(
             let standing = before.version(id, stands.as_str())?;
             let texts = sites.status(vec![stands.clone()]).await?;
             if let Some(old) = texts.text(id, standing)?.and_then(|text| read(text, "version").ok()) {
-                let follows = replaces(&before, id, agreement.supersedes(), &stands);
-                note(&meaning::against((&old, &stands), ("which is in force", follows), agreement));
+                note(&meaning::against((&old, &stands), "which is in force", agreement));
             }
         }
     }

@@ -54,16 +54,6 @@ pub(super) fn leads_on(held: &AgreementStatus, version: &VersionStatus) -> bool 
     known.is_empty() || known.contains(&version.hash) || !down(held, &version.supersedes).is_disjoint(&known)
 }
 
-/// Whether a version that names those replaces another one, as far as any site holds them.
-pub(super) fn replaces(
-    told: &Told,
-    id: &str,
-    names: &BTreeSet<AgreementHash>,
-    other: &AgreementHash,
-) -> bool {
-    told.agreement(id).any(|(_, held)| down(held, names).contains(other))
-}
-
 /// Whether what stands has replaced a version at all sites.
 pub(super) fn is_past(told: &Told, id: &str, version: &VersionStatus) -> bool {
     let mut views = told.agreement(id).peekable();

@@ -6,11 +6,10 @@ use super::order::{self, Step};
 use super::{About, Changes, Direction, keys, sorted};
 use crate::document;
 use crate::file::{Dpia, Head, Onward, Retention, Review, Supersedes};
-use crate::id::AgreementHash;
 use crate::refusal::list;
 
 /// The section `[agreement]`.
-pub(super) fn head(changes: &mut Changes, (old, new): (&Head, &Head), named: Option<&AgreementHash>) {
+pub(super) fn head(changes: &mut Changes, (old, new): (&Head, &Head)) {
     keys!(Head {
         id, title, version, supersedes, marking, purposes, purpose_text, benefits, legal_basis, dpia, privacy_notice,
         rights_procedure, breach_contact, security_controls, termination, lead, contact, in_force, expires, review,
@@ -22,12 +21,9 @@ pub(super) fn head(changes: &mut Changes, (old, new): (&Head, &Head), named: Opt
     let text = |pair: (&Option<String>, &Option<String>)| order::recorded(pair);
     changes.value("agreement.title", text(title), "the title", title);
     changes.value("agreement.version", order::recorded(version), "the number of the version", version);
-    let subject = "the version that it replaces";
     let hashes = |it: &Option<Supersedes>| sorted(it.as_ref().map_or(&[], Supersedes::hashes));
-    let (before, now) = (hashes(supersedes.0), hashes(supersedes.1));
-    let replaces = named.is_some_and(|hash| now.contains(&format!("sha256:{hash}")));
-    let step = order::neither((&before, &now)).map(|way| if replaces { Direction::Same } else { way });
-    changes.value("agreement.supersedes", step, subject, supersedes);
+    let step = order::recorded((&hashes(supersedes.0), &hashes(supersedes.1)));
+    changes.value("agreement.supersedes", step, "the version that it replaces", supersedes);
     let subject = "the protective marking, for which each site can set a floor";
     changes.value("agreement.marking", order::neither(marking), subject, marking);
     purpose(changes, purposes);

@@ -260,6 +260,6 @@ fn only_tightens(old: &Version, new: &Version) -> bool {
         head.review.clone_from(&before.review);
         (head, agreement.file().party.clone())
     };
-    let no_looser = || compare(old.file(), new.file(), Some(old.hash())).verdict();
+    let no_looser = || compare(old.file(), new.file()).verdict();
     ruled(old) == ruled(new) && matches!(no_looser(), Direction::Tightens | Direction::Same)
 }
