@@ -112,9 +112,10 @@ impl History {
         for cell in asked.iter().filter(|cell| cell.withheld) {
             // One of few is told by nothing that tells of enough.
             let people: BTreeSet<u64> = cell.sum.keys().map(|term| term.person).collect();
-            let target = (print(&cell.sum), cell.sum.clone());
-            if people.len() >= self.k && !self.targets.contains(&target) && !self.tells(&cell.sum) {
-                self.targets.push(target);
+            let own = print(&cell.sum);
+            let is_known = self.targets.iter().any(|it| it.0 == own);
+            if people.len() >= self.k && !is_known && !self.tells(&cell.sum) {
+                self.targets.push((own, cell.sum.clone()));
             }
         }
         asked.iter().map(|cell| self.judge_one(cell)).collect()

@@ -2,7 +2,7 @@
 //!
 //! A basis is a set of terms, as many as there are independent cells, by which all combinations can be told apart: each one that is not 0
 //! everywhere has one of these terms left. With `k` bases of which no two have a person in common, each combination tells of one person in each, so
-//! of `k`. A further cell takes one more term in each basis, of people who are in none yet.
+//! of `k`. A further cell takes one more term in each basis, of people who are in no other one.
 
 use std::collections::BTreeMap;
 

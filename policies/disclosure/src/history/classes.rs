@@ -67,31 +67,31 @@ impl Classes {
         part.own.iter().flatten().chain(others)
     }
 
-    /// Whether a sum has the terms of each class equally often, where another cell has split it: otherwise no combination is like the sum.
+    /// Whether a sum has the terms of each class equally often, as they are once another cell has split them: otherwise no combination is like
+    /// it.
     pub(super) fn is_whole(&self, sum: &Sum, beside: &Sum) -> bool {
-        let often = |sum: &Sum, term: &Term| sum.get(term).copied().unwrap_or(0);
-        let mut seen: BTreeMap<(usize, i64), (i64, usize)> = BTreeMap::new();
+        let class = |term: &Term| self.of.get(term).copied();
+        let mut split: BTreeMap<(Option<usize>, i64), usize> = BTreeMap::new();
+        for (term, times) in beside.iter().filter(|(_, times)| **times != 0) {
+            *split.entry((class(term), *times)).or_default() += 1;
+        }
+        let mut taken: BTreeMap<(Option<usize>, i64), (i64, usize)> = BTreeMap::new();
         for (term, times) in sum.iter().filter(|(_, times)| **times != 0) {
-            // Nothing is known of a term that is in no cell.
-            let class = self.of.get(term).copied().unwrap_or(usize::MAX);
-            let known = seen.entry((class, often(beside, term))).or_insert((*times, 0));
-            known.1 += 1;
-            if known.0 != *times || class == usize::MAX && often(beside, term) == 0 {
+            let part = (class(term), beside.get(term).copied().unwrap_or(0));
+            let (known, many) = taken.entry(part).or_insert((*times, 0));
+            *many += 1;
+            // A term that is in no cell is in no combination.
+            if *known != *times || part == (None, 0) {
                 return false;
             }
         }
-        let mut beside_of: BTreeMap<(usize, i64), usize> = BTreeMap::new();
-        for (term, times) in beside.iter().filter(|(_, times)| **times != 0) {
-            let class = self.of.get(term).copied().unwrap_or(usize::MAX);
-            *beside_of.entry((class, *times)).or_default() += 1;
-        }
-        seen.iter().all(|((class, times), (_, many))| {
-            let of_beside = || beside_of.range((*class, i64::MIN)..=(*class, i64::MAX)).map(|(_, many)| many);
-            let all = match times {
-                0 => self.all.get(*class).map_or(0, |it| it.terms.len()) - of_beside().sum::<usize>(),
-                times => beside_of.get(&(*class, *times)).copied().unwrap_or(0),
-            };
-            all == *many
+        taken.into_iter().all(|((class, times), (_, many))| {
+            let whole = class.and_then(|class| self.all.get(class)).map_or(0, |it| it.terms.len());
+            let others = || split.range((class, i64::MIN)..=(class, i64::MAX)).map(|(_, many)| many);
+            many == match times {
+                0 => whole.saturating_sub(others().sum()),
+                times => split.get(&(class, times)).copied().unwrap_or(0),
+            }
         })
     }
 
