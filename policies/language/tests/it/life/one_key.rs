@@ -3,7 +3,7 @@
 //!
 //! What is held against the life of an agreement here is written anew from the rule: graphs of a few versions, walked by brute force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -51,6 +51,18 @@ enum Agreed {
         version: usize,
         day: i64,
     },
+    Suspend {
+        by: usize,
+    },
+    /// Whatever is suspended goes on, as all say, but for the one, or but for north.
+    Resume {
+        but_one: bool,
+        but_north: bool,
+    },
+    /// A guardian takes the other key of their organisation away.
+    Revoke {
+        at: &'static str,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -58,6 +70,8 @@ enum Alone {
     Approve(usize),
     Activate(usize, i64),
     Suspend,
+    /// All that is suspended.
+    Resume,
     Revoke(usize),
     Write(usize),
     HandOver(usize),
@@ -78,6 +92,10 @@ fn agreed() -> impl Strategy<Value = Agreed> {
         4 => (version.clone(), day.clone(), 0..HONEST.len())
             .prop_map(|(version, day, by)| Agreed::Activate { version, day, by }),
         1 => (version, day).prop_map(|(version, day)| Agreed::Tighten { version, day }),
+        1 => (0..HONEST.len()).prop_map(|by| Agreed::Suspend { by }),
+        1 => (any::<bool>(), prop::bool::weighted(0.1))
+            .prop_map(|(but_one, but_north)| Agreed::Resume { but_one, but_north }),
+        1 => prop_oneof![Just("north"), Just("west")].prop_map(|at| Agreed::Revoke { at }),
     ]
 }
 
@@ -85,6 +103,7 @@ fn alone() -> impl Strategy<Value = (Alone, i64)> {
     let (version, day) = (0..9_usize, 0..120_i64);
     let act = prop_oneof![
         5 => version.clone().prop_map(Alone::Approve),
+        1 => Just(Alone::Resume),
         5 => (version.clone(), day.clone()).prop_map(|(v, d)| Alone::Activate(v, d)),
         1 => Just(Alone::Suspend),
         1 => (0..3_usize).prop_map(Alone::Revoke),
@@ -101,6 +120,8 @@ fn day(number: i64) -> DateTime<Utc> {
 struct World {
     versions: Vec<Arc<Agreement>>,
     said: BTreeMap<Statement, DateTime<Utc>>,
+    /// Whose keys were taken away: nodes keep nothing more of them.
+    revoked: BTreeSet<String>,
 }
 
 impl World {
@@ -114,7 +135,7 @@ impl World {
             let version = replacing(&before, &format!("2.{number}"), TWO_OF_THREE, EDITS[*edit]);
             versions.push(version);
         }
-        let mut world = Self { versions, said: BTreeMap::new() };
+        let mut world = Self { versions, said: BTreeMap::new(), revoked: BTreeSet::new() };
         let wrote = |it: &Arc<Agreement>| Act::Write { agreement: it.hash().clone() };
         for act in world.versions.iter().map(wrote).collect::<Vec<_>>() {
             world.says("host/dpo", at("01-01T00:00"), act);
@@ -125,7 +146,32 @@ impl World {
     }
 
     fn says(&mut self, who: &str, time: DateTime<Utc>, act: Act) {
-        self.said.entry(say_at(who, time, act)).or_insert(time);
+        if !self.revoked.contains(who) {
+            self.said.entry(say_at(who, time, act)).or_insert(time);
+        }
+    }
+
+    fn suspensions(&self) -> impl Iterator<Item = &Statement> {
+        self.said.keys().filter(|it| matches!(it.act, Act::Suspend { .. }))
+    }
+
+    fn resume(&self) -> Act {
+        Act::Resume { id: "A-1".into(), suspensions: self.suspensions().map(Statement::hash).collect() }
+    }
+
+    /// Whether all who are honest at an organisation, as many as a rule asks, have lifted a suspension.
+    fn is_lifted(&self, suspension: &Statement, rule: &Agreement) -> bool {
+        let lifts = |who: &&&str| {
+            self.said.keys().any(|it| {
+                let by = format!("{}/{}", it.organisation, it.role) == ***who;
+                by && matches!(&it.act, Act::Resume { suspensions, .. } if suspensions.contains(&suspension.hash()))
+            })
+        };
+        rule.controllers().all(|organisation| {
+            let own = HONEST.iter().filter(|who| who.starts_with(organisation.as_str()));
+            let missing = usize::from(organisation.as_str() == "south");
+            own.filter(lifts).count() + missing >= rule.signoff().roles_per_party
+        })
     }
 
     fn hash(&self, version: usize) -> AgreementHash {
@@ -147,6 +193,16 @@ impl World {
                 HONEST[..2].iter().for_each(|who| self.says(who, time, act.clone()));
                 self.says(HONEST[0], time, Act::Activate { agreement: self.hash(version), at: day(date) });
             }
+            Agreed::Suspend { by } => self.says(HONEST[by], time, Act::Suspend { id: "A-1".into() }),
+            Agreed::Resume { but_one, but_north } => {
+                let act = self.resume();
+                let who = HONEST.into_iter().filter(|who| !but_north || !who.starts_with("north"));
+                who.chain((!but_one).then_some(ONE)).for_each(|who| self.says(who, time, act.clone()));
+            }
+            Agreed::Revoke { at } => {
+                self.says(&format!("{at}/guardian"), time, Act::Revoke { revoked: "siro".into() });
+                self.revoked.insert(format!("{at}/siro"));
+            }
         }
     }
 
@@ -156,6 +212,7 @@ impl World {
             Alone::Approve(version) => Act::Approve { agreement: self.hash(version) },
             Alone::Activate(version, date) => Act::Activate { agreement: self.hash(version), at: day(date) },
             Alone::Suspend => Act::Suspend { id: "A-1".into() },
+            Alone::Resume => self.resume(),
             Alone::Write(version) => Act::Write { agreement: self.hash(version) },
             // To the key of a colleague, or to another one of their own.
             Alone::HandOver(to) => {
@@ -251,6 +308,11 @@ proptest! {
                 continue;
             }
             let now = life.status(end(), |_| true).remove(0).stands.expect("a version");
+            // By whom nobody ever agreed with, nobody is stopped.
+            let by_one = |it: &&Statement| format!("{}/{}", it.organisation, it.role) == ONE;
+            for suspension in world.suspensions().filter(|it| it.organisation.as_str() != "west" && !by_one(it)) {
+                prop_assert!(world.is_lifted(suspension, world.of(&now)), "at {here}: it goes on");
+            }
             if stood.iter().all(|it| *it == now) {
                 continue;
             }
