@@ -23,7 +23,8 @@
 //!
 //! One statement of one controller suspends the agreement, whatever its version, until the sign-off lifts that statement.
 //!
-//! What stood at an instant rests on what the node had heard by then, and on nothing that it hears later. A key that is revoked
+//! What stood at an instant rests on the statements that the node had heard by then, and on none that it hears later; of texts it does not
+//! matter when they came. A key that is revoked
 //! takes no step back: the version that it signed stays at its end, and lacks signatures.
 
 mod line;

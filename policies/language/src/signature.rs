@@ -50,6 +50,8 @@ pub enum Lack {
     Choice,
     /// A version that another one replaces, and that does not stand at the site.
     Unheard,
+    /// Somebody of whom whoever asks is not told: who signs a version that this one replaces, and that they may not see.
+    Others,
 }
 
 impl fmt::Display for Lack {
@@ -58,6 +60,7 @@ impl fmt::Display for Lack {
             Self::Author => f.write_str("its author"),
             Self::Choice => f.write_str("a version that replaces all that stand beside each other"),
             Self::Unheard => f.write_str("a version that it replaces and that does not stand here"),
+            Self::Others => f.write_str("somebody who signs a version that it replaces"),
             Self::Signatures { organisation, more: 1, roles } if roles.is_empty() => {
                 write!(f, "`{organisation}`")
             }
@@ -195,7 +198,7 @@ impl Signed {
 /// Whether one controller has done its part where something is lacking.
 pub(crate) fn is_signed_by(lacks: &[Lack], organisation: &OrganisationName) -> bool {
     !lacks.iter().any(|lack| match lack {
-        Lack::Author | Lack::Choice | Lack::Unheard => true,
+        Lack::Author | Lack::Choice | Lack::Unheard | Lack::Others => true,
         Lack::Signatures { organisation: lacking, .. } => lacking == organisation,
     })
 }

@@ -111,17 +111,21 @@ impl Life {
         ids.sort();
         ids.dedup();
         let of = |id: &AgreementId| {
-            let known = lines.iter().find(|line| line.ends.iter().any(|end| end.agreement.id() == id));
-            let line = known.filter(|line| line.ends.first().is_some_and(|end| may_see(&end.agreement)));
+            let of_it = lines.iter().find(|line| line.ends.iter().any(|end| end.agreement.id() == id));
+            let line = of_it.filter(|line| line.ends.first().is_some_and(|end| may_see(&end.agreement)));
             let head = line.and_then(|line| self.standing(line));
             let mut versions: Vec<&Version> =
                 self.versions.values().filter(|v| v.agreement.id() == id && may_see(&v.agreement)).collect();
             versions.sort_by_key(|version| by_first_day(&version.agreement));
             let last = versions.last()?;
+            // Who is a party to what they may not see is nothing to them.
+            let known: BTreeSet<&OrganisationName> =
+                versions.iter().flat_map(|it| it.agreement.parties.keys()).collect();
+            let told = |lacks: Vec<Lack>| told(lacks, &known);
             let both = line.zip(head.as_ref());
             let (resuming, resume_lacks) =
                 both.map(|(line, head)| self.resuming(line, head)).unwrap_or_default();
-            let parted = known.filter(|line| line.ends.len() > 1).into_iter().flat_map(|line| &line.ends);
+            let parted = of_it.filter(|line| line.ends.len() > 1).into_iter().flat_map(|line| &line.ends);
             Some(AgreementStatus {
                 id: id.clone(),
                 title: head
@@ -129,21 +133,26 @@ impl Life {
                     .map_or_else(|| last.agreement.title(), |head| head.agreement().title())
                     .to_owned(),
                 stands: head.as_ref().map(|head| head.agreement().hash().clone()),
-                lacks: head.as_ref().map(|head| head.lacks().to_vec()).unwrap_or_default(),
+                lacks: head.as_ref().map(|head| told(head.lacks().to_vec())).unwrap_or_default(),
                 parted: parted
                     .filter(|it| may_see(&it.agreement))
                     .map(|it| it.agreement.hash().clone())
                     .collect(),
                 suspended: head.iter().flat_map(|head| head.suspended()).map(SaidBy::from).collect(),
                 resuming,
-                resume_lacks,
-                versions: versions.iter().map(|version| self.version_status(version, line)).collect(),
+                resume_lacks: told(resume_lacks),
+                versions: versions.iter().map(|version| self.version_status(version, line, told)).collect(),
             })
         };
         ids.into_iter().filter_map(of).collect()
     }
 
-    fn version_status(&self, version: &Version, line: Option<&Line<'_>>) -> VersionStatus {
+    fn version_status(
+        &self,
+        version: &Version,
+        line: Option<&Line<'_>>,
+        told: impl Fn(Vec<Lack>) -> Vec<Lack>,
+    ) -> VersionStatus {
         let agreement = &version.agreement;
         let signed = self.signed(version);
         let valid = signed.signatures().iter().filter(|(_, standing)| *standing == Standing::Valid);
@@ -155,11 +164,20 @@ impl Life {
             beside: agreement.file().beside().into_iter().collect(),
             placed: version.placed,
             said: valid.map(|(statement, _)| statement.into()).collect(),
-            lacks: self.agreed_lacks(version),
+            lacks: told(self.agreed_lacks(version)),
             activated: activated.filter(|(_, voice)| voice.now.is_some()).map(|(at, _)| *at).collect(),
             tightens: line.and_then(|line| line.ends.first()).is_some_and(|stands| {
                 stands.agreement.hash() != agreement.hash() && tightens(&stands.agreement, agreement)
             }),
         }
     }
+}
+
+/// What is missing, as it is told to those who know these organisations.
+fn told(lacks: Vec<Lack>, known: &BTreeSet<&OrganisationName>) -> Vec<Lack> {
+    let told = lacks.into_iter().map(|lack| match lack {
+        Lack::Signatures { organisation, .. } if !known.contains(&organisation) => Lack::Others,
+        lack => lack,
+    });
+    told.collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use liquid_policy::life::Life;
+use liquid_policy::signature::Lack;
 use liquid_policy::statement::{Act, Signer, Statement};
 use liquid_policy::{Agreement, Code, Keyring, SigningKey, TrustedKey};
 
@@ -169,7 +170,10 @@ fn a_draft_shows_nothing_of_what_stands() {
     };
     let [seen] = &life.status(at("02-01T00:00"), party("stranger"))[..] else { panic!("one agreement") };
     assert_eq!((seen.title.as_str(), &seen.stands, seen.suspended.len()), ("A-1", &None, 0));
-    assert_eq!(seen.versions.len(), 1);
+    let [version] = &seen.versions[..] else { panic!("the draft alone") };
+    // Nor who signs it.
+    assert!(version.lacks.contains(&Lack::Others), "{:?}", version.lacks);
+    assert!(!serde_json::to_string(&seen).expect("JSON").contains("south"));
     let [seen] = &life.status(at("02-01T00:00"), party("south"))[..] else { panic!("one agreement") };
     assert_eq!((seen.title.as_str(), seen.suspended.len()), ("Not for you", 1));
 }
