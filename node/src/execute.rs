@@ -5,7 +5,7 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use liquid_disclosure::{Cells, Layout, Released, Table, Withheld, finish};
 use liquid_node_api::Error;
-use liquid_node_api::engine::{Ask, Caps, Told};
+use liquid_node_api::engine::{Ask, Caps, HashKey, Told};
 use liquid_node_api::wire::IntoWire as _;
 use liquid_node_api::wire::gate::{Quota, decode};
 use liquid_policy::Permit;
@@ -22,8 +22,10 @@ pub async fn execute(
     cut: usize,
     permit: &Permit,
     caps: &Caps,
+    known_by: Option<HashKey>,
 ) -> Result<Withheld<Cells>, Error> {
-    let ask = Ask::Run { plan, cut, obligations: permit.obligations().clone(), caps: caps.clone() };
+    let obligations = permit.obligations().clone();
+    let ask = Ask::Run { plan, cut, obligations, known_by, caps: caps.clone() };
     let (told, attached) = ask_engine(engine, ask, vec![]).await?;
     let Told::Ran { layout } = told else { return Err(broke_its_word("another answer to `Run`")) };
     withhold(attached, layout, permit, caps)
@@ -36,7 +38,7 @@ fn withhold(
     permit: &Permit,
     caps: &Caps,
 ) -> Result<Withheld<Cells>, Error> {
-    let demanded = Layout::of(permit, layout.declared, layout.families.clone());
+    let demanded = Layout::of(permit, layout.declared, layout.families.clone(), layout.measured.clone());
     let batch = only(attached, caps, |schema| demanded.accepts(schema))?;
     Ok(Withheld::new(Cells { batch, layout }))
 }

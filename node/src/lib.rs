@@ -11,6 +11,7 @@
 //!    `time_class`: when an answer leaves.
 //! 7. [`check`]: plan, decide, and the record of what was asked.
 //! 8. [`execute`]: the engine's rows become `Withheld`, in the one decoder.
+//!    `history`: what was ever released, beside which they are judged.
 //! 9. [`audit`]: the record, on disk before the bytes leave.
 //! 10. [`governance`]: what the parties' people say to the node.
 //! 11. [`mod@preview`]: what a draft would have meant for past questions, for the site's own people.
@@ -24,6 +25,7 @@ pub mod config;
 pub mod envelope;
 pub mod execute;
 pub mod governance;
+mod history;
 pub mod in_process;
 pub mod node;
 pub mod pipeline;
@@ -34,5 +36,6 @@ mod templates;
 mod time_class;
 
 pub use config::Config;
+pub use history::history_path;
 pub use in_process::InProcess;
 pub use node::{Node, Parts};

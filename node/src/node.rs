@@ -20,6 +20,7 @@ use crate::agreements::Agreements;
 use crate::audit::log::Fatal;
 use crate::audit::{FileStore, Key, Log, Store};
 use crate::config::Config;
+use crate::history::Releases;
 use crate::preview::Used;
 use crate::replay::Window;
 use crate::templates::Templates;
@@ -45,6 +46,8 @@ pub struct Node {
     pub(crate) templates: Templates,
     pub(crate) engines: Pool<Ask, Told>,
     pub(crate) log: Log,
+    /// What was ever released.
+    pub(crate) releases: Arc<Releases>,
     /// Which envelopes were taken.
     pub(crate) window: Window,
     /// One preview is made at a time.
@@ -76,6 +79,8 @@ impl Node {
         })?;
         let key = Key::from_pkcs8(&key)?;
         let log = Log::open(store, config.node.site.clone(), key, Arc::clone(&parts.now), parts.fatal)?;
+        let known = log.past().history.as_deref();
+        let releases = Arc::new(Releases::open(&config.audit.log, log.key().hash_key(), known)?);
         // What was made before the log began may have been taken under another one.
         let window = Window::new(log.past().begun.timestamp_millis(), log.past().carried.iter().cloned());
         let settings = PoolSettings {
@@ -95,6 +100,7 @@ impl Node {
             templates: Templates::default(),
             engines,
             log,
+            releases,
             window,
             previews,
             used,

@@ -1,8 +1,9 @@
 //! The one way out of a site.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use liquid_disclosure::{Released, Table, disclose};
+use liquid_disclosure::{Cells, Released, Table, Withheld, disclose};
 use liquid_node_api::Error;
 use liquid_node_api::call::Call;
 use liquid_node_api::envelope::AnswerCaps;
@@ -20,6 +21,7 @@ use tracing::Instrument as _;
 use crate::audit::{Carried, Facts, LogError, Outcome};
 use crate::check::{Checked, Engine, approved, asked, broke_its_word, check, engine, facts};
 use crate::execute::{execute, finish_above};
+use crate::history::{Rule, Unkept};
 use crate::node::Node;
 use crate::serve::Session;
 use crate::time_class::leaves_after;
@@ -248,26 +250,41 @@ async fn released(
     let mut engine = engine(node, &session.caller, question, deadline).await?;
     let checked = check(node, &mut engine, admitted, question, &mut seen.cuts).await?;
     seen.permitted = Some(facts(node, admitted, question));
-    let answer = computed(node, &mut engine, &checked, &checked.permits).await?;
+    let answer = computed(node, &mut engine, &checked, &checked.permits, Remembers::Yes).await?;
     few_enough(&answer, &checked.permits, question.caps.as_ref())?;
     Ok((answer, checked.permits))
+}
+
+/// Whether an answer is judged beside all that were released before, and counts for those that come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remembers {
+    /// It leaves.
+    Yes,
+    /// Nothing of it is told but how much is withheld.
+    No,
 }
 
 /// Executes, discloses and finishes a planned question under these permits, one a cut.
 ///
 /// # Errors
-/// A fault: the engine died, was late, failed, or broke its word.
+/// A fault: the engine died, was late, failed, or broke its word, or what is released cannot be kept.
 pub(crate) async fn computed(
     node: &Node,
     engine: &mut Engine,
     checked: &Checked,
     permits: &[Permit],
+    remembers: Remembers,
 ) -> Result<Released<Table>, Error> {
     let caps = node.config.limits.caps();
     let mut released = Vec::with_capacity(permits.len());
     for (cut, permit) in permits.iter().enumerate() {
-        let withheld = execute(engine, checked.plan, cut, permit, &caps).await?;
-        released.push(disclose(withheld, permit).map_err(|bug| broke_its_word(&bug.to_string()))?);
+        let rule = match remembers {
+            Remembers::Yes => remembered(node, permit),
+            Remembers::No => None,
+        };
+        let key = rule.map(|_| node.releases.key());
+        let withheld = execute(engine, checked.plan, cut, permit, &caps, key).await?;
+        released.push(disclosed(node, withheld, permit, rule).await?);
     }
     match released.pop() {
         Some(only) if checked.bare && released.is_empty() => Ok(only),
@@ -275,6 +292,41 @@ pub(crate) async fn computed(
             released.extend(last);
             finish_above(engine, checked.plan, &released, &caps).await
         }
+    }
+}
+
+/// What agreements ask of the history of the tables of a cut: all that stand at this site, whichever one the question is asked under. Where no
+/// minimum is asked there is nothing to judge.
+fn remembered(node: &Node, permit: &Permit) -> Option<Rule> {
+    permit.obligations().minimum?;
+    let tables = &permit.obligations().tables;
+    let heads = node.agreements.heads(node.time());
+    Rule::of(heads.iter().map(|head| &**head.agreement()), |name| {
+        tables.iter().any(|rules| rules.table == *name)
+    })
+}
+
+/// Discloses a cut, away from the network's threads: to judge it can take a while, and what it adds is written to the disk.
+async fn disclosed(
+    node: &Node,
+    withheld: Withheld<Cells>,
+    permit: &Permit,
+    rule: Option<Rule>,
+) -> Result<Released<Table>, Error> {
+    let (releases, permit) = (Arc::clone(&node.releases), permit.clone());
+    let judging = tokio::task::spawn_blocking(move || match rule {
+        None => disclose(withheld, &permit, None).map_err(Unkept::from),
+        Some(rule) => releases.release(rule, |memory| disclose(withheld, &permit, Some(memory))),
+    });
+    match judging.await {
+        Ok(Ok(table)) => Ok(table),
+        Ok(Err(Unkept::Bug(bug))) => Err(broke_its_word(&bug.to_string())),
+        Ok(Err(unkept)) => {
+            tracing::error!(error = %unkept, "the history of what was released is not kept");
+            let fix = "send the reference to the site's operator: the node's log says why";
+            Err(Error::fault("the site cannot keep what it releases, so it answers nothing", false, fix))
+        }
+        Err(error) => Err(broke_its_word(&error.to_string())),
     }
 }
 
@@ -336,7 +388,8 @@ fn seal(
         .into());
     }
     let answer = hex::encode(digest(&SHA256, &ipc));
-    Ok((Answer { rows: encoded, metadata }, Outcome::Released { rows, withheld, answer, clauses }))
+    let history = node.releases.head();
+    Ok((Answer { rows: encoded, metadata }, Outcome::Released { rows, withheld, answer, clauses, history }))
 }
 
 /// Records a request that ends here without having touched data, and gives back its error.

@@ -4,6 +4,7 @@
 //! The engine lives in a child process for real and in the same process for tests; one request at a time either way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use liquid_disclosure::Layout;
 use liquid_policy::footprint::Footprint;
@@ -61,6 +62,9 @@ pub enum Ask {
         cut: usize,
         /// What to compute beside it.
         obligations: Obligations,
+        /// Where its cells are judged beside all that were released before: the key of the hashes by which people are known again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_by: Option<HashKey>,
         /// Caps on the work.
         caps: Caps,
     },
@@ -99,6 +103,17 @@ pub struct SharedTable {
     /// The columns of which every value stands for one entity.
     #[serde(default)]
     pub of_one_entity: BTreeSet<ColumnName>,
+}
+
+/// The key of a site's hashes of people and values: it stays the same for as long as what was released is remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HashKey(pub [u8; 16]);
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey(…)")
+    }
 }
 
 /// Caps on one piece of an engine's work.

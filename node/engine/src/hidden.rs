@@ -17,7 +17,9 @@ use crate::contributors::contributors;
 use crate::entity_hash::entity_hash;
 use crate::error::Failure;
 use crate::families::Families;
+use crate::keyed_hash::person_hash;
 use crate::names;
+use crate::remembered::Remembered;
 use crate::spread::Weights;
 
 /// Gathers what one pass over the rows must compute.
@@ -32,12 +34,19 @@ pub(crate) struct Hidden {
     aggregates: Vec<Expr>,
     weights: Weights,
     families: Families,
+    remembered: Option<Remembered>,
     entities: bool,
 }
 
 impl Hidden {
-    /// Nothing yet; counts stop at `k`, sums are judged by `rules`, and these cells together.
-    pub(crate) fn new(k: u32, one_row_each: bool, rules: Concentration, families: Families) -> Self {
+    /// Nothing yet; counts stop at `k`, sums are judged by `rules`, and these cells together, or beside all that were released before.
+    pub(crate) fn new(
+        k: u32,
+        one_row_each: bool,
+        rules: Concentration,
+        families: Families,
+        remembered: Option<Remembered>,
+    ) -> Self {
         Self {
             k,
             one_row_each,
@@ -47,6 +56,7 @@ impl Hidden {
             aggregates: Vec::new(),
             weights: Weights::new(rules),
             families,
+            remembered,
             entities: false,
         }
     }
@@ -119,11 +129,21 @@ impl Hidden {
             let arguments = std::iter::once(base_column(names::ENTITY)).chain(populations).collect();
             aggregates.push(atoms.call(arguments).alias(names::family(at)));
         }
+        let mut hash = entity_hash();
+        let mut values = Vec::new();
+        if let Some(remembered) = self.remembered.take() {
+            hash = person_hash(remembered.key);
+            let condition = |it| self.condition(it).unwrap_or_else(|| lit(true));
+            let (terms, computed) = remembered.plan(condition);
+            aggregates.push(terms);
+            values = computed;
+        }
         if self.entities {
             aggregates.push(count_distinct(entity.clone()).alias(names::ENTITIES));
         }
 
-        let mut rows = vec![entity_hash().call(vec![entity.clone()]).alias(names::ENTITY)];
+        let mut rows = vec![hash.call(vec![entity.clone()]).alias(names::ENTITY)];
+        rows.extend(values);
         let arguments: BTreeSet<String> = query
             .aggregates
             .iter()

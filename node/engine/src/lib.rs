@@ -17,6 +17,7 @@
 //! 9. `distinct`, `contributors`, `entity_hash`: distinct entities up to k, counted in the same pass.
 //! 10. `sums`, `spread`: what each entity adds to a sum, and whether few make up too much of it.
 //! 11. `added`, `atoms`, `families`: what cells add up over which populations, and who is in them.
+//!     `keyed_hash`, `terms`, `remembered`: the same of everybody, to be judged beside all that was released before.
 //! 12. `names`, `step`, `hidden`, `apart`, `differ`, `run`: one cut over the rows or over what a step computes for each entity, with
 //!     its hidden columns; `apart` counts whom a join leaves out, `differ` whom the conditions below a step concern.
 //! 13. [`finish`]: the rest of a query over released tables alone.
@@ -42,12 +43,14 @@ mod filter;
 mod guard;
 mod hidden;
 mod ipc;
+mod keyed_hash;
 mod lineage;
 mod lists;
 mod names;
 mod nulls;
 mod opened;
 mod product;
+mod remembered;
 mod run;
 mod runtime;
 mod session;
@@ -57,6 +60,7 @@ mod statics;
 mod step;
 mod sums;
 mod tables;
+mod terms;
 mod three_valued;
 mod views;
 

@@ -15,7 +15,7 @@ use liquid_footprint::{Catalogue, Opaque, PlanError, Request, TableKind, cut, fo
 use liquid_node_api::Error;
 use liquid_node_api::call::Call;
 use liquid_node_api::catalogue::TemplateColumn;
-use liquid_node_api::engine::{Ask, Caps, CutOf, SharedTable, Told};
+use liquid_node_api::engine::{Ask, Caps, CutOf, HashKey, SharedTable, Told};
 use liquid_node_api::parameter::Parameter;
 use liquid_node_api::worker::Worker;
 use liquid_policy::Footprint;
@@ -158,7 +158,9 @@ impl LocalEngine {
                 let found = self.threads.run(work).await.map_err(Failure::engine)?;
                 Ok((found.map_err(Failure::plan)?, Vec::new()))
             }
-            Ask::Run { plan, cut, obligations, caps } => self.run(plan, cut, obligations, &caps).await,
+            Ask::Run { plan, cut, obligations, known_by, caps } => {
+                self.run((plan, cut), obligations, known_by, &caps).await
+            }
             Ask::Finish { plan, caps } => self.finish(plan, attached, &caps).await,
         }
     }
@@ -203,9 +205,9 @@ impl LocalEngine {
 
     async fn run(
         &mut self,
-        plan: u64,
-        cut: usize,
+        (plan, cut): (u64, usize),
         obligations: Obligations,
+        known_by: Option<HashKey>,
         caps: &Caps,
     ) -> Result<(Told, Vec<Bytes>), Failure> {
         let Planned { request, opened, .. } = self.planned(plan)?;
@@ -216,7 +218,9 @@ impl LocalEngine {
                 return Err(Failure::engine("the permit is for other tables than the cut"));
             }
             let session = session_over(&opened.files, config.threads, &caps)?;
-            let ran = run::run(&session, &opened.tables, query, &obligations, &opened.checked, &caps).await;
+            let ran =
+                run::run(&session, &opened.tables, query, &obligations, &opened.checked, (&caps, known_by))
+                    .await;
             if !unchanged(&config, &stores, &opened).await {
                 return Err(Failure::changed(
                     "a source file changed between planning and the end of the question",

@@ -53,6 +53,14 @@ pub(crate) fn family(at: usize) -> String {
     format!("liquid:family{at}")
 }
 
+/// The hash of a measure's value.
+pub(crate) fn value(at: usize) -> String {
+    format!("liquid:value{at}")
+}
+
+/// Whose rows are in which populations, with which values.
+pub(crate) const TERMS: &str = "liquid:terms";
+
 /// The entity's hash.
 pub(crate) const ENTITY: &str = "liquid:entity";
 

@@ -22,7 +22,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit,
 use liquid_disclosure::Layout;
 use liquid_footprint::site_query::base_column;
 use liquid_footprint::{SiteQuery, branches};
-use liquid_node_api::engine::Caps;
+use liquid_node_api::engine::{Caps, HashKey};
 use liquid_policy::footprint::Function;
 use liquid_policy::id::{ColumnName, TableName};
 use liquid_policy::table::Obligations;
@@ -35,6 +35,7 @@ use crate::families::Families;
 use crate::guard::{Guard, LeftOut, guard};
 use crate::hidden::Hidden;
 use crate::names;
+use crate::remembered::Remembered;
 use crate::session::{collect, nullable};
 use crate::statics::{Cell, statics};
 use crate::tables::Table;
@@ -47,13 +48,13 @@ pub(crate) async fn run(
     query: &SiteQuery,
     obligations: &Obligations,
     checked: &Checked,
-    caps: &Caps,
+    (caps, known_by): (&Caps, Option<HashKey>),
 ) -> Result<(Layout, RecordBatch), Failure> {
     let met = checks::check(session, &Base::new(tables, obligations)?, checked, caps).await?;
     let base = Base::new(tables, &met)?;
     let (layout, plan, _room) = match met.minimum {
         None => unguarded(&base, query)?,
-        Some(k) => guarded(session, &base, query, k, caps).await?,
+        Some(k) => guarded(session, &base, query, k, (caps, known_by)).await?,
     };
     let keys = (0..layout.groups).map(|at| base_column(&format!("g{at}")).sort(true, false));
     let plan = match layout.groups {
@@ -95,6 +96,7 @@ fn unguarded(base: &Base<'_>, query: &SiteQuery) -> Result<Planned, Failure> {
         guarded: false,
         concentrated: false,
         families: vec![],
+        measured: None,
         declared: query.groups.is_empty(),
     };
     Ok((layout, plan.project(keys.chain(values).collect::<Vec<_>>())?.build()?, None))
@@ -106,7 +108,7 @@ async fn guarded(
     base: &Base<'_>,
     query: &SiteQuery,
     k: u32,
-    caps: &Caps,
+    (caps, known_by): (&Caps, Option<HashKey>),
 ) -> Result<Planned, Failure> {
     let read = Read::of(base, query)?;
     let obligations = &read.obligations;
@@ -117,17 +119,20 @@ async fn guarded(
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::plan)?;
     let statics = statics(session, &read.schema, query, &guards, obligations, caps).await?;
-    let families = Families::of(&guards, k);
+    let remembered = known_by.map(|key| Remembered::of(query, &guards, key)).transpose()?;
+    let families = if remembered.is_none() { Families::of(&guards, k) } else { Families::default() };
     let layout = Layout {
         groups: query.groups.len(),
         branches: guards.iter().map(|guard| guard.contributing.len()).collect(),
         guarded: true,
         concentrated: obligations.concentration.is_some(),
         families: families.told(),
+        measured: remembered.as_ref().map(|remembered| remembered.measured.clone()),
         declared: query.groups.is_empty() || statics.declared.is_some(),
     };
 
-    let mut hidden = Hidden::new(k, one_row_each(query, obligations), obligations.concentration, families);
+    let mut hidden =
+        Hidden::new(k, one_row_each(query, obligations), obligations.concentration, families, remembered);
     let present = hidden.contributors(query.filter.clone())?;
     let mut outputs = Vec::new();
     let (mut contributing, mut left_out, mut safe) = (Vec::new(), Vec::new(), Vec::new());
@@ -188,6 +193,8 @@ async fn guarded(
     let families = 0..layout.families.len();
     let told = |at| coalesce(vec![base_column(&names::family(at)), lit("")]);
     outputs.extend(families.map(|at| told(at).alias(format!("f{at}"))));
+
+    outputs.extend(layout.measured.iter().map(|_| base_column(names::TERMS).alias("terms")));
 
     let groups = query.groups.len();
     let (plan, key): (_, fn(usize) -> String) = match &statics.declared {

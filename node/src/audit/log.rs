@@ -81,6 +81,8 @@ pub struct Past {
     pub begun: DateTime<Utc>,
     /// The envelopes that were made since the time that was asked for.
     pub carried: Vec<Carried>,
+    /// How far the history of what was released had come at the last release that says so.
+    pub history: Option<String>,
 }
 
 struct Writer {
@@ -112,11 +114,14 @@ impl Log {
         let cut_off_bytes = (bytes.len() - whole) as u64;
         let good = bytes.get(..whole).unwrap_or_default();
         let head = noted(&mut *store)?;
-        let (opening, mut carried) = (now(), Vec::new());
+        let (opening, mut carried, mut history) = (now(), Vec::new(), None);
         let since_ms = opening.timestamp_millis().saturating_sub(MEMORY_MS);
         let mut show = |record: &Record| match &record.body {
             Body::Asked(asked) => {
                 carried.extend(asked.envelope.clone().filter(|it| it.issued_ms >= since_ms))
+            }
+            Body::Closed { outcome: Outcome::Released { history: Some(head), .. }, .. } => {
+                history = Some(head.clone());
             }
             Body::Opened { .. }
             | Body::Said(_)
@@ -139,7 +144,7 @@ impl Log {
             dead: false,
         };
         let public = key.public();
-        let past = Past { begun: summary.begun.unwrap_or(opening), carried };
+        let past = Past { begun: summary.begun.unwrap_or(opening), carried, history };
         let writer = Mutex::new(writer);
         let log = Self(Arc::new(Shared { writer, site: site.clone(), key, now, fatal, past }));
         let version = env!("CARGO_PKG_VERSION").to_owned();

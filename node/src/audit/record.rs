@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, NaiveDate, Utc};
+use liquid_node_api::engine::HashKey;
 use liquid_node_api::envelope::Nonce;
 use liquid_node_api::tls::Identity;
 use liquid_policy::id::{
@@ -177,6 +178,9 @@ pub enum Outcome {
         answer: String,
         /// The clauses that can hide something in it.
         clauses: Vec<String>,
+        /// How far the history of what was released had come, where there is one: the hash of its last line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        history: Option<String>,
     },
     /// Policy said no.
     Refused {
@@ -253,6 +257,14 @@ impl Key {
     /// The same, as its 32 bytes.
     pub(super) fn public_bytes(&self) -> Vec<u8> {
         self.pair.public_key().as_ref().to_vec()
+    }
+
+    /// A key for hashes of people and values, always the same: it is made from this one, and tells nothing of it.
+    pub fn hash_key(&self) -> HashKey {
+        let hash = digest(&SHA256, self.pair.sign(b"liquid/history/1").as_ref());
+        let mut key = [0; 16];
+        key.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
+        HashKey(key)
     }
 
     /// A keyed hash of a question: the signature is deterministic and only this key makes it.

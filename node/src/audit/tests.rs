@@ -146,7 +146,7 @@ fn asked(n: usize) -> Asked {
 }
 
 fn released() -> Outcome {
-    Outcome::Released { rows: 1, withheld: 0, answer: "ab".to_owned(), clauses: vec![] }
+    Outcome::Released { rows: 1, withheld: 0, answer: "ab".to_owned(), clauses: vec![], history: None }
 }
 
 /// Seven records: two releases and a refusal.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::past::Question;
 use crate::check::{approved, check, engine};
 use crate::node::Node;
-use crate::pipeline::{self, computed, few_enough};
+use crate::pipeline::{self, Remembers, computed, few_enough};
 use crate::serve::Session;
 
 /// Questions that are run.
@@ -89,9 +89,9 @@ async fn run(
     if !pairs.clone().all(|(old, new)| only_the_minimum(old.obligations(), new.obligations())) {
         return Ok(Ran::Other);
     }
-    let standing = computed(node, &mut engine, &checked, &checked.permits).await?;
+    let standing = computed(node, &mut engine, &checked, &checked.permits, Remembers::No).await?;
     few_enough(&standing, &checked.permits, None)?;
-    let draft = computed(node, &mut engine, &checked, &tighter).await?;
+    let draft = computed(node, &mut engine, &checked, &tighter, Remembers::No).await?;
     if few_enough(&draft, &tighter, None).is_err() {
         return Ok(Ran::TooLong);
     }

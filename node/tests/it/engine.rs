@@ -154,6 +154,7 @@ impl Scripted {
             guarded: true,
             concentrated: false,
             families: vec![],
+            measured: None,
             declared: true,
         };
         let ran = |layout| Told::Ran { layout };

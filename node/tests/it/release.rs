@@ -60,10 +60,11 @@ async fn a_release_is_recorded_with_the_hash_of_its_bytes() {
     );
     assert_eq!(asked.hash.as_ref(), Some(&answer.report.hash));
     assert_eq!((cuts.len(), *within_ms), (1, Some(250)));
-    let Outcome::Released { rows, withheld, answer: recorded, clauses } = outcome else {
+    let Outcome::Released { rows, withheld, answer: recorded, clauses, history } = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!((*rows, *withheld, recorded, clauses.len()), (2, 1, &hash, 1));
+    assert_eq!(history, &None, "no agreement keeps one");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 //! d0 … dm-1      Boolean: aggregate j, its branches each and together, is spread over them    | and a rule on
 //! e0 … em-1      Boolean: so is what its conditions leave out                                 | concentration
 //! f0 … fq-1      Utf8: who is in which populations of a family of cells                       | for each family
+//! terms          LargeBinary: whose rows are in which populations, and their values           | with a history
 //! ```
 //!
 //! A family's column is numbers in pairs, with spaces between them: a bit for each population of the family in which somebody has a
@@ -27,6 +28,7 @@ use liquid_policy::footprint::Argument;
 use serde::{Deserialize, Serialize};
 
 use crate::differences::Family;
+use crate::measured::Measured;
 
 /// How many columns of each kind a cut's result has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,14 +43,17 @@ pub struct Layout {
     pub concentrated: bool,
     /// Aggregates that add up the same over different rows, so that one can be taken from the other.
     pub families: Vec<Family>,
+    /// What the cells add up, where they are judged beside all that were released before; then there are no families.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// Every group that the declared domains allow has a row, whether the data has it or not.
     pub declared: bool,
 }
 
 impl Layout {
-    /// The layout that the result of a permitted cut must have. Whether its groups are declared, and which of its cells are families, is for
-    /// the engine to say.
-    pub fn of(permit: &Permit, declared: bool, families: Vec<Family>) -> Self {
+    /// The layout that the result of a permitted cut must have. Whether its groups are declared, which of its cells are families, and what they
+    /// add up, is for the engine to say.
+    pub fn of(permit: &Permit, declared: bool, families: Vec<Family>, measured: Option<Measured>) -> Self {
         let footprint = permit.footprint();
         let branches = footprint.aggregates.iter().map(|aggregate| match &aggregate.argument {
             Argument::Rows | Argument::Term(_) | Argument::Expression { .. } => 1,
@@ -61,6 +66,7 @@ impl Layout {
             concentrated: permit.obligations().minimum.is_some()
                 && permit.obligations().concentration.is_some(),
             families,
+            measured,
             declared,
         }
     }
@@ -118,6 +124,7 @@ impl Layout {
         }
         let family = |q: usize| Field::new(format!("f{q}"), DataType::Utf8, true);
         fields.extend((0..self.families.len()).map(family));
+        fields.extend(self.measured.iter().map(|_| Field::new("terms", DataType::LargeBinary, true)));
         fields
     }
 }

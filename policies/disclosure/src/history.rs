@@ -7,39 +7,74 @@
 //! of 1 to k − 1.
 //!
 //! Terms that are in all cells equally often are of one *class*, and nothing tells them apart (`classes`). That all combinations tell of enough
-//! is proved by `bases`, and where that cannot be had, looked through as far as that goes (`few`).
+//! is proved by `bases`, and where that cannot be had, looked through as far as that goes (`few`). What is to be kept is in `journal`, from which
+//! a history is made again.
 
 mod bases;
 mod classes;
+mod journal;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::few;
 use bases::Bases;
 use classes::{Classes, Part};
+pub use journal::{Entry, Misspelled};
 
-/// Numbers to look at before combinations are not looked through: a second or so.
-const LOOKED_AT: usize = 4_000_000;
+/// Terms in all of up to so many, combinations are looked through where there is no proof. Past that a cell is withheld, so that one for which there
+/// is none does not stand in the way of proving anything about all that come after it.
+const LOOKED_THROUGH: usize = 150;
 
-/// One person's value of one measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One person's value: of a column, or a product of columns, or 1 where rows or people are counted. Which column it is makes no difference:
+/// whoever has the same value in another one adds the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Term {
     /// Whose: a keyed hash.
     pub person: u64,
-    /// The number of the measure: a product of columns, or rows, or people.
-    pub measure: u32,
-    /// A keyed hash of the value; 0 where rows or people are counted.
+    /// A keyed hash of the value; 0 for 1.
     pub value: u64,
+}
+
+impl From<(u64, u64)> for Term {
+    fn from((person, value): (u64, u64)) -> Self {
+        Self { person, value }
+    }
+}
+
+impl From<Term> for (u64, u64) {
+    fn from(Term { person, value }: Term) -> Self {
+        (person, value)
+    }
 }
 
 /// What a cell adds up: its terms, and how often each.
 pub type Sum = BTreeMap<Term, i64>;
 
+/// What a cell was asked as.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Recipe {
+    /// What makes it the same cell when it is asked again: a hash of its condition, group values included.
+    pub condition: String,
+    /// The columns of which that speaks.
+    pub columns: BTreeSet<String>,
+}
+
+impl Recipe {
+    /// Whether everybody whom one of two conditions lets in can be among those whom the other one does, by what they say: where each speaks of a
+    /// column of which the other does not, that they let in the same people tells of nobody between them.
+    fn may_imply(&self, other: &Self) -> bool {
+        self.columns.is_subset(&other.columns) || other.columns.is_subset(&self.columns)
+    }
+}
+
 /// A cell of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// What makes it the same cell when it is asked again: a hash of its measure and of its condition, group values included.
-    pub recipe: u64,
+    /// Its condition.
+    pub recipe: Recipe,
     /// What it adds up.
     pub sum: Sum,
     /// It is withheld on its own grounds: it must not come back as a combination of others.
@@ -62,7 +97,8 @@ pub enum Why {
     Own,
     /// A combination would tell of few people.
     Few,
-    /// It holds just what another cell with another condition holds: together they tell that nobody is between them.
+    /// It holds just what another cell holds of which the condition may imply its own, or the other way round: together they tell that nobody is
+    /// between them.
     Nobody,
     /// A combination would be a cell that is withheld.
     Target,
@@ -83,42 +119,49 @@ pub struct Bounds {
 #[derive(Debug, Clone)]
 pub struct History {
     k: usize,
-    bounds: Bounds,
     classes: Classes,
     /// The cells of which none is a combination of others.
     rows: usize,
     bases: Bases,
-    /// By what they add up, the cells that were released, under which recipe first.
-    released: BTreeMap<Print, u64>,
+    /// By what they add up, the cells that were released, and as what.
+    released: BTreeMap<Print, Vec<Recipe>>,
     targets: Vec<(Print, Sum)>,
+    unsaved: Vec<Entry>,
 }
 
 impl History {
     /// Nothing was released yet. Combinations must tell of nobody or of `k` people, at least.
-    pub fn new(k: usize, bounds: Bounds) -> Self {
+    pub fn new(k: usize) -> Self {
         Self {
             k,
-            bounds,
             classes: Classes::default(),
             rows: 0,
             bases: Bases::new(k),
             released: BTreeMap::new(),
             targets: Vec::new(),
+            unsaved: Vec::new(),
         }
     }
 
-    /// Judges the cells of an answer, in their order, and remembers those that are released and those that must not come back.
-    pub fn judge(&mut self, asked: &[Asked]) -> Vec<Verdict> {
+    /// How many people combinations must tell of, at least.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Judges the cells of an answer, in their order, and remembers those that are released and those that must not come back. Nothing may leave
+    /// before what [`Self::take_unsaved`] then gives is durable.
+    pub fn judge(&mut self, asked: &[Asked], bounds: Bounds) -> Vec<Verdict> {
         for cell in asked.iter().filter(|cell| cell.withheld) {
             // One of few is told by nothing that tells of enough.
             let people: BTreeSet<u64> = cell.sum.keys().map(|term| term.person).collect();
             let own = print(&cell.sum);
             let is_known = self.targets.iter().any(|it| it.0 == own);
             if people.len() >= self.k && !is_known && !self.tells(&cell.sum) {
+                self.unsaved.push(Entry::Target { sum: journal::spell(&self.classes, &cell.sum) });
                 self.targets.push((own, cell.sum.clone()));
             }
         }
-        asked.iter().map(|cell| self.judge_one(cell)).collect()
+        asked.iter().map(|cell| self.judge_one(cell, bounds)).collect()
     }
 
     /// How many of the released cells are no combination of others.
@@ -131,24 +174,26 @@ impl History {
         self.classes.count()
     }
 
-    fn judge_one(&mut self, cell: &Asked) -> Verdict {
+    fn judge_one(&mut self, cell: &Asked, bounds: Bounds) -> Verdict {
         if cell.withheld {
             return Verdict::Withheld(Why::Own);
         }
         let own = print(&cell.sum);
-        match self.released.get(&own) {
-            Some(recipe) if *recipe == cell.recipe => return Verdict::Released,
-            // An empty cell is known to be so wherever it stands; that is for the rules of one cell.
-            Some(_) if !cell.sum.is_empty() => return Verdict::Withheld(Why::Nobody),
-            _ => {}
+        let known = self.released.get(&own).map_or(&[][..], Vec::as_slice);
+        if known.contains(&cell.recipe) {
+            return Verdict::Released;
+        }
+        // An empty cell is known to be so wherever it stands; that is for the rules of one cell.
+        if !cell.sum.is_empty() && known.iter().any(|recipe| recipe.may_imply(&cell.recipe)) {
+            return Verdict::Withheld(Why::Nobody);
         }
         let parts = self.classes.parts(&cell.sum);
         if self.bases.has(&parts, &cell.sum) {
-            self.released.insert(own, cell.recipe);
+            self.release(cell.recipe.clone(), own, &cell.sum);
             return Verdict::Released;
         }
         let new = parts.len().saturating_sub(self.classes.count());
-        if self.rows >= self.bounds.rank || self.classes.count() + new > self.bounds.classes {
+        if self.rows >= bounds.rank || self.classes.count() + new > bounds.classes {
             return Verdict::Withheld(Why::Full);
         }
         let choices = self.bases.choices(&self.classes, &parts, &cell.sum);
@@ -158,6 +203,7 @@ impl History {
         let targets = self.targets.iter().filter(|it| it.0 != own);
         let targets = targets.filter(|(_, target)| self.classes.is_whole(target, &cell.sum));
         let targets: Vec<Sum> = targets.map(|(_, sum)| sum.clone()).collect();
+        let spelled = journal::spell(&self.classes, &cell.sum);
         // What it would be with it; thrown away where it tells what is withheld.
         let before = (!targets.is_empty()).then(|| (self.classes.clone(), self.bases.clone()));
         self.classes.add(self.rows, &cell.sum);
@@ -170,14 +216,23 @@ impl History {
         }
         self.rows += 1;
         self.targets.retain(|it| it.0 != own);
-        self.released.insert(own, cell.recipe);
+        self.released.entry(own).or_default().push(cell.recipe.clone());
+        self.unsaved.push(Entry::Released { recipe: cell.recipe.clone(), sum: spelled });
         Verdict::Released
+    }
+
+    /// Remembers a cell that adds nothing.
+    fn release(&mut self, recipe: Recipe, own: Print, sum: &Sum) {
+        let sum = journal::spell(&self.classes, sum);
+        self.released.entry(own).or_default().push(recipe.clone());
+        self.unsaved.push(Entry::Released { recipe, sum });
     }
 
     /// Whether all combinations with a further cell tell of enough people, by looking through them as far as that goes.
     fn tells_of_enough(&self, parts: &[Part<'_>], sum: &Sum) -> bool {
         let rows = self.rows + 1;
-        if rows.saturating_mul(rows).saturating_mul(parts.len()) > LOOKED_AT {
+        let new = sum.keys().filter(|term| self.classes.of(term).is_none()).count();
+        if self.classes.size_of_all() + new > LOOKED_THROUGH {
             return false;
         }
         let mut matrix = vec![Vec::with_capacity(parts.len()); rows];
@@ -213,7 +268,7 @@ fn print(sum: &Sum) -> Print {
     let mut prints = (0_u64, 0_u64);
     for (term, times) in sum.iter().filter(|(_, times)| **times != 0) {
         let mixed = |seed: u64| {
-            [term.person, u64::from(term.measure), term.value, times.cast_unsigned()]
+            [term.person, term.value, times.cast_unsigned()]
                 .into_iter()
                 .fold(seed, |mixed, part| mix(mixed ^ part))
         };

@@ -4,7 +4,7 @@
 //! 2. [`cells`]: what the columns of a cut's result mean.
 //! 3. [`concentration`]: whether few make up too much of a sum.
 //! 4. [`differences`]: what cells of one group tell together, by way of `span` and `few`.
-//! 5. [`history`]: what cells of many answers tell together.
+//! 5. [`measured`], [`history`]: what each cell adds up, and what cells of many answers tell together.
 //! 6. `threshold`: which cells have enough contributors, in them and left out of them, and are spread over them.
 //! 7. [`released`]: [`disclose`] makes [`Released`], [`finish`] is its only other constructor.
 
@@ -13,11 +13,12 @@ pub mod concentration;
 pub mod differences;
 mod few;
 pub mod history;
+pub mod measured;
 pub mod released;
 mod span;
 mod threshold;
 pub mod withheld;
 
 pub use cells::{Cells, Layout};
-pub use released::{Bug, Mark, Released, Table, disclose, finish};
+pub use released::{Bug, Mark, Memory, Released, Table, disclose, finish};
 pub use withheld::Withheld;

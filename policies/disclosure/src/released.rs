@@ -13,16 +13,18 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use liquid_policy::Permit;
 
 use crate::cells::{Cells, Layout};
+use crate::history::{Bounds, History};
 use crate::threshold::{self, Verdict};
 use crate::withheld::Withheld;
 
 /// The clauses that can hide cells and groups of a guarded cut.
-fn hiding(permit: &Permit, layout: &Layout) -> BTreeSet<String> {
+fn hiding(permit: &Permit, layout: &Layout, remembers: bool) -> BTreeSet<String> {
     let rules = permit.obligations().concentration;
     let clauses = [
         ("disclosure.minimum_contributors", layout.guarded),
         ("disclosure.dominance", layout.concentrated && rules.dominance.is_some()),
         ("disclosure.p_ratio", layout.concentrated && rules.p_ratio.is_some()),
+        ("history", layout.guarded && remembers),
     ];
     clauses.into_iter().filter(|(_, holds)| *holds).map(|(clause, _)| clause.to_owned()).collect()
 }
@@ -119,6 +121,11 @@ impl Table {
 pub struct Bug(String);
 
 impl Bug {
+    /// Of something that could not be done and always can.
+    pub fn from_display(what: &dyn std::fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
@@ -130,17 +137,31 @@ impl From<ArrowError> for Bug {
     }
 }
 
+/// All that was released before, beside which cells are judged, and how much of it may be kept.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    /// What was released before; what is released now is in it afterwards.
+    pub history: &'a mut History,
+    /// How far it may grow.
+    pub bounds: Bounds,
+}
+
 /// Releases what the permit's agreement lets through: withheld cells become NULL with a mark, groups that may not be seen
-/// go, and the hidden columns stay behind.
+/// go, and the hidden columns stay behind. Where there is a memory, what has come to be kept in it must be durable before anything leaves.
 ///
 /// # Errors
 /// Where the result has not the form that was permitted. Nothing is released then.
-pub fn disclose(cells: Withheld<Cells>, permit: &Permit) -> Result<Released<Table>, Bug> {
+pub fn disclose(
+    cells: Withheld<Cells>,
+    permit: &Permit,
+    memory: Option<Memory<'_>>,
+) -> Result<Released<Table>, Bug> {
     let Cells { batch, layout } = cells.unwrap_for_disclosure();
     fits(&batch, &layout, permit)?;
+    let remembers = memory.is_some();
     let (batch, verdict) = match permit.obligations().minimum {
         Some(minimum) => {
-            let verdict = threshold::judge(&batch, &layout, minimum)?;
+            let verdict = threshold::judge(&batch, &layout, minimum, memory)?;
             (filter_record_batch(&batch, &verdict.keep)?, Some(verdict))
         }
         None => (batch, None),
@@ -162,7 +183,7 @@ pub fn disclose(cells: Withheld<Cells>, permit: &Permit) -> Result<Released<Tabl
         batch: assemble(&layout.visible_names(), values, marks, batch.num_rows())?,
         groups_may_be_missing: layout.guarded && !layout.declared,
         rows_may_be_missing: false,
-        clauses: hiding(permit, &layout),
+        clauses: hiding(permit, &layout, remembers),
     };
     Ok(Released(table))
 }
@@ -205,7 +226,7 @@ pub fn finish(
 
 /// Whether a result has the form that was permitted. An engine that forgot its obligations is caught here.
 fn fits(batch: &RecordBatch, layout: &Layout, permit: &Permit) -> Result<(), Bug> {
-    if *layout != Layout::of(permit, layout.declared, layout.families.clone()) {
+    if *layout != Layout::of(permit, layout.declared, layout.families.clone(), layout.measured.clone()) {
         return Err(Bug::new("the layout of a result is not the one that the permit demands"));
     }
     if layout.branches.contains(&0) {

@@ -5,7 +5,9 @@ use arrow::record_batch::RecordBatch;
 
 use crate::cells::Layout;
 use crate::differences::{Family, read, told_together, work};
-use crate::released::Bug;
+use crate::history::{self, Asked};
+use crate::measured::Measured;
+use crate::released::{Bug, Memory};
 
 /// The verdict over one cut's result.
 pub(crate) struct Verdict {
@@ -21,8 +23,14 @@ pub(crate) struct Verdict {
 /// what its conditions leave out, unless nothing can be left out at all. Where the agreement has a rule on it, both
 /// must be spread over their contributors as well. What passes is judged together: cells of a family that could be taken from one
 /// another are withheld in the order of the aggregates, until what is left tells of `minimum` entities. A group that is not declared stands there only
-/// if `minimum` entities are in it. What the engine did not count is none: a NULL never helps a cell out.
-pub(crate) fn judge(batch: &RecordBatch, layout: &Layout, minimum: u32) -> Result<Verdict, Bug> {
+/// if `minimum` entities are in it. What the engine did not count is none: a NULL never helps a cell out. Where there is a memory of what was
+/// released before, what passes is judged beside that as well.
+pub(crate) fn judge(
+    batch: &RecordBatch,
+    layout: &Layout,
+    minimum: u32,
+    memory: Option<Memory<'_>>,
+) -> Result<Verdict, Bug> {
     let mut hidden = batch.columns().iter().skip(layout.visible());
     let mut next = || hidden.next().ok_or_else(|| Bug::new("a hidden column is missing"));
     let present = enough(next()?, minimum)?;
@@ -52,11 +60,43 @@ pub(crate) fn judge(batch: &RecordBatch, layout: &Layout, minimum: u32) -> Resul
         let told = families(next()?, family, &pass, minimum)?;
         told.into_iter().for_each(|(aggregate, row)| hide(&mut pass, aggregate, row));
     }
+    match (&layout.measured, memory) {
+        (Some(measured), Some(memory)) => {
+            let keys = batch.columns().get(..layout.groups).unwrap_or_default();
+            let told = remembered(measured, memory, (keys, next()?), (&keep, &pass))?;
+            told.into_iter().for_each(|(aggregate, row)| hide(&mut pass, aggregate, row));
+        }
+        (None, None) => {}
+        (None, Some(_)) => return Err(Bug::new("a result does not say what its cells add up")),
+        (Some(_), None) => return Err(Bug::new("a result says what its cells add up, and nobody asked")),
+    }
     let kept = pass.into_iter().map(|pass| {
         let kept = pass.into_iter().zip(&keep).filter_map(|(pass, keep)| keep.then_some(!pass));
         kept.collect::<Vec<_>>().into()
     });
     Ok(Verdict { withheld: kept.collect(), keep: keep.into() })
+}
+
+/// The cells, by aggregate and row, that must be withheld for what was released before.
+fn remembered(
+    measured: &Measured,
+    Memory { history, bounds }: Memory<'_>,
+    (keys, column): (&[ArrayRef], &ArrayRef),
+    (keep, pass): (&[bool], &[Vec<bool>]),
+) -> Result<Vec<(usize, usize)>, Bug> {
+    let kept = || keep.iter().enumerate().filter(|(_, keep)| **keep).map(|(row, _)| row);
+    let passes = |aggregate: usize, row: usize| {
+        pass.get(aggregate).and_then(|cells| cells.get(row)).copied().unwrap_or(false)
+    };
+    let Some(asked) = measured.asked(keys, column, kept(), passes)? else {
+        let all = measured.cells.iter().flat_map(|cell| kept().map(move |row| (cell.aggregate, row)));
+        return Ok(all.collect());
+    };
+    let (cells, asked): (Vec<(usize, usize)>, Vec<Asked>) =
+        asked.into_iter().map(|(aggregate, row, asked)| ((aggregate, row), asked)).unzip();
+    let verdicts = history.judge(&asked, bounds);
+    let withheld = cells.into_iter().zip(verdicts);
+    Ok(withheld.filter(|(_, verdict)| *verdict != history::Verdict::Released).map(|(cell, _)| cell).collect())
 }
 
 /// How much work is done for the families of one answer; some seconds where nothing is optimised.

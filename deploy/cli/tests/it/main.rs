@@ -21,6 +21,8 @@ mod commands;
 #[cfg(test)]
 mod configs;
 #[cfg(test)]
+mod earlier;
+#[cfg(test)]
 mod explaining;
 #[cfg(test)]
 mod facts;

@@ -185,6 +185,7 @@ fn kind(field: ipc::Field<'_>) -> Option<DataType> {
         },
         ipc::Type::Utf8 => DataType::Utf8,
         ipc::Type::LargeUtf8 => DataType::LargeUtf8,
+        ipc::Type::LargeBinary => DataType::LargeBinary,
         ipc::Type::Decimal => {
             let decimal = field.type_as_decimal()?;
             let (precision, scale) = (decimal.precision(), decimal.scale());
@@ -294,7 +295,9 @@ fn lengths(field: &Field, node: &ipc::FieldNode) -> Vec<Length> {
         DataType::Null => Vec::new(),
         DataType::Boolean => vec![there, Length { least: bits, multiple: 1 }],
         DataType::Utf8 => vec![there, offsets(4), Length { least: 0, multiple: 1 }],
-        DataType::LargeUtf8 => vec![there, offsets(8), Length { least: 0, multiple: 1 }],
+        DataType::LargeUtf8 | DataType::LargeBinary => {
+            vec![there, offsets(8), Length { least: 0, multiple: 1 }]
+        }
         other => {
             let width = other.primitive_width().and_then(|w| i64::try_from(w).ok()).unwrap_or(i64::MAX);
             vec![there, Length { least: rows.saturating_mul(width), multiple: width }]

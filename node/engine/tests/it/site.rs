@@ -155,7 +155,8 @@ impl Front {
         obligations: &Obligations,
         caps: Caps,
     ) -> (Told, Vec<Bytes>) {
-        self.ask(Ask::Run { plan, cut, obligations: obligations.clone(), caps }, Vec::new()).await
+        self.ask(Ask::Run { plan, cut, obligations: obligations.clone(), known_by: None, caps }, Vec::new())
+            .await
     }
 
     /// Plans a query of one cut and runs that.

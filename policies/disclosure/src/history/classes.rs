@@ -37,11 +37,31 @@ impl Classes {
         self.all.len()
     }
 
+    /// The class of a term.
+    pub(super) fn of(&self, term: &Term) -> Option<usize> {
+        self.of.get(term).copied()
+    }
+
+    /// How many terms a class has, where there is such a one.
+    pub(super) fn size(&self, class: usize) -> Option<usize> {
+        self.all.get(class).map(|class| class.terms.len())
+    }
+
+    /// How many terms there are in all classes.
+    pub(super) fn size_of_all(&self) -> usize {
+        self.of.len()
+    }
+
+    /// The terms of a class.
+    pub(super) fn all_of(&self, class: usize) -> impl Iterator<Item = &Term> {
+        self.all.get(class).into_iter().flat_map(|class| &class.terms)
+    }
+
     /// What a sum makes of the classes: the parts of which it takes some, and what is left of them and of all others.
     pub(super) fn parts(&self, sum: &Sum) -> Vec<Part<'_>> {
         let mut taken: BTreeMap<(Option<usize>, i64), Vec<Term>> = BTreeMap::new();
         for (term, times) in sum.iter().filter(|(_, times)| **times != 0) {
-            taken.entry((self.of.get(term).copied(), *times)).or_default().push(*term);
+            taken.entry((self.of(term), *times)).or_default().push(*term);
         }
         let mut left: Vec<usize> = self.all.iter().map(|class| class.terms.len()).collect();
         let column =
@@ -70,7 +90,7 @@ impl Classes {
     /// Whether a sum has the terms of each class equally often, as they are once another cell has split them: otherwise no combination is like
     /// it.
     pub(super) fn is_whole(&self, sum: &Sum, beside: &Sum) -> bool {
-        let class = |term: &Term| self.of.get(term).copied();
+        let class = |term: &Term| self.of(term);
         let mut split: BTreeMap<(Option<usize>, i64), usize> = BTreeMap::new();
         for (term, times) in beside.iter().filter(|(_, times)| **times != 0) {
             *split.entry((class(term), *times)).or_default() += 1;

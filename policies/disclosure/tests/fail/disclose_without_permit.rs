@@ -4,9 +4,9 @@ use liquid_disclosure::{Cells, Withheld, disclose};
 use liquid_policy::Refusal;
 
 pub fn leak(cells: Withheld<Cells>) {
-    let _ = disclose(cells);
+    let _ = disclose(cells, None);
 }
 
 pub fn leak_under_refusal(cells: Withheld<Cells>, refusal: &Refusal) {
-    let _ = disclose(cells, refusal);
+    let _ = disclose(cells, refusal, None);
 }

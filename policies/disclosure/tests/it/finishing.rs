@@ -10,8 +10,8 @@ use crate::support::{batch, cells, footprint, permit, withheld};
 
 fn input(minimum: u32, declared: bool) -> Released<Table> {
     let permit = permit(minimum, &footprint(&["g"], &[]));
-    let layout = Layout::of(&permit, declared, vec![]);
-    disclose(withheld(batch(&layout, &[]), layout), &permit).expect("fits")
+    let layout = Layout::of(&permit, declared, vec![], None);
+    disclose(withheld(batch(&layout, &[]), layout), &permit, None).expect("fits")
 }
 
 fn above(value: ArrayRef, mark: ArrayRef) -> RecordBatch {

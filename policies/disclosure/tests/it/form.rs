@@ -30,29 +30,29 @@ fn concentrated() -> Permit {
 }
 
 fn refuses(permit: &Permit, layout: &Layout, batch: RecordBatch, what: &str) {
-    let result = disclose(withheld(batch, layout.clone()), permit);
+    let result = disclose(withheld(batch, layout.clone()), permit, None);
     let bug = result.map(|released| released.get().clone()).expect_err(what);
     assert!(bug.to_string().contains(what), "{bug} is not about {what}");
 }
 
 #[test]
 fn the_right_form_passes() {
-    let layout = Layout::of(&cut(), false, vec![]);
+    let layout = Layout::of(&cut(), false, vec![], None);
     assert_eq!(layout.visible_names(), ["g0", "g1", "a0", "a1"]);
     let hidden: Vec<_> = layout.hidden().iter().map(|field| field.name().clone()).collect();
     assert_eq!(hidden, ["present", "c0_0", "c1_0", "c1_1", "l0", "l1", "s0", "s1"]);
-    disclose(withheld(batch(&layout, &[row()]), layout), &cut()).expect("fits");
+    disclose(withheld(batch(&layout, &[row()]), layout), &cut(), None).expect("fits");
 
-    let layout = Layout::of(&concentrated(), false, vec![]);
+    let layout = Layout::of(&concentrated(), false, vec![], None);
     let behind: Vec<_> = layout.hidden().iter().skip(8).map(|field| field.name().clone()).collect();
     assert_eq!(behind, ["d0", "d1", "e0", "e1"]);
-    disclose(withheld(batch(&layout, &[row()]), layout), &concentrated()).expect("fits");
+    disclose(withheld(batch(&layout, &[row()]), layout), &concentrated(), None).expect("fits");
 }
 
 #[test]
 fn another_layout_is_caught() {
     let permit = cut();
-    let good = Layout::of(&permit, false, vec![]);
+    let good = Layout::of(&permit, false, vec![], None);
     let said = |change: &dyn Fn(&mut Layout)| {
         let mut layout = good.clone();
         change(&mut layout);
@@ -61,7 +61,7 @@ fn another_layout_is_caught() {
     // Unguarded under a minimum: every value would leave as it is.
     let open = said(&|layout| layout.guarded = false);
     refuses(&permit, &open, batch(&open, &[row()]), "the layout");
-    let unjudged = Layout::of(&permit, false, vec![]);
+    let unjudged = Layout::of(&permit, false, vec![], None);
     refuses(&concentrated(), &unjudged, batch(&unjudged, &[row()]), "the layout");
     // A key too many would carry a value out as a key.
     let shifted = said(&|layout| {
@@ -79,7 +79,7 @@ fn another_layout_is_caught() {
 #[test]
 fn other_columns_are_caught() {
     let permit = concentrated();
-    let layout = Layout::of(&permit, false, vec![]);
+    let layout = Layout::of(&permit, false, vec![], None);
     let full = batch(&layout, &[row()]);
     for column in 0..full.num_columns() {
         let others: Vec<_> = (0..full.num_columns()).filter(|other| *other != column).collect();

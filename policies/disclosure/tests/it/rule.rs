@@ -48,8 +48,8 @@ fn released(
     declared: bool,
 ) -> (BTreeSet<(i64, usize)>, BTreeSet<i64>) {
     let permit = permit_with(minimum, rules, &footprint(&["g"], branches));
-    let layout = Layout::of(&permit, declared, vec![]);
-    let released = disclose(withheld(batch(&layout, rows), layout), &permit).expect("fits");
+    let layout = Layout::of(&permit, declared, vec![], None);
+    let released = disclose(withheld(batch(&layout, rows), layout), &permit, None).expect("fits");
     let (mut open, mut keys) = (BTreeSet::new(), BTreeSet::new());
     let mut hidden = 0;
     for row in cells(&released) {
@@ -194,9 +194,9 @@ proptest! {
     fn nobody_is_singled_out(visits in visits(), minimum in 2..5_u32, declared: bool) {
         let branches: Vec<_> = CUT.iter().map(|branches| branches.len()).collect();
         let permit = permit(minimum, &footprint(&["g"], &branches));
-        let layout = Layout::of(&permit, declared, vec![]);
+        let layout = Layout::of(&permit, declared, vec![], None);
         let rows = engine(&visits, minimum, declared);
-        let released = disclose(withheld(batch(&layout, &rows), layout), &permit).expect("fits");
+        let released = disclose(withheld(batch(&layout, &rows), layout), &permit, None).expect("fits");
         let mut wards = BTreeMap::new();
         for row in cells(&released) {
             wards.insert(row[0].0.expect("a key"), row[1..].to_vec());
@@ -235,7 +235,7 @@ proptest! {
 #[test]
 fn a_minimum_of_one_switches_the_rules_off() {
     let permit = permit(1, &footprint(&["h"], &[1]));
-    let layout = Layout::of(&permit, false, vec![]);
+    let layout = Layout::of(&permit, false, vec![], None);
     assert!(layout.hidden().is_empty());
     let row = |key, value| Row {
         keys: vec![key],
@@ -247,7 +247,7 @@ fn a_minimum_of_one_switches_the_rules_off() {
         spread: vec![],
     };
     let rows = [row(1, Some(5)), row(2, None)];
-    let released = disclose(withheld(batch(&layout, &rows), layout), &permit).expect("fits");
+    let released = disclose(withheld(batch(&layout, &rows), layout), &permit, None).expect("fits");
     assert_eq!(cells(&released), [[(Some(1), 0), (Some(5), 0)], [(Some(2), 0), (None, 0)]]);
     let table = released.get();
     assert!(!table.groups_may_be_missing() && !table.rows_may_be_missing() && table.clauses().is_empty());
@@ -257,15 +257,15 @@ fn a_minimum_of_one_switches_the_rules_off() {
 fn a_guarded_answer_says_what_can_hide_something() {
     let permit = permit(3, &footprint(&["g"], &[]));
     for declared in [true, false] {
-        let layout = Layout::of(&permit, declared, vec![]);
-        let released = disclose(withheld(batch(&layout, &[]), layout), &permit).expect("fits");
+        let layout = Layout::of(&permit, declared, vec![], None);
+        let released = disclose(withheld(batch(&layout, &[]), layout), &permit, None).expect("fits");
         assert_eq!(released.get().groups_may_be_missing(), !declared);
         assert!(released.get().clauses().iter().eq(["disclosure.minimum_contributors"]));
         assert_eq!((released.get().rows(), released.get().columns()), (0, 1));
     }
     let permit = permit_with(3, "dominance = { n = 2, share = 0.9 }\np_ratio = 0.1", &footprint(&["g"], &[]));
-    let layout = Layout::of(&permit, true, vec![]);
-    let released = disclose(withheld(batch(&layout, &[]), layout), &permit).expect("fits");
+    let layout = Layout::of(&permit, true, vec![], None);
+    let released = disclose(withheld(batch(&layout, &[]), layout), &permit, None).expect("fits");
     let clauses = ["disclosure.dominance", "disclosure.minimum_contributors", "disclosure.p_ratio"];
     assert!(released.get().clauses().iter().eq(clauses));
 }

@@ -6,7 +6,7 @@ use liquid_policy::{Admitted, Footprint, decide};
 
 pub fn way(admitted: &Admitted, footprint: &Footprint, cells: Cells) -> Option<Released<Table>> {
     let permit = decide(admitted, footprint).ok()?;
-    disclose(Withheld::new(cells), &permit).ok()
+    disclose(Withheld::new(cells), &permit, None).ok()
 }
 
 pub fn look(released: &Released<Table>) -> &RecordBatch {

@@ -11,25 +11,24 @@ pub(super) fn history(file: &File) -> Vec<Block> {
             "Each question is judged by itself. Earlier answers do not count.",
         ))];
     };
-    let clause = |text: String| Block::Clause(Clause::new("history", text));
-    let mut blocks = vec![clause(format!(
+    let clause = |(key, text): (&'static str, String)| Block::Clause(Clause::new(key, text));
+    let first = format!(
         "Earlier answers count: nothing is given out that would tell too much next to them. {}",
         over(history)
-    ))];
-    blocks.extend(memory(history).into_iter().map(clause));
-    blocks.extend(effort(history).into_iter().map(clause));
-    blocks
+    );
+    let clauses = [("history.scope", first)].into_iter().chain(memory(history)).chain(effort(history));
+    clauses.map(clause).collect()
 }
 
 fn over(history: &History) -> String {
     match history.scope.map(|scope| word(&scope)).as_deref() {
         Some("table") => "All answers about a table count, for each purpose and whoever asked.".into(),
         Some(other) => format!("Those that count are of the {}.", said(other)),
-        None => "It is not said which ones count.".into(),
+        None => "All answers about a table count.".into(),
     }
 }
 
-fn memory(history: &History) -> Vec<String> {
+fn memory(history: &History) -> Vec<(&'static str, String)> {
     let mut texts = Vec::new();
     if let Some(rhythm) = history.snapshot {
         let rhythm = match rhythm {
@@ -37,37 +36,45 @@ fn memory(history: &History) -> Vec<String> {
             SnapshotRhythm::Month => "month",
             SnapshotRhythm::Quarter => "quarter",
         };
-        texts.push(format!("Questions see a copy of the data. A new copy is made each {rhythm}."));
+        let text = format!("Questions see a copy of the data. A new copy is made each {rhythm}.");
+        texts.push(("history.snapshot", text));
     }
     if let Some(days) = history.window_days {
-        texts.push(format!("Answers are kept in mind for {}.", count(days, "day", "days")));
+        let text = format!("Answers are kept in mind for {}.", count(days, "day", "days"));
+        texts.push(("history.window_days", text));
     }
     if let Some(people) = history.minimum_difference {
         let people = count(people, "person", "people");
-        texts.push(format!(
-            "What can be worked out from several answers is about at least {people}, or about none."
-        ));
+        let text =
+            format!("What can be worked out from several answers is about at least {people}, or about none.");
+        texts.push(("history.minimum_difference", text));
     }
     texts
 }
 
-fn effort(history: &History) -> Vec<String> {
+fn effort(history: &History) -> Vec<(&'static str, String)> {
     let mut texts = Vec::new();
     if let Some(rows) = history.search {
         let answers = count(rows, "answer", "answers");
-        texts.push(format!("To find what would tell too much, the site looks at up to {answers} together."));
+        let text = format!("To find what would tell too much, the site looks at up to {answers} together.");
+        texts.push(("history.search", text));
     }
     if let Some(rank) = history.max_rank {
-        texts.push(format!(
+        let text = format!(
             "Recipients learn at most {} that tell something new, about figures that hang together.",
             count(rank, "answer", "answers")
-        ));
+        );
+        texts.push(("history.max_rank", text));
     }
     if let Some(share) = history.max_share {
-        texts.push(format!("One caller may use up {} of that at most.", percent(share)));
+        texts.push((
+            "history.max_share",
+            format!("One caller may use up {} of that at most.", percent(share)),
+        ));
     }
     if let Some(atoms) = history.max_atoms {
-        texts.push(format!("The site tells apart up to {} of people.", count(atoms, "group", "groups")));
+        let text = format!("The site tells apart up to {} of people.", count(atoms, "group", "groups"));
+        texts.push(("history.max_atoms", text));
     }
     texts
 }

@@ -65,7 +65,7 @@ pub(super) fn rights(file: &File) -> Vec<Block> {
             "It is not written down how people see and correct their data.",
         ),
         Clause::or_open(
-            "history",
+            "history.opt_out_days",
             opt_out.as_ref(),
             |days| {
                 let days = count(*days, "day", "days");

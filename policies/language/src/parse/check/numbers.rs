@@ -44,6 +44,13 @@ impl Check<'_> {
                 format!("write a number from 2 to {FOLDS_MAX}"),
             );
         }
+        if file.history.is_some() && file.disclosure.minimum_contributors == 1 {
+            self.problem(
+                &["history"],
+                "a history looks at contributors, and `minimum_contributors = 1` switches off that they are counted",
+                "write a minimum of 2 or more, or take `[history]` out",
+            );
+        }
         self.ascending(&["release", "time_class_ms"], &file.release.time_class_ms, "milliseconds");
     }
 

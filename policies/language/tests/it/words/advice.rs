@@ -78,6 +78,9 @@ unique = ["kind"]
 minimum_contributors = 10
 dominance = { n = 2, share = 0.9 }
 p_ratio = 0.1
+[history]
+scope = "table"
+minimum_difference = 10
 [release]
 rows_out_max = 10000
 "#;
@@ -377,6 +380,10 @@ fn the_heart_agreement_gets_honest_advice() {
             "disclosure.dominance: `dominance` is off: weaker than *published statistics* ({ n = 2, share = 0.9 }) and *research* \
              ({ n = 2, share = 0.9 })",
             "disclosure.p_ratio: `p_ratio` is off: weaker than *published statistics* (0.1)",
+            "history.scope: `scope` is off: weaker than *published statistics* (\"table\"), *trusted analysts* (\"table\") and \
+             *research* (\"table\")",
+            "history.minimum_difference: `minimum_difference` is off: weaker than *published statistics* (10), *trusted analysts* (5) \
+             and *research* (10)",
         ]
     );
 }

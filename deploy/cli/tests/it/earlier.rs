@@ -1,0 +1,177 @@
+//! Answers beside all that were given before, at a real site: nothing that can be worked out from several of them tells of few, whoever asked, for
+//! what, when, and over which data; and what tells nothing new is answered.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use liquid_local::blueprint::{Blueprint, Connect, Content, SitePlan, Source};
+use liquid_local::client::Client;
+use liquid_local::{Federation, Run};
+use liquid_node::history_path;
+use liquid_policy::id::{OrganisationName, SiteName};
+
+use crate::hostile_sql::agreement;
+
+const MODEL: &str = r#"
+[[table]]
+name = "visits"
+description = "one row a visit"
+column = [
+    { name = "person", type = "integer", description = "a pseudonym" },
+    { name = "age", type = "integer", description = "in years" },
+    { name = "ward", type = "text", description = "where" },
+    { name = "cost", type = "integer", description = "in pounds" },
+]
+"#;
+
+const COLUMNS: &str = r#"
+person = { use = [] }
+age = { use = ["filter"], required = true }
+ward = { use = ["group", "filter"], required = true }
+cost = { use = ["measure"], aggregates = ["sum", "avg"], required = true }
+"#;
+
+const HISTORY: &str = "[history]\nscope = \"table\"\nminimum_difference = 10\n[release]\n";
+
+/// Four people of each age from 30 to 79, in wards by their number.
+fn people() -> Vec<(u32, u32, &'static str, u32)> {
+    (0..200).map(|person| (person, 30 + person / 4, ["A", "B"][person as usize % 2], 100 + person)).collect()
+}
+
+fn write(file: &Path, people: &[(u32, u32, &str, u32)]) {
+    let mut text = "person,age,ward,cost\n".to_owned();
+    for (person, age, ward, cost) in people {
+        writeln!(text, "{person},{age},{ward},{cost}").unwrap();
+    }
+    std::fs::write(file, text).unwrap();
+}
+
+/// A site with two agreements on one table, of which the first keeps a history.
+async fn site(folder: &Path) -> (Federation, PathBuf) {
+    let file = folder.join("visits.csv");
+    write(&file, &people());
+    let first = agreement("north", "visits", "person", COLUMNS).replace("[release]\n", HISTORY);
+    let second = agreement("north", "visits", "person", COLUMNS)
+        .replace("TST-visits", "TST-other")
+        .replace("\"research\"", "\"planning\"");
+    let plan = SitePlan {
+        site: SiteName::new("north"),
+        organisation: OrganisationName::new("north"),
+        model: MODEL.to_owned(),
+        agreements: vec![first, second],
+        beside: vec![],
+        sources: vec![Source {
+            name: "visits".to_owned(),
+            file: "visits.csv".to_owned(),
+            format: "csv".to_owned(),
+            null: None,
+            delimiter: None,
+            content: Content::File(file.clone()),
+        }],
+        views: String::new(),
+        tables: None,
+        connect: Connect::default(),
+    };
+    let blueprint = Blueprint { name: "earlier".to_owned(), sites: vec![plan] };
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_liquid"));
+    (Federation::start(&blueprint, Run::Processes(binary)).await.unwrap(), file)
+}
+
+/// Which cells of the first row an answer shows.
+async fn shows(client: &mut Client, columns: &str) -> Vec<bool> {
+    let answer = client.ask(&format!("SELECT {columns} FROM visits")).await.unwrap();
+    let names = answer.names().to_vec();
+    names.iter().map(|name| answer.cell(0, name).unwrap().is_some()).collect()
+}
+
+fn asking(federation: &Federation, purpose: &str) -> Client {
+    let mut client = federation.site_client("north", None).unwrap();
+    client.set("liquid.purpose", purpose).unwrap();
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_answers_tell_of_no_few() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut federation, file) = site(folder.path()).await;
+    let mut client = asking(&federation, "research");
+    let count = |condition: &str| format!("count(*) FILTER (WHERE {condition}) AS n");
+
+    // A group is the same as a condition on its key.
+    let wards =
+        client.ask("SELECT ward, count(*) AS n FROM visits GROUP BY ward ORDER BY ward").await.unwrap();
+    let cell = |row: usize| wards.cell(row, "n").unwrap();
+    assert_eq!([cell(0).as_deref(), cell(1).as_deref()], [Some("100"), Some("100")]);
+    assert_eq!(shows(&mut client, &count("ward = 'A'")).await, [true]);
+
+    // One question, and the same with four more people in it, and with forty.
+    assert_eq!(shows(&mut client, &count("age <= 50")).await, [true]);
+    assert_eq!(shows(&mut client, &count("age <= 51")).await, [false]);
+    assert_eq!(shows(&mut client, &count("age <= 60")).await, [true]);
+    assert_eq!(shows(&mut client, &count("age <= 50")).await, [true], "as before");
+    // In other words, and for another purpose under an agreement that keeps none of its own.
+    let mut other = asking(&federation, "planning");
+    for words in [
+        "count(DISTINCT person) FILTER (WHERE age < 52) AS n",
+        "sum(CASE WHEN age <= 51 THEN 1 ELSE 0 END) AS n",
+    ] {
+        assert_eq!(shows(&mut client, words).await, [false], "{words}");
+        assert_eq!(shows(&mut other, words).await, [false], "{words}");
+    }
+    // Of another measure it tells nothing, until that is asked beside it.
+    assert_eq!(shows(&mut other, "sum(cost) FILTER (WHERE age <= 51) AS n").await, [true]);
+    assert_eq!(shows(&mut client, "avg(cost) FILTER (WHERE age <= 50) AS n").await, [false]);
+
+    // Three questions, of which each two differ by many: of everybody, up to 60, and from 60.
+    assert_eq!(shows(&mut client, &count("age >= 60")).await, [false], "four of 60 are in both");
+
+    // A month later: one person more, and one who has moved.
+    let mut later = people();
+    later.push((200, 40, "A", 1));
+    write(&file, &later);
+    assert_eq!(shows(&mut client, &count("ward = 'A'")).await, [false], "one is new");
+    assert_eq!(shows(&mut client, &count("ward = 'B'")).await, [true], "nobody is");
+    later[1].2 = "A";
+    write(&file, &later);
+    assert_eq!(shows(&mut client, &count("ward = 'B'")).await, [false]);
+    // Of whoever comes, the site knows what it knew, after it was stopped as well.
+    federation.stop_site("north").await.unwrap();
+    federation.start_site("north").await.unwrap();
+    let mut client = asking(&federation, "research");
+    assert_eq!(shows(&mut client, &count("ward = 'B'")).await, [false]);
+    assert_eq!(shows(&mut client, &count("age <= 51")).await, [false]);
+    later.extend((201..230).map(|person| (person, 40, "B", 1)));
+    write(&file, &later);
+    assert_eq!(shows(&mut client, &count("ward = 'B'")).await, [true], "thirty differ");
+    federation.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_has_lost_what_it_released_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut federation, _file) = site(folder.path()).await;
+    let mut client = asking(&federation, "research");
+    let log = federation.audit_logs().pop().unwrap().path;
+    let kept = history_path(&log);
+    assert_eq!(shows(&mut client, "count(*) AS n").await, [true]);
+    let older = std::fs::read(&kept).unwrap();
+    assert_eq!(shows(&mut client, "count(*) FILTER (WHERE age < 50) AS n").await, [true]);
+    let whole = std::fs::read(&kept).unwrap();
+    assert!(whole.len() > older.len() && whole.starts_with(&older));
+    federation.stop_site("north").await.unwrap();
+    let mut cut = whole.clone();
+    cut[100] ^= 1;
+    for (what, bytes) in [("an older copy", &older), ("another text", &cut), ("nothing", &vec![])] {
+        std::fs::write(&kept, bytes).unwrap();
+        let failed = federation.start_site("north").await.err();
+        assert!(failed.is_some(), "{what}: it starts");
+    }
+    // A line that was not finished was never released.
+    let mut torn = whole;
+    torn.extend(b"0123 [{");
+    std::fs::write(&kept, torn).unwrap();
+    federation.start_site("north").await.unwrap();
+    let mut client = asking(&federation, "research");
+    assert_eq!(shows(&mut client, "count(*) FILTER (WHERE age < 51) AS n").await, [false]);
+    federation.stop().await;
+}
