@@ -8,7 +8,7 @@ use bytes::Bytes;
 use liquid_node_api::call;
 use liquid_node_api::channel::Token;
 use liquid_node_api::child::{Failure, Pool};
-use liquid_node_api::report::Completeness;
+use liquid_node_api::report::{Completeness, Earlier};
 use liquid_node_api::sql::text::shortened;
 use liquid_node_api::sql::{Answer, SessionOptions, Statement};
 use liquid_node_api::token::{BadKey, Identities, Issuers};
@@ -302,6 +302,7 @@ fn completeness(
         groups_may_be_missing: reports.iter().any(|report| report.groups_may_be_missing),
         rows_may_be_missing: rows_may_be_missing || reports.iter().any(|report| report.rows_may_be_missing),
         clauses,
+        earlier: Earlier::together(reports.iter().filter_map(|report| report.earlier.clone())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether enough sites answered, and what the answer or the error says of those that did not. Pure.
 
 use liquid_node_api::Error;
-use liquid_node_api::report::{SiteState, SiteStatus};
+use liquid_node_api::report::{Earlier, SiteState, SiteStatus};
 use liquid_policy::Refusal;
 
 use crate::dispatch::{Outcome, SiteResult};
@@ -37,6 +37,9 @@ pub(crate) fn status(result: &SiteResult) -> SiteStatus {
                     .fold(0, |sum: u64, (_, answer)| sum.saturating_add(answer.report.withheld)),
                 agreement: first.report.agreement.clone(),
                 hash: first.report.hash.clone(),
+                earlier: Earlier::together(
+                    answers.iter().filter_map(|(_, answer)| answer.report.earlier.clone()),
+                ),
             },
             None => SiteState::NotConcerned,
         },

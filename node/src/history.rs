@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use chrono::NaiveDate;
 use liquid_disclosure::history::{Bounds, Entry, History};
 use liquid_disclosure::{Bug, Memory};
 use liquid_node_api::engine::HashKey;
@@ -161,6 +162,7 @@ impl Releases {
     pub(crate) fn release<T>(
         &self,
         rule: Rule,
+        today: NaiveDate,
         judge: impl FnOnce(Memory<'_>) -> Result<T, Bug>,
     ) -> Result<T, Unkept> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,7 +175,7 @@ impl Releases {
             Some(loaded) => loaded,
             None => self.load(rule.k)?,
         };
-        let released = judge(Memory { history: &mut loaded.history, bounds: rule.bounds })?;
+        let released = judge(Memory { history: &mut loaded.history, bounds: rule.bounds, today })?;
         let added = loaded.history.take_unsaved();
         if !added.is_empty() {
             self.append(&mut loaded, &added)?;

@@ -314,9 +314,10 @@ async fn disclosed(
     rule: Option<Rule>,
 ) -> Result<Released<Table>, Error> {
     let (releases, permit) = (Arc::clone(&node.releases), permit.clone());
+    let today = node.time().date_naive();
     let judging = tokio::task::spawn_blocking(move || match rule {
         None => disclose(withheld, &permit, None).map_err(Unkept::from),
-        Some(rule) => releases.release(rule, |memory| disclose(withheld, &permit, Some(memory))),
+        Some(rule) => releases.release(rule, today, |memory| disclose(withheld, &permit, Some(memory))),
     });
     match judging.await {
         Ok(Ok(table)) => Ok(table),
@@ -374,6 +375,7 @@ fn seal(
         groups_may_be_missing: table.get().groups_may_be_missing(),
         rows_may_be_missing: table.get().rows_may_be_missing(),
         clauses: clauses.clone(),
+        earlier: table.get().earlier().cloned(),
     };
     let metadata = serde_json::to_string(&report).map_err(|e| broke_its_word(&e.to_string()))?;
     let encoded = table.clone().into_wire(question.marks, Some(&metadata))?;

@@ -1,5 +1,6 @@
 //! What travels beside an answer, as JSON in the `app_metadata` of its last message.
 
+pub use liquid_disclosure::Earlier;
 use liquid_policy::id::{AgreementHash, AgreementId, RequestId, SiteName};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub struct SiteReport {
     pub rows_may_be_missing: bool,
     /// The clauses that can hide a cell or a group in an answer like this one.
     pub clauses: Vec<String>,
+    /// Figures of an earlier day that it shows, or that went into it: as good as nothing has changed since, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
 }
 
 /// What a federated answer says of itself.
@@ -39,6 +43,9 @@ pub struct Completeness {
     pub rows_may_be_missing: bool,
     /// Clauses of any site that can hide something.
     pub clauses: Vec<String>,
+    /// Figures of an earlier day, of all sites together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
 }
 
 /// One site's part in a federated answer.
@@ -65,6 +72,9 @@ pub enum SiteState {
         agreement: AgreementId,
         /// Its version.
         hash: AgreementHash,
+        /// Its figures of an earlier day.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        earlier: Option<Earlier>,
     },
     /// The question's own conditions on `site` leave it out.
     NotConcerned,

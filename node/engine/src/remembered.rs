@@ -52,8 +52,17 @@ impl Remembered {
             let is_one = key.column_refs().is_empty();
             (!is_one).then(|| in_words.expression(key))
         });
-        let measured =
-            Measured { populations, keys: keys.collect(), measures: measures.len().saturating_sub(1), cells };
+        let aggregates = query.aggregates.iter().map(|it| match &it.argument {
+            Some(argument) => format!("{:?}({argument})", it.function),
+            None => format!("{:?}(*)", it.function),
+        });
+        let measured = Measured {
+            populations,
+            keys: keys.collect(),
+            measures: measures.len().saturating_sub(1),
+            cells,
+            aggregates: aggregates.collect(),
+        };
         Ok(Self { key, conditions, measures, measured })
     }
 

@@ -16,6 +16,7 @@ mod journal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::few;
@@ -126,7 +127,20 @@ pub struct History {
     /// By what they add up, the cells that were released, and as what.
     released: BTreeMap<Print, Vec<Recipe>>,
     targets: Vec<(Print, Sum)>,
+    /// By what was asked, the last answer.
+    answers: BTreeMap<String, Answer>,
     unsaved: Vec<Entry>,
+}
+
+/// A figure as it was given out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// In words.
+    pub value: String,
+    /// The day since which it is so, as far as anybody was told.
+    pub day: NaiveDate,
+    /// The rules of one cell under which it was given out.
+    pub under: String,
 }
 
 impl History {
@@ -139,6 +153,7 @@ impl History {
             bases: Bases::new(k),
             released: BTreeMap::new(),
             targets: Vec::new(),
+            answers: BTreeMap::new(),
             unsaved: Vec::new(),
         }
     }
@@ -162,6 +177,17 @@ impl History {
             }
         }
         asked.iter().map(|cell| self.judge_one(cell, bounds)).collect()
+    }
+
+    /// What was last answered to a question.
+    pub(crate) fn answered(&self, asked: &str) -> Option<&Answer> {
+        self.answers.get(asked)
+    }
+
+    /// Remembers an answer.
+    pub(crate) fn answer(&mut self, asked: String, answer: Answer) {
+        self.unsaved.push(Entry::Answered { asked: asked.clone(), answer: answer.clone() });
+        self.answers.insert(asked, answer);
     }
 
     /// How many of the released cells are no combination of others.

@@ -20,5 +20,5 @@ mod threshold;
 pub mod withheld;
 
 pub use cells::{Cells, Layout};
-pub use released::{Bug, Mark, Memory, Released, Table, disclose, finish};
+pub use released::{Bug, Earlier, Mark, Memory, Released, Table, disclose, finish};
 pub use withheld::Withheld;

@@ -25,6 +25,8 @@ pub struct Measured {
     pub measures: usize,
     /// The cells; an aggregate can have several, as an average has a sum and a count.
     pub cells: Vec<MeasuredCell>,
+    /// Each aggregate in words, but for its conditions.
+    pub aggregates: Vec<String>,
 }
 
 /// What a cell adds up.
@@ -65,6 +67,13 @@ impl Condition {
     }
 }
 
+/// A cell of a group.
+pub(crate) struct AskedOf {
+    pub(crate) aggregate: usize,
+    pub(crate) row: usize,
+    pub(crate) cell: Asked,
+}
+
 /// Whose rows, in which populations, how many, and the hash of each measure's value.
 #[derive(Debug, Clone, Copy)]
 struct Record<'a> {
@@ -91,7 +100,7 @@ impl Measured {
         column: &ArrayRef,
         rows: impl Iterator<Item = usize>,
         passes: impl Fn(usize, usize) -> bool,
-    ) -> Result<Option<Vec<(usize, usize, Asked)>>, Bug> {
+    ) -> Result<Option<Vec<AskedOf>>, Bug> {
         let wrong = || Bug::new("a column of terms does not say who is in the cells");
         if keys.len() != self.keys.len() || self.cells.iter().any(|cell| self.is_beyond(cell)) {
             return Ok(None);
@@ -106,16 +115,13 @@ impl Measured {
             let numbers = numbers(bytes).ok_or_else(wrong)?;
             let records = self.records(&numbers).ok_or_else(wrong)?;
             for cell in &self.cells {
-                let cell = (
-                    cell.aggregate,
-                    row,
-                    Asked {
-                        recipe: self.recipe(cell, &group)?,
-                        sum: sum(cell, &records).ok_or_else(wrong)?,
-                        withheld: !passes(cell.aggregate, row),
-                    },
-                );
-                asked.push(cell);
+                let aggregate = cell.aggregate;
+                let cell = Asked {
+                    recipe: self.recipe(cell, &group)?,
+                    sum: sum(cell, &records).ok_or_else(wrong)?,
+                    withheld: !passes(aggregate, row),
+                };
+                asked.push(AskedOf { aggregate, row, cell });
             }
         }
         Ok(Some(asked))

@@ -1,16 +1,19 @@
 //! Released tables: what may go on the wire. [`disclose`] makes them from withheld cells under a permit; [`finish`] is
 //! the only other constructor, for what was computed over released tables alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt8Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, StringArray, UInt8Array};
 use arrow::compute::kernels::cmp::eq;
-use arrow::compute::{filter_record_batch, nullif};
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, nullif};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use chrono::NaiveDate;
 use liquid_policy::Permit;
+use serde::{Deserialize, Serialize};
 
 use crate::cells::{Cells, Layout};
 use crate::history::{Bounds, History};
@@ -71,6 +74,7 @@ pub struct Table {
     groups_may_be_missing: bool,
     rows_may_be_missing: bool,
     clauses: BTreeSet<String>,
+    earlier: Option<Earlier>,
 }
 
 impl Table {
@@ -109,6 +113,11 @@ impl Table {
         self.rows_may_be_missing
     }
 
+    /// Figures of an earlier day that it shows, or that went into it.
+    pub fn earlier(&self) -> Option<&Earlier> {
+        self.earlier.as_ref()
+    }
+
     /// The clauses that can hide a cell or a group in an answer like this one. Which one did stays sealed.
     pub fn clauses(&self) -> &BTreeSet<String> {
         &self.clauses
@@ -144,6 +153,27 @@ pub struct Memory<'a> {
     pub history: &'a mut History,
     /// How far it may grow.
     pub bounds: Bounds,
+    /// The day of which figures are that are given out now.
+    pub today: NaiveDate,
+}
+
+/// Figures that were given out before, and are shown again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// How many of them are shown.
+    pub figures: u64,
+    /// The day of the oldest of them.
+    pub since: NaiveDate,
+}
+
+impl Earlier {
+    /// Those of several tables.
+    pub fn together(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().reduce(|one, other| Self {
+            figures: one.figures.saturating_add(other.figures),
+            since: one.since.min(other.since),
+        })
+    }
 }
 
 /// Releases what the permit's agreement lets through: withheld cells become NULL with a mark, groups that may not be seen
@@ -159,9 +189,12 @@ pub fn disclose(
     let Cells { batch, layout } = cells.unwrap_for_disclosure();
     fits(&batch, &layout, permit)?;
     let remembers = memory.is_some();
+    let today = memory.as_ref().map(|memory| memory.today);
     let (batch, verdict) = match permit.obligations().minimum {
         Some(minimum) => {
-            let verdict = threshold::judge(&batch, &layout, minimum, memory)?;
+            let under = format!("{minimum} {:?}", permit.obligations().concentration);
+            let verdict = threshold::judge(&batch, &layout, minimum, memory.map(|memory| (memory, under)))?;
+            let batch = with_earlier(&batch, layout.groups, &verdict.earlier)?;
             (filter_record_batch(&batch, &verdict.keep)?, Some(verdict))
         }
         None => (batch, None),
@@ -184,6 +217,7 @@ pub fn disclose(
         groups_may_be_missing: layout.guarded && !layout.declared,
         rows_may_be_missing: false,
         clauses: hiding(permit, &layout, remembers),
+        earlier: verdict.and_then(|verdict| of_earlier_days(&verdict.earlier, today?)),
     };
     Ok(Released(table))
 }
@@ -220,8 +254,42 @@ pub fn finish(
         groups_may_be_missing: tables().any(Table::groups_may_be_missing),
         rows_may_be_missing: incomplete || tables().any(Table::rows_may_be_missing),
         clauses: tables().flat_map(Table::clauses).cloned().collect(),
+        earlier: Earlier::together(tables().filter_map(|table| table.earlier.clone())),
     };
     Ok(Released(table))
+}
+
+/// The rows with figures that were given out before in the place of today's.
+fn with_earlier(
+    batch: &RecordBatch,
+    groups: usize,
+    earlier: &[threshold::Earlier],
+) -> Result<RecordBatch, Bug> {
+    let mut columns = batch.columns().to_vec();
+    for (at, column) in columns.iter_mut().enumerate().skip(groups) {
+        let own: BTreeMap<usize, &str> = earlier
+            .iter()
+            .filter(|it| it.aggregate + groups == at)
+            .map(|it| (it.row, it.answer.value.as_str()))
+            .collect();
+        if !own.is_empty() {
+            let rows = 0..column.len();
+            let words: StringArray = rows.clone().map(|row| own.get(&row).copied()).collect();
+            let figures = cast_with_options(
+                &words,
+                column.data_type(),
+                &CastOptions { safe: false, ..CastOptions::default() },
+            )?;
+            let is_earlier: BooleanArray = rows.map(|row| Some(own.contains_key(&row))).collect();
+            *column = zip(&is_earlier, &figures, column)?;
+        }
+    }
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+}
+
+fn of_earlier_days(earlier: &[threshold::Earlier], today: NaiveDate) -> Option<Earlier> {
+    let days = earlier.iter().map(|it| it.answer.day).filter(|day| *day != today);
+    Earlier::together(days.map(|since| Earlier { figures: 1, since }))
 }
 
 /// Whether a result has the form that was permitted. An engine that forgot its obligations is caught here.

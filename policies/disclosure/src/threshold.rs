@@ -1,12 +1,15 @@
 //! Which cells have enough contributors, in them and left out of them, and are spread over them.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::cells::Layout;
 use crate::differences::{Family, read, told_together, work};
-use crate::history::{self, Asked};
-use crate::measured::Measured;
+use crate::history::{self, Answer, Asked};
+use crate::measured::{AskedOf, Measured};
 use crate::released::{Bug, Memory};
 
 /// The verdict over one cut's result.
@@ -15,6 +18,15 @@ pub(crate) struct Verdict {
     pub(crate) keep: BooleanArray,
     /// For each aggregate and each row that is kept, whether its cell is withheld; no NULL.
     pub(crate) withheld: Vec<BooleanArray>,
+    /// Cells that show what was answered before, over all rows.
+    pub(crate) earlier: Vec<Earlier>,
+}
+
+/// A cell that shows what was answered before.
+pub(crate) struct Earlier {
+    pub(crate) aggregate: usize,
+    pub(crate) row: usize,
+    pub(crate) answer: Answer,
 }
 
 /// Judges every cell.
@@ -29,7 +41,7 @@ pub(crate) fn judge(
     batch: &RecordBatch,
     layout: &Layout,
     minimum: u32,
-    memory: Option<Memory<'_>>,
+    memory: Option<(Memory<'_>, String)>,
 ) -> Result<Verdict, Bug> {
     let mut hidden = batch.columns().iter().skip(layout.visible());
     let mut next = || hidden.next().ok_or_else(|| Bug::new("a hidden column is missing"));
@@ -60,11 +72,17 @@ pub(crate) fn judge(
         let told = families(next()?, family, &pass, minimum)?;
         told.into_iter().for_each(|(aggregate, row)| hide(&mut pass, aggregate, row));
     }
+    let mut earlier = Vec::new();
     match (&layout.measured, memory) {
         (Some(measured), Some(memory)) => {
-            let keys = batch.columns().get(..layout.groups).unwrap_or_default();
-            let told = remembered(measured, memory, (keys, next()?), (&keep, &pass))?;
+            let (told, shown) = remembered(measured, memory, (batch, layout, next()?), (&keep, &pass))?;
             told.into_iter().for_each(|(aggregate, row)| hide(&mut pass, aggregate, row));
+            for Earlier { aggregate, row, .. } in &shown {
+                if let Some(cell) = pass.get_mut(*aggregate).and_then(|cells| cells.get_mut(*row)) {
+                    *cell = true;
+                }
+            }
+            earlier = shown;
         }
         (None, None) => {}
         (None, Some(_)) => return Err(Bug::new("a result does not say what its cells add up")),
@@ -74,29 +92,74 @@ pub(crate) fn judge(
         let kept = pass.into_iter().zip(&keep).filter_map(|(pass, keep)| keep.then_some(!pass));
         kept.collect::<Vec<_>>().into()
     });
-    Ok(Verdict { withheld: kept.collect(), keep: keep.into() })
+    Ok(Verdict { withheld: kept.collect(), keep: keep.into(), earlier })
 }
 
-/// The cells, by aggregate and row, that must be withheld for what was released before.
+/// The cells, by aggregate and row, that must be withheld for what was released before, and those that show an earlier answer.
+///
+/// Who asks again gets what they got: where as good as nothing has changed and where nothing has, so that they cannot tell which. What the rules of one cell
+/// withhold today stays withheld, unless they were the same when it was given out.
 fn remembered(
     measured: &Measured,
-    Memory { history, bounds }: Memory<'_>,
-    (keys, column): (&[ArrayRef], &ArrayRef),
+    (Memory { history, bounds, today }, under): (Memory<'_>, String),
+    (batch, layout, column): (&RecordBatch, &Layout, &ArrayRef),
     (keep, pass): (&[bool], &[Vec<bool>]),
-) -> Result<Vec<(usize, usize)>, Bug> {
+) -> Result<(Vec<(usize, usize)>, Vec<Earlier>), Bug> {
     let kept = || keep.iter().enumerate().filter(|(_, keep)| **keep).map(|(row, _)| row);
     let passes = |aggregate: usize, row: usize| {
         pass.get(aggregate).and_then(|cells| cells.get(row)).copied().unwrap_or(false)
     };
+    let (keys, visible) = (batch.columns().get(..layout.groups).unwrap_or_default(), layout.visible());
     let Some(asked) = measured.asked(keys, column, kept(), passes)? else {
         let all = measured.cells.iter().flat_map(|cell| kept().map(move |row| (cell.aggregate, row)));
-        return Ok(all.collect());
+        return Ok((all.collect(), Vec::new()));
     };
-    let (cells, asked): (Vec<(usize, usize)>, Vec<Asked>) =
-        asked.into_iter().map(|(aggregate, row, asked)| ((aggregate, row), asked)).unzip();
-    let verdicts = history.judge(&asked, bounds);
-    let withheld = cells.into_iter().zip(verdicts);
-    Ok(withheld.filter(|(_, verdict)| *verdict != history::Verdict::Released).map(|(cell, _)| cell).collect())
+    let mut figures: BTreeMap<(usize, usize), (String, bool)> = BTreeMap::new();
+    for AskedOf { aggregate, row, cell } in &asked {
+        let (words, _) = figures.entry((*aggregate, *row)).or_insert_with(|| (String::new(), true));
+        words.push_str(&cell.recipe.condition);
+    }
+    let cells: Vec<Asked> = asked.iter().map(|it| it.cell.clone()).collect();
+    for (AskedOf { aggregate, row, .. }, verdict) in asked.iter().zip(history.judge(&cells, bounds)) {
+        if let (Some((_, passes)), history::Verdict::Withheld(_)) =
+            (figures.get_mut(&(*aggregate, *row)), verdict)
+        {
+            *passes = false;
+        }
+    }
+    let values = batch.columns().get(layout.groups..visible).unwrap_or_default();
+    let (mut hidden, mut earlier) = (Vec::new(), Vec::new());
+    for ((aggregate, row), (conditions, passes)) in figures {
+        let words =
+            measured.aggregates.get(aggregate).ok_or_else(|| Bug::new("an aggregate has no words"))?;
+        let asked = format!("{words} {conditions}");
+        let column = values.get(aggregate).ok_or_else(|| Bug::new("an aggregate has no column"))?;
+        let value = if column.is_null(row) { None } else { Some(in_words(column, row)?) };
+        let known = history.answered(&asked).filter(|known| known.under == under);
+        match (passes, value, known) {
+            (true, Some(value), Some(known)) if is_same(&value, &known.value) => {
+                earlier.push(Earlier { aggregate, row, answer: known.clone() });
+            }
+            (true, Some(value), _) => {
+                history.answer(asked, Answer { value, day: today, under: under.clone() });
+            }
+            (true, None, _) => {}
+            (false, _, Some(known)) => earlier.push(Earlier { aggregate, row, answer: known.clone() }),
+            (false, _, None) => hidden.push((aggregate, row)),
+        }
+    }
+    Ok((hidden, earlier))
+}
+
+/// Whether a figure is what it was: sums of floats can differ in their last bits from one time to the next.
+fn is_same(value: &str, known: &str) -> bool {
+    let close = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs());
+    value == known || value.parse().ok().zip(known.parse().ok()).is_some_and(|(one, other)| close(one, other))
+}
+
+fn in_words(column: &ArrayRef, row: usize) -> Result<String, Bug> {
+    let formatter = ArrayFormatter::try_new(column, &FormatOptions::default())?;
+    Ok(formatter.value(row).try_to_string()?)
 }
 
 /// How much work is done for the families of one answer; some seconds where nothing is optimised.

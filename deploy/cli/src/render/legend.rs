@@ -1,6 +1,6 @@
 //! The lines under an answer: what its marks mean, which sites are in it, what may be missing.
 
-use liquid_node_api::report::{Completeness, SiteReport, SiteState, SiteStatus};
+use liquid_node_api::report::{Completeness, Earlier, SiteReport, SiteState, SiteStatus};
 
 use super::table::{INCOMPLETE, WITHHELD};
 use crate::terminal::Paint;
@@ -28,6 +28,7 @@ fn federated(answer: &Answer, completeness: &Completeness, paint: Paint, lines: 
         ));
     }
     missing_rows(completeness.rows_may_be_missing, paint, lines);
+    earlier(completeness.earlier.as_ref(), paint, lines);
     lines.push(sites(completeness, paint));
     lines.extend(completeness.sites.iter().filter_map(|status| absent(status, paint)));
 }
@@ -42,6 +43,7 @@ fn site(answer: &Answer, report: &SiteReport, paint: Paint, lines: &mut Vec<Stri
         ));
     }
     missing_rows(report.rows_may_be_missing, paint, lines);
+    earlier(report.earlier.as_ref(), paint, lines);
     lines.push(format!("{} {} under {}", paint.good("answered by"), report.site, report.agreement));
 }
 
@@ -57,6 +59,17 @@ fn marks(answer: &Answer, withheld: u64, clauses: &[String], paint: Paint, lines
     }
     if answer.count(Mark::Incomplete) > 0 {
         lines.push(format!("{} rows may be missing behind this value", paint.warn(INCOMPLETE)));
+    }
+}
+
+/// Which figures are not of today.
+fn earlier(earlier: Option<&Earlier>, paint: Paint, lines: &mut Vec<String>) {
+    if let Some(Earlier { figures, since }) = earlier {
+        let figures = if *figures == 1 { "1 figure is".to_owned() } else { format!("{figures} figures are") };
+        lines.push(format!(
+            "{} {figures} given as before, since nothing or too little has changed; the oldest is of {since}",
+            paint.warn("of an earlier day")
+        ));
     }
 }
 

@@ -85,6 +85,7 @@ impl FlightService for Hostile {
             groups_may_be_missing: false,
             rows_may_be_missing: false,
             clauses: vec![],
+            earlier: None,
         };
         let said = |mut messages: Vec<FlightData>, said: Bytes| {
             messages.last_mut().unwrap().app_metadata = said;

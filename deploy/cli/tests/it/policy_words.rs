@@ -79,7 +79,7 @@ fn advice_goes_to_standard_output_with_its_place() {
     assert!(lint.out.contains("expires = 2029-12-31"), "the line itself is shown: {lint:?}");
     assert!(!lint.out.contains('\u{1b}'), "colour is for terminals");
     assert!(
-        lint.err.contains("9 pieces of advice") && lint.err.contains("*published statistics*"),
+        lint.err.contains("11 pieces of advice") && lint.err.contains("*published statistics*"),
         "{lint:?}"
     );
 

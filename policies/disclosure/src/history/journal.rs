@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::classes::Classes;
-use super::{History, Recipe, Sum, Term, print};
+use super::{Answer, History, Recipe, Sum, Term, print};
 
 /// One line of what is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,13 @@ pub enum Entry {
         recipe: Recipe,
         /// What it adds up.
         sum: Spelled,
+    },
+    /// A figure was given out.
+    Answered {
+        /// What was asked: a hash.
+        asked: String,
+        /// It.
+        answer: Answer,
     },
     /// A cell was withheld on its own grounds.
     Target {
@@ -76,6 +83,9 @@ impl History {
     /// Entries before it are missing.
     pub fn remember(&mut self, entry: Entry) -> Result<(), Misspelled> {
         match entry {
+            Entry::Answered { asked, answer } => {
+                self.answers.insert(asked, answer);
+            }
             Entry::Target { sum } => {
                 let sum = sum.read(&self.classes)?;
                 self.targets.push((print(&sum), sum));

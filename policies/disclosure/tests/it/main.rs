@@ -7,6 +7,8 @@
 )]
 
 mod compile;
+#[cfg(test)]
+mod earlier;
 mod finishing;
 mod form;
 mod history;
