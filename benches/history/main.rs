@@ -4,11 +4,11 @@
 //! and sums by one to three columns, now and then of a part. Printed for each month: how many cells were judged and withheld, how far the
 //! history has grown, and how long a question took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use liquid_disclosure::history::{Asked, Bounds, History, Sum, Term, Verdict, Why};
+use liquid_disclosure::history::{Asked, Bounds, History, Recipe, Sum, Term, Verdict, Why};
 
 const PEOPLE: u64 = 20_000;
 const MINIMUM: usize = 10;
@@ -71,16 +71,17 @@ fn cells(number: u64, question: &Question, people: &[Person]) -> Vec<Asked> {
         }
         let key = question.by.iter().map(|column| value(person, *column)).collect();
         let (count, sum) = groups.entry(key).or_default();
-        count.insert(Term { person: person.number, measure: 0, value: 0 }, 1);
-        sum.insert(Term { person: person.number, measure: 1, value: person.score }, 1);
+        count.insert(Term { person: person.number, value: 0 }, 1);
+        sum.insert(Term { person: person.number, value: 1 + person.score }, 1);
     }
     let mut asked = Vec::new();
     for (key, (count, sum)) in groups {
         let recipe = key.iter().fold(number, |recipe, value| recipe.wrapping_mul(1_000_003) ^ value);
         let withheld = count.len() < MINIMUM;
-        asked.push(Asked { recipe, sum: count, withheld });
+        let known = |number: u64| Recipe { condition: number.to_string(), columns: BTreeSet::new() };
+        asked.push(Asked { recipe: known(recipe), sum: count, withheld });
         if question.sum {
-            asked.push(Asked { recipe: !recipe, sum, withheld });
+            asked.push(Asked { recipe: known(recipe), sum, withheld });
         }
     }
     asked
@@ -111,7 +112,8 @@ fn main() -> io::Result<()> {
     let mut next = PEOPLE;
     let mut people: Vec<Person> = (0..PEOPLE).map(|number| person(number, &mut chance)).collect();
     let asked: Vec<Question> = (0..questions).map(|_| question(&mut chance)).collect();
-    let mut history = History::new(MINIMUM, Bounds { rank: 20_000, classes: 200_000 });
+    let bounds = Bounds { rank: 20_000, classes: 200_000 };
+    let mut history = History::new(MINIMUM);
     writeln!(
         out,
         "| month | cells | withheld as few | by history | rank | classes | a question, mean | longest |"
@@ -123,7 +125,7 @@ fn main() -> io::Result<()> {
         for (question, number) in asked.iter().zip(1_u64..) {
             let cells = cells(number, question, &people);
             let start = Instant::now();
-            let verdicts = history.judge(&cells);
+            let verdicts = history.judge(&cells, bounds);
             let took = start.elapsed();
             (all, longest) = (all + took, longest.max(took));
             judged += verdicts.len();

@@ -194,7 +194,9 @@ async fn guarded(
     let told = |at| coalesce(vec![base_column(&names::family(at)), lit("")]);
     outputs.extend(families.map(|at| told(at).alias(format!("f{at}"))));
 
-    outputs.extend(layout.measured.iter().map(|_| base_column(names::TERMS).alias("terms")));
+    let nobody = || lit(ScalarValue::LargeBinary(Some(Vec::new())));
+    let terms = || coalesce(vec![base_column(names::TERMS), nobody()]).alias("terms");
+    outputs.extend(layout.measured.iter().map(|_| terms()));
 
     let groups = query.groups.len();
     let (plan, key): (_, fn(usize) -> String) = match &statics.declared {

@@ -27,7 +27,7 @@ column = [
 const COLUMNS: &str = r#"
 person = { use = [] }
 age = { use = ["filter"], required = true }
-ward = { use = ["group", "filter"], required = true }
+ward = { use = ["group", "filter"], domain = { values = ["A", "B", "C"] }, required = true }
 cost = { use = ["measure"], aggregates = ["sum", "avg"], required = true }
 "#;
 
@@ -107,7 +107,7 @@ async fn several_answers_tell_of_no_few() {
     let wards =
         client.ask("SELECT ward, count(*) AS n FROM visits GROUP BY ward ORDER BY ward").await.unwrap();
     let cell = |row: usize| wards.cell(row, "n").unwrap();
-    assert_eq!([cell(0).as_deref(), cell(1).as_deref()], [Some("100"), Some("100")]);
+    assert_eq!([cell(0).as_deref(), cell(1).as_deref(), cell(2)], [Some("100"), Some("100"), None]);
     assert_eq!(shows(&mut client, &count("ward = 'A'")).await, [true]);
 
     // One question, and the same with four more people in it, and with forty.
