@@ -4,11 +4,14 @@
 //! everywhere has one of these terms left. With `k` bases of which no two have a person in common, each combination tells of one person in each, so
 //! of `k`. A further cell takes one more term in each basis, of people who are in no other one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::classes::{Classes, Part};
 use super::{Sum, Term};
 use crate::span::{inverse, minus, number, plus, times};
+
+/// How many people are asked whether they could be in another basis.
+const ASKED: usize = 200;
 
 /// The bases: one, or so many that they are a proof.
 #[derive(Debug, Clone)]
@@ -50,31 +53,82 @@ impl Bases {
     }
 
     /// For each basis a term for one more cell, which is no combination of the others, of people who are in no other basis; for the first one alone
-    /// where there are no such people for all.
-    pub(super) fn choices(&self, classes: &Classes, parts: &[Part<'_>], sum: &Sum) -> Vec<Choice> {
-        let choose = |basis: &Basis, is_free: &dyn Fn(u64) -> bool| {
-            let weights = basis.weights(sum);
-            let mut open =
-                parts.iter().map(|part| (part, rest(part, &weights))).filter(|(_, rest)| *rest != 0);
-            let (term, column, rest) = open.find_map(|(part, rest)| {
-                let term = classes.terms(part, sum).find(|term| is_free(term.person))?;
-                Some((*term, part.column.to_vec(), rest))
-            })?;
-            Some(Choice { term, column, weights, rest })
-        };
+    /// where there are no such people for all. Where all who would do for a basis are in others, one of them is given up there for somebody
+    /// else.
+    pub(super) fn choices(&mut self, classes: &Classes, parts: &[Part<'_>], sum: &Sum) -> Vec<Choice> {
         let mut chosen: Vec<Choice> = Vec::new();
-        for (at, basis) in self.all.iter().enumerate() {
-            let is_free = |person| match self.of.get(&person) {
-                Some(of) => *of == at,
-                None => chosen.iter().all(|choice| choice.term.person != person),
-            };
-            let Some(choice) = choose(basis, &is_free) else {
-                let first = self.all.first().and_then(|first| choose(first, &|_| true));
+        for at in 0..self.all.len() {
+            let choice = self.choose(at, &chosen, classes, (parts, sum));
+            let choice = choice.or_else(|| {
+                self.give_up(at, &chosen, classes, (parts, sum));
+                self.choose(at, &chosen, classes, (parts, sum))
+            });
+            let Some(choice) = choice else {
+                let first = self.all.first().and_then(|first| first.choose(classes, (parts, sum), &|_| true));
                 return first.into_iter().collect();
             };
             chosen.push(choice);
         }
         chosen
+    }
+
+    fn is_free(&self, person: u64, at: usize, chosen: &[Choice]) -> bool {
+        match self.of.get(&person) {
+            Some(of) => *of == at,
+            None => chosen.iter().all(|choice| choice.term.person != person),
+        }
+    }
+
+    fn choose(
+        &self,
+        at: usize,
+        chosen: &[Choice],
+        classes: &Classes,
+        asked: (&[Part<'_>], &Sum),
+    ) -> Option<Choice> {
+        self.all.get(at)?.choose(classes, asked, &|person| self.is_free(person, at, chosen))
+    }
+
+    /// Lets another basis give up somebody who would do for this one. The bases are bases as before.
+    fn give_up(
+        &mut self,
+        at: usize,
+        chosen: &[Choice],
+        classes: &Classes,
+        (parts, sum): (&[Part<'_>], &Sum),
+    ) {
+        let Some(basis) = self.all.get(at) else { return };
+        let weights = basis.weights(sum);
+        let open = parts.iter().filter(|part| rest(part, &weights) != 0);
+        let wanted = open.flat_map(|part| classes.terms(part, sum)).map(|term| term.person);
+        let wanted: Vec<u64> = wanted.take(ASKED).collect();
+        let of_new: BTreeSet<u64> = sum.keys().map(|term| term.person).collect();
+        let wholes = classes.wholes();
+        for person in wanted {
+            let Some(owner) = self.of.get(&person).copied().filter(|owner| *owner != at) else { continue };
+            let Some(basis) = self.all.get(owner) else { continue };
+            let mut own = basis.terms.iter().enumerate().filter(|(_, term)| term.person == person);
+            let (Some((place, _)), None) = (own.next(), own.next()) else { continue };
+            // Whoever is in the new cell is wanted there.
+            let is_other = |term: &&Term| {
+                !of_new.contains(&term.person)
+                    && self.of.get(&term.person).is_none_or(|of| *of == owner)
+                    && !basis.terms.contains(term)
+                    && chosen.iter().all(|choice| choice.term.person != term.person)
+            };
+            let nothing = Sum::new();
+            let mut others = wholes.iter().filter(|part| basis.can_stand_at(place, part.column));
+            let other = others.find_map(|part| {
+                let term = classes.terms(part, &nothing).take(ASKED).find(is_other)?;
+                Some((*term, part.column.to_vec()))
+            });
+            if let (Some((term, column)), Some(basis)) = (other, self.all.get_mut(owner)) {
+                basis.exchange(place, term, &column);
+                self.of.remove(&person);
+                self.of.insert(term.person, owner);
+                return;
+            }
+        }
     }
 
     /// Whether all combinations tell of enough with one more cell: there is a term for each of `k` bases.
@@ -104,6 +158,47 @@ fn together(column: &[(usize, u64)], weights: &[u64]) -> u64 {
 }
 
 impl Basis {
+    /// A term for one more cell, of somebody who is free.
+    fn choose(
+        &self,
+        classes: &Classes,
+        (parts, sum): (&[Part<'_>], &Sum),
+        is_free: &dyn Fn(u64) -> bool,
+    ) -> Option<Choice> {
+        let weights = self.weights(sum);
+        let mut open = parts.iter().map(|part| (part, rest(part, &weights))).filter(|(_, rest)| *rest != 0);
+        let (term, column, rest) = open.find_map(|(part, rest)| {
+            let term = classes.terms(part, sum).find(|term| is_free(term.person))?;
+            Some((*term, part.column.to_vec(), rest))
+        })?;
+        Some(Choice { term, column, weights, rest })
+    }
+
+    /// Whether a term with this column in the place of another one leaves it a basis.
+    fn can_stand_at(&self, place: usize, column: &[(usize, u64)]) -> bool {
+        self.inverse.get(place).is_some_and(|row| together(column, row) != 0)
+    }
+
+    /// Puts a term in the place of another one, where it can stand.
+    fn exchange(&mut self, place: usize, term: Term, column: &[(usize, u64)]) {
+        let factors: Vec<u64> = self.inverse.iter().map(|row| together(column, row)).collect();
+        let Some(pivot) = factors.get(place).copied().filter(|pivot| *pivot != 0) else { return };
+        let scale = inverse(pivot);
+        let Some(row) = self.inverse.get_mut(place) else { return };
+        row.iter_mut().for_each(|number| *number = times(*number, scale));
+        let new = row.clone();
+        for (at, (row, factor)) in self.inverse.iter_mut().zip(factors).enumerate() {
+            if at != place && factor != 0 {
+                for (number, other) in row.iter_mut().zip(&new) {
+                    *number = minus(*number, times(factor, *other));
+                }
+            }
+        }
+        if let Some(old) = self.terms.get_mut(place) {
+            *old = term;
+        }
+    }
+
     /// The one combination of the cells that has each of the basis' terms as often as a sum.
     fn weights(&self, sum: &Sum) -> Vec<u64> {
         let mut weights = vec![0; self.terms.len()];

@@ -28,6 +28,8 @@ pub(super) struct Part<'a> {
     pub(super) times: u64,
     /// Which; all others of the class where there is none.
     pub(super) own: Option<Vec<Term>>,
+    /// How many those are.
+    pub(super) many: usize,
     /// How often each cell has them.
     pub(super) column: &'a [(usize, u64)],
 }
@@ -71,12 +73,20 @@ impl Classes {
             if let Some(left) = class.and_then(|class| left.get_mut(class)) {
                 *left = left.saturating_sub(terms.len());
             }
-            parts.push(Part { class, times: number(times), own: Some(terms), column: column(class) });
+            let many = terms.len();
+            parts.push(Part { class, times: number(times), own: Some(terms), many, column: column(class) });
         }
-        for (class, _) in left.iter().enumerate().filter(|(_, left)| **left > 0) {
-            parts.push(Part { class: Some(class), times: 0, own: None, column: column(Some(class)) });
+        for (class, many) in left.into_iter().enumerate().filter(|(_, left)| *left > 0) {
+            parts.push(Part { class: Some(class), times: 0, own: None, many, column: column(Some(class)) });
         }
+        // Those of most people first.
+        parts.sort_by_key(|part| std::cmp::Reverse(part.many));
         parts
+    }
+
+    /// Each class as a part of which nothing is taken, those of most people first.
+    pub(super) fn wholes(&self) -> Vec<Part<'_>> {
+        self.parts(&Sum::new())
     }
 
     /// The terms of a part of what a sum makes of them.
