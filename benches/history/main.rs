@@ -62,7 +62,7 @@ fn question(chance: &mut Chance) -> Question {
     Question { by, only: only.filter(|(column, _)| *column != 4), sum: chance.below(2) == 0 }
 }
 
-fn cells(number: u64, question: &Question, people: &[Person]) -> Vec<Asked> {
+fn cells(question: &Question, people: &[Person]) -> Vec<Asked> {
     let value = |person: &Person, column: usize| person.columns.get(column).copied().unwrap_or(0);
     let mut groups: BTreeMap<Vec<u64>, (Sum, Sum)> = BTreeMap::new();
     for person in people {
@@ -76,12 +76,13 @@ fn cells(number: u64, question: &Question, people: &[Person]) -> Vec<Asked> {
     }
     let mut asked = Vec::new();
     for (key, (count, sum)) in groups {
-        let recipe = key.iter().fold(number, |recipe, value| recipe.wrapping_mul(1_000_003) ^ value);
+        let own = question.by.iter().copied().zip(key).chain(question.only).collect::<BTreeMap<usize, u64>>();
+        let columns = own.keys().map(usize::to_string).collect();
+        let recipe = Recipe { condition: format!("{own:?}"), columns };
         let withheld = count.len() < MINIMUM;
-        let known = |number: u64| Recipe { condition: number.to_string(), columns: BTreeSet::new() };
-        asked.push(Asked { recipe: known(recipe), sum: count, withheld });
+        asked.push(Asked { recipe: recipe.clone(), sum: count, withheld });
         if question.sum {
-            asked.push(Asked { recipe: known(recipe), sum, withheld });
+            asked.push(Asked { recipe, sum, withheld });
         }
     }
     asked
@@ -122,8 +123,8 @@ fn main() -> io::Result<()> {
     for month in 1..=months {
         let (mut judged, mut own, mut others) = (0, 0, 0);
         let (mut all, mut longest) = (Duration::ZERO, Duration::ZERO);
-        for (question, number) in asked.iter().zip(1_u64..) {
-            let cells = cells(number, question, &people);
+        for question in &asked {
+            let cells = cells(question, &people);
             let start = Instant::now();
             let verdicts = history.judge(&cells, bounds);
             let took = start.elapsed();
