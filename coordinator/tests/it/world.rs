@@ -308,6 +308,7 @@ impl NodeChannel for FakeSite {
             groups_may_be_missing: false,
             rows_may_be_missing: false,
             clauses: vec!["disclosure.minimum_contributors".into()],
+            earlier: None,
         };
         Ok(SiteAnswer { ipc, report })
     }

@@ -107,7 +107,10 @@ async fn several_answers_tell_of_no_few() {
     let wards =
         client.ask("SELECT ward, count(*) AS n FROM visits GROUP BY ward ORDER BY ward").await.unwrap();
     let cell = |row: usize| wards.cell(row, "n").unwrap();
-    assert_eq!([cell(0).as_deref(), cell(1).as_deref(), cell(2)], [Some("100"), Some("100"), None]);
+    assert_eq!(
+        [cell(0).as_deref(), cell(1).as_deref(), cell(2).as_deref()],
+        [Some("100"), Some("100"), None]
+    );
     assert_eq!(shows(&mut client, &count("ward = 'A'")).await, [true]);
 
     // One question, and the same with four more people in it, and with forty.

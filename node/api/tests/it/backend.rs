@@ -202,6 +202,7 @@ impl Backend for Fake {
             groups_may_be_missing: false,
             rows_may_be_missing: false,
             clauses: vec![],
+            earlier: None,
         };
         let metadata = match request.sql.contains("garbled") {
             true => "{".to_owned(),
