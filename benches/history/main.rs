@@ -4,7 +4,7 @@
 //! and sums by one to three columns, now and then of a part. Printed for each month: how many cells were judged and withheld, how far the
 //! history has grown, and how long a question took.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
