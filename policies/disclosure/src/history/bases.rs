@@ -13,6 +13,9 @@ use crate::span::{inverse, minus, number, plus, times};
 /// How many people are asked whether they could be in another basis.
 const ASKED: usize = 200;
 
+/// How many are given up for one cell.
+const GIVEN_UP: usize = 40;
+
 /// The bases: one, or so many that they are a proof.
 #[derive(Debug, Clone)]
 pub(super) struct Bases {
@@ -56,20 +59,22 @@ impl Bases {
     /// where there are no such people for all. Where all who would do for a basis are in others, one of them is given up there for somebody
     /// else.
     pub(super) fn choices(&mut self, classes: &Classes, parts: &[Part<'_>], sum: &Sum) -> Vec<Choice> {
-        let mut chosen: Vec<Choice> = Vec::new();
-        for at in 0..self.all.len() {
-            let choice = self.choose(at, &chosen, classes, (parts, sum));
-            let choice = choice.or_else(|| {
-                self.give_up(at, &chosen, classes, (parts, sum));
-                self.choose(at, &chosen, classes, (parts, sum))
-            });
-            let Some(choice) = choice else {
-                let first = self.all.first().and_then(|first| first.choose(classes, (parts, sum), &|_| true));
-                return first.into_iter().collect();
-            };
-            chosen.push(choice);
+        // What was chosen for a basis is not for what has become of it since, so it is chosen anew.
+        for _ in 0..GIVEN_UP {
+            let mut chosen: Vec<Choice> = Vec::new();
+            for at in 0..self.all.len() {
+                let Some(choice) = self.choose(at, &chosen, classes, (parts, sum)) else { break };
+                chosen.push(choice);
+            }
+            if chosen.len() == self.all.len() {
+                return chosen;
+            }
+            if !self.give_up(&chosen, classes, (parts, sum)) {
+                break;
+            }
         }
-        chosen
+        let first = self.all.first().and_then(|first| first.choose(classes, (parts, sum), &|_| true));
+        first.into_iter().collect()
     }
 
     fn is_free(&self, person: u64, at: usize, chosen: &[Choice]) -> bool {
@@ -89,22 +94,22 @@ impl Bases {
         self.all.get(at)?.choose(classes, asked, &|person| self.is_free(person, at, chosen))
     }
 
-    /// Lets another basis give up somebody who would do for this one. The bases are bases as before.
-    fn give_up(
-        &mut self,
-        at: usize,
-        chosen: &[Choice],
-        classes: &Classes,
-        (parts, sum): (&[Part<'_>], &Sum),
-    ) {
-        let Some(basis) = self.all.get(at) else { return };
+    /// Lets another basis give up somebody who would do for the first one for which nobody was chosen. The bases are bases as before; whether somebody
+    /// was given up.
+    fn give_up(&mut self, chosen: &[Choice], classes: &Classes, (parts, sum): (&[Part<'_>], &Sum)) -> bool {
+        let at = chosen.len();
+        let Some(basis) = self.all.get(at) else { return false };
         let weights = basis.weights(sum);
         let open = parts.iter().filter(|part| rest(part, &weights) != 0);
         let wanted = open.flat_map(|part| classes.terms(part, sum)).map(|term| term.person);
-        let wanted: Vec<u64> = wanted.take(ASKED).collect();
+        let wanted: BTreeSet<u64> = wanted.take(ASKED).collect();
+        if wanted.len() < self.k {
+            return false; // that tells of few, whoever is in which basis
+        }
         let of_new: BTreeSet<u64> = sum.keys().map(|term| term.person).collect();
         let wholes = classes.wholes();
-        for person in wanted {
+        let is_chosen = |person: &u64| chosen.iter().any(|choice| choice.term.person == *person);
+        for person in wanted.into_iter().filter(|person| !is_chosen(person)) {
             let Some(owner) = self.of.get(&person).copied().filter(|owner| *owner != at) else { continue };
             let Some(basis) = self.all.get(owner) else { continue };
             let mut own = basis.terms.iter().enumerate().filter(|(_, term)| term.person == person);
@@ -126,9 +131,10 @@ impl Bases {
                 basis.exchange(place, term, &column);
                 self.of.remove(&person);
                 self.of.insert(term.person, owner);
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Whether all combinations tell of enough with one more cell: there is a term for each of `k` bases.
@@ -228,5 +234,74 @@ impl Basis {
         let last = weights.iter().map(|weight| minus(0, times(*weight, scale)));
         self.inverse.push(last.chain([scale]).collect());
         self.terms.push(term);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::span::plus as add;
+
+    /// Sums over a few people, by values that some share.
+    fn sums() -> impl Strategy<Value = Vec<Sum>> {
+        let person = (0..24_u64, 0..2_u64, 1..3_i64);
+        let sum = prop::collection::vec(person, 3..14).prop_map(|people| {
+            people.into_iter().map(|(person, value, times)| (Term { person, value }, times)).collect()
+        });
+        prop::collection::vec(sum, 1..14)
+    }
+
+    /// No two bases have a person in common, and each inverse is one.
+    fn hold(bases: &Bases, classes: &Classes) -> bool {
+        let column = |term: &Term| {
+            let wholes = classes.wholes();
+            let own = wholes.iter().find(|part| part.class == classes.of(term));
+            own.map(|part| part.column.to_vec()).unwrap_or_default()
+        };
+        let is_inverse = |basis: &Basis| {
+            let rows = basis.inverse.iter().enumerate();
+            rows.clone().count() == basis.terms.len()
+                && rows.into_iter().all(|(at, row)| {
+                    basis.terms.iter().enumerate().all(|(other, term)| {
+                        let sum = column(term).iter().fold(0, |sum, (cell, often)| {
+                            add(sum, times(*often, row.get(*cell).copied().unwrap_or(0)))
+                        });
+                        sum == u64::from(at == other)
+                    })
+                })
+        };
+        let apart = bases
+            .all
+            .iter()
+            .enumerate()
+            .all(|(at, basis)| basis.terms.iter().all(|term| bases.of.get(&term.person) == Some(&at)));
+        apart && bases.all.iter().all(is_inverse)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn bases_are_bases_whoever_gave_up_whom(sums in sums(), k in 1..5_usize) {
+            let (mut bases, mut classes, mut rows) = (Bases::new(k), Classes::default(), 0);
+            for sum in sums {
+                let choices = {
+                    let parts = classes.parts(&sum);
+                    if bases.has(&parts, &sum) {
+                        continue;
+                    }
+                    bases.choices(&classes, &parts, &sum)
+                };
+                prop_assert!(hold(&bases, &classes), "before it is added");
+                if bases.prove(&choices) {
+                    classes.add(rows, &sum);
+                    bases.take(choices);
+                    rows += 1;
+                    prop_assert!(hold(&bases, &classes), "after it is added");
+                }
+            }
+        }
     }
 }

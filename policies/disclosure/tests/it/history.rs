@@ -232,6 +232,50 @@ fn a_full_history_lets_through_what_adds_nothing() {
     assert_eq!((history.rank(), history.classes()), (2, 2));
 }
 
+/// Cells of the same people tell of nobody where neither condition can imply the other.
+#[test]
+fn conditions_on_other_columns_may_let_in_the_same_people() {
+    let on = |columns: &[&str]| Recipe {
+        condition: columns.concat(),
+        columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+    };
+    let mut history = History::new(10);
+    let mut ask = |columns: &[&str], people: std::ops::Range<u64>| {
+        let cell = Asked { recipe: on(columns), ..count(0, people) };
+        judge(&mut history, &[cell])[0]
+    };
+    assert_eq!(ask(&["ward"], 0..40), Verdict::Released);
+    assert_eq!(ask(&["school"], 0..40), Verdict::Released, "a ward's children go to one school");
+    assert_eq!(ask(&["school", "ward"], 0..40), Verdict::Withheld(Why::Nobody));
+    assert_eq!(
+        ask(&["school", "year"], 0..40),
+        Verdict::Withheld(Why::Nobody),
+        "all of them are in this year"
+    );
+    assert_eq!(ask(&[], 0..40), Verdict::Withheld(Why::Nobody), "it is not known what it says");
+    assert_eq!(ask(&["school"], 0..40), Verdict::Released, "as before");
+}
+
+/// A cell of ten people of whom each two would do for the same basis only, until another basis takes somebody else.
+#[test]
+fn a_basis_gives_up_whom_a_tight_cell_needs() {
+    let mut history = History::new(10);
+    assert_eq!(judge(&mut history, &[count(1, 0..100), count(2, 200..300)]), [Verdict::Released; 2]);
+    let new =
+        |people: Vec<u64>| asked(3, people.into_iter().map(|person| (term(person, 1, person), 1)).collect());
+    let tight: Vec<u64> = (0..5).chain(200..205).collect();
+    let mut nine = tight.clone();
+    nine.pop();
+    assert_eq!(judge(&mut history, &[new(nine)]), [Verdict::Withheld(Why::Few)]);
+    assert_eq!(judge(&mut history, &[new(tight)]), [Verdict::Released]);
+    assert_eq!(
+        judge(&mut history, &[count(4, 0..99)]),
+        [Verdict::Withheld(Why::Few)],
+        "they are bases still"
+    );
+    assert_eq!(judge(&mut history, &[count(4, 0..90)]), [Verdict::Released]);
+}
+
 /// Margins of a table by three columns, over and over: the rank is bounded by what they have in common, and nothing is withheld.
 #[test]
 fn margins_of_a_table_go_together() {
