@@ -167,7 +167,10 @@ async fn a_site_that_has_lost_what_it_released_does_not_start() {
     assert_eq!(shows(&mut client, "count(*) AS n").await, [true]);
     let older = std::fs::read(&kept).unwrap();
     assert_eq!(shows(&mut client, "count(*) FILTER (WHERE age < 50) AS n").await, [true]);
+    assert_eq!(shows(&mut client, "count(*) FILTER (WHERE age < 4711047110) AS n").await, [false]);
     let whole = std::fs::read(&kept).unwrap();
+    assert!(!String::from_utf8(whole.clone()).unwrap().contains("4711047110"), "conditions are hashed");
+    assert_eq!(kept.file_name().unwrap(), "audit.jsonl.history", "as the impact assessment names it");
     assert!(whole.len() > older.len() && whole.starts_with(&older));
     federation.stop_site("north").await.unwrap();
     let mut cut = whole.clone();

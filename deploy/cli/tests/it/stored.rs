@@ -32,7 +32,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn a_site_stores_what_the_template_says_and_no_literal() {
     let listed: BTreeSet<&str> =
         TEMPLATE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert!(listed.len() == 5, "{listed:?}");
+    assert!(listed.len() == 6, "{listed:?}");
     let demo = Demo::serve();
     let refused = demo.query(&[&format!("SELECT count(*) FROM cardiac WHERE patient = '{NAME}'")]);
     assert_eq!(refused.code, 3, "{}", refused.err);
@@ -50,7 +50,8 @@ fn a_site_stores_what_the_template_says_and_no_literal() {
         let mut known = listed.iter().chain(&OWN);
         assert!(known.any(|known| is(&name, known)), "the template does not say what {name} is");
     }
-    for known in &listed {
+    // No agreement of the demo keeps a history; `earlier` looks at one.
+    for known in listed.iter().filter(|known| **known != "audit.jsonl.history") {
         assert!(names.iter().any(|file| is(&named(file), known)), "there is no {known} any more");
     }
     // Names of columns are not literals, and a question that names none that there is has no record of its text at a site.
