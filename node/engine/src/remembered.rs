@@ -11,6 +11,7 @@ use liquid_disclosure::measured::{Condition, Measured, MeasuredCell};
 use liquid_footprint::SiteQuery;
 use liquid_footprint::site_query::{base_column, columns_of};
 use liquid_node_api::engine::HashKey;
+use liquid_policy::table::Obligations;
 
 use crate::error::Failure;
 use crate::guard::Guard;
@@ -29,7 +30,12 @@ pub(crate) struct Remembered {
 
 impl Remembered {
     /// Of a cut, by the guards of its aggregates.
-    pub(crate) fn of(query: &SiteQuery, guards: &[Guard], key: HashKey) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        query: &SiteQuery,
+        guards: &[Guard],
+        obligations: &Obligations,
+        key: HashKey,
+    ) -> Result<Self, Failure> {
         // Rows are counted by the first measure, which has no columns.
         let (mut conditions, mut measures) = (Vec::new(), vec![Vec::new()]);
         let mut cells = Vec::new();
@@ -45,7 +51,7 @@ impl Remembered {
                 cells.push(MeasuredCell { aggregate, of_people: added.of_people, summands });
             }
         }
-        let in_words = InWords::of(query);
+        let in_words = InWords::of(query, obligations);
         let populations = conditions.iter().map(|condition| in_words.all_of(condition.as_ref()));
         let populations = populations.collect::<Result<_, Failure>>()?;
         let keys = query.groups.iter().map(|key| {
@@ -93,19 +99,16 @@ struct InWords {
 }
 
 impl InWords {
-    fn of(query: &SiteQuery) -> Self {
+    fn of(query: &SiteQuery, obligations: &Obligations) -> Self {
         let table = match query.tables.as_slice() {
             [table] if query.step.is_none() => Some(format!("of table {}", table.as_str())),
             _ => None,
         };
         let tables: Vec<&str> = query.tables.iter().map(|table| table.as_str()).collect();
-        let rows = match &table {
-            Some(table) => Condition { text: table.clone(), columns: [table.clone()].into() },
-            None => Condition {
-                text: format!("{tables:?} {:?} {:?}", query.joins, query.step),
-                columns: BTreeSet::new(),
-            },
-        };
+        // Who is on a register is a condition as well, and agreements can differ in it.
+        let filters: Vec<_> = obligations.tables.iter().map(|rules| &rules.filters).collect();
+        let text = format!("{tables:?} {:?} {:?} {filters:?}", query.joins, query.step);
+        let rows = Condition { text, columns: table.clone().into_iter().collect() };
         Self { table, rows }
     }
 

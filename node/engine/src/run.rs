@@ -119,7 +119,7 @@ async fn guarded(
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::plan)?;
     let statics = statics(session, &read.schema, query, &guards, obligations, caps).await?;
-    let remembered = known_by.map(|key| Remembered::of(query, &guards, key)).transpose()?;
+    let remembered = known_by.map(|key| Remembered::of(query, &guards, obligations, key)).transpose()?;
     let families = if remembered.is_none() { Families::of(&guards, k) } else { Families::default() };
     let layout = Layout {
         groups: query.groups.len(),

@@ -13,6 +13,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use chrono::NaiveDate;
 use liquid_policy::Permit;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{Cells, Layout};
@@ -192,7 +193,7 @@ pub fn disclose(
     let today = memory.as_ref().map(|memory| memory.today);
     let (batch, verdict) = match permit.obligations().minimum {
         Some(minimum) => {
-            let under = format!("{minimum} {:?}", permit.obligations().concentration);
+            let under = rules(permit);
             let verdict = threshold::judge(&batch, &layout, minimum, memory.map(|memory| (memory, under)))?;
             let batch = with_earlier(&batch, layout.groups, &verdict.earlier)?;
             (filter_record_batch(&batch, &verdict.keep)?, Some(verdict))
@@ -257,6 +258,13 @@ pub fn finish(
         earlier: Earlier::together(tables().filter_map(|table| table.earlier.clone())),
     };
     Ok(Released(table))
+}
+
+/// A hash of all that a permit obliges to: who is in a table, and which of its values count, are in it. What was given out under other rules is not
+/// shown under these.
+fn rules(permit: &Permit) -> String {
+    let hash = digest(&SHA256, format!("{:?}", permit.obligations()).as_bytes());
+    hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rows with figures that were given out before in the place of today's.

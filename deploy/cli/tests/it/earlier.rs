@@ -46,14 +46,15 @@ fn write(file: &Path, people: &[(u32, u32, &str, u32)]) {
     std::fs::write(file, text).unwrap();
 }
 
-/// A site with two agreements on one table, of which the first keeps a history.
+/// A site with two agreements on one table, of which the first keeps a history, and the second is about some of its people.
 async fn site(folder: &Path) -> (Federation, PathBuf) {
     let file = folder.join("visits.csv");
     write(&file, &people());
     let first = agreement("north", "visits", "person", COLUMNS).replace("[release]\n", HISTORY);
     let second = agreement("north", "visits", "person", COLUMNS)
         .replace("TST-visits", "TST-other")
-        .replace("\"research\"", "\"planning\"");
+        .replace("\"research\"", "\"planning\"")
+        .replace("entities = \"disjoint\"", "entities = \"disjoint\"\nrow_filter = \"age <> 40\"");
     let plan = SitePlan {
         site: SiteName::new("north"),
         organisation: OrganisationName::new("north"),
@@ -127,6 +128,8 @@ async fn several_answers_tell_of_no_few() {
         assert_eq!(shows(&mut client, words).await, [false], "{words}");
         assert_eq!(shows(&mut other, words).await, [false], "{words}");
     }
+    // Four people fewer than the first agreement's, who are other people than were told of under the same words.
+    assert_eq!(shows(&mut other, &count("age <= 60")).await, [false]);
     // Of another measure it tells nothing, until that is asked beside it.
     assert_eq!(shows(&mut other, "sum(cost) FILTER (WHERE age <= 51) AS n").await, [true]);
     assert_eq!(shows(&mut client, "avg(cost) FILTER (WHERE age <= 50) AS n").await, [false]);
