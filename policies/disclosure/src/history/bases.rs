@@ -14,7 +14,7 @@ use crate::span::{inverse, minus, number, plus, times};
 const ASKED: usize = 200;
 
 /// How many are given up for one cell.
-const GIVEN_UP: usize = 40;
+const GIVEN_UP: usize = 20;
 
 /// The bases: one, or so many that they are a proof.
 #[derive(Debug, Clone)]
@@ -30,6 +30,30 @@ pub(super) struct Bases {
 struct Basis {
     terms: Vec<Term>,
     inverse: Vec<Vec<u64>>,
+}
+
+/// What is open in a basis for a further cell: by which cells it is the nearest to it, and the parts in which it differs, by how much.
+#[derive(Debug, Clone)]
+struct Open {
+    weights: Vec<u64>,
+    parts: Vec<(usize, u64)>,
+}
+
+impl Open {
+    /// A term of somebody who is free.
+    fn choose(
+        &self,
+        classes: &Classes,
+        (parts, sum): (&[Part<'_>], &Sum),
+        is_free: &dyn Fn(u64) -> bool,
+    ) -> Option<Choice> {
+        let (term, column, rest) = self.parts.iter().find_map(|(part, rest)| {
+            let part = parts.get(*part)?;
+            let term = classes.terms(part, sum).find(|term| is_free(term.person))?;
+            Some((*term, part.column.to_vec(), *rest))
+        })?;
+        Some(Choice { term, column, weights: self.weights.clone(), rest })
+    }
 }
 
 /// What a further cell adds to a basis.
@@ -59,22 +83,27 @@ impl Bases {
     /// where there are no such people for all. Where all who would do for a basis are in others, one of them is given up there for somebody
     /// else.
     pub(super) fn choices(&mut self, classes: &Classes, parts: &[Part<'_>], sum: &Sum) -> Vec<Choice> {
+        let mut open: Vec<Option<Open>> = vec![None; self.all.len()];
         // What was chosen for a basis is not for what has become of it since, so it is chosen anew.
         for _ in 0..GIVEN_UP {
             let mut chosen: Vec<Choice> = Vec::new();
-            for at in 0..self.all.len() {
-                let Some(choice) = self.choose(at, &chosen, classes, (parts, sum)) else { break };
+            for (at, (basis, open)) in self.all.iter().zip(&mut open).enumerate() {
+                let open = open.get_or_insert_with(|| basis.open(parts, sum));
+                let is_free = |person| self.is_free(person, at, &chosen);
+                let Some(choice) = open.choose(classes, (parts, sum), &is_free) else { break };
                 chosen.push(choice);
             }
             if chosen.len() == self.all.len() {
                 return chosen;
             }
-            if !self.give_up(&chosen, classes, (parts, sum)) {
-                break;
+            let Some(Some(wanted)) = open.get(chosen.len()) else { break };
+            let Some(gave) = self.give_up(wanted, &chosen, classes, (parts, sum)) else { break };
+            if let Some(open) = open.get_mut(gave) {
+                *open = None;
             }
         }
-        let first = self.all.first().and_then(|first| first.choose(classes, (parts, sum), &|_| true));
-        first.into_iter().collect()
+        let first = self.all.first().map(|first| first.open(parts, sum));
+        first.and_then(|first| first.choose(classes, (parts, sum), &|_| true)).into_iter().collect()
     }
 
     fn is_free(&self, person: u64, at: usize, chosen: &[Choice]) -> bool {
@@ -84,27 +113,21 @@ impl Bases {
         }
     }
 
-    fn choose(
-        &self,
-        at: usize,
+    /// Lets another basis give up somebody who would do for the first one for which nobody was chosen: which basis, if somebody was given up. It is
+    /// a basis as before.
+    fn give_up(
+        &mut self,
+        open: &Open,
         chosen: &[Choice],
         classes: &Classes,
-        asked: (&[Part<'_>], &Sum),
-    ) -> Option<Choice> {
-        self.all.get(at)?.choose(classes, asked, &|person| self.is_free(person, at, chosen))
-    }
-
-    /// Lets another basis give up somebody who would do for the first one for which nobody was chosen. The bases are bases as before; whether somebody
-    /// was given up.
-    fn give_up(&mut self, chosen: &[Choice], classes: &Classes, (parts, sum): (&[Part<'_>], &Sum)) -> bool {
+        (parts, sum): (&[Part<'_>], &Sum),
+    ) -> Option<usize> {
         let at = chosen.len();
-        let Some(basis) = self.all.get(at) else { return false };
-        let weights = basis.weights(sum);
-        let open = parts.iter().filter(|part| rest(part, &weights) != 0);
+        let open = open.parts.iter().filter_map(|(part, _)| parts.get(*part));
         let wanted = open.flat_map(|part| classes.terms(part, sum)).map(|term| term.person);
         let wanted: BTreeSet<u64> = wanted.take(ASKED).collect();
         if wanted.len() < self.k {
-            return false; // that tells of few, whoever is in which basis
+            return None; // that tells of few, whoever is in which basis
         }
         let of_new: BTreeSet<u64> = sum.keys().map(|term| term.person).collect();
         let wholes = classes.wholes();
@@ -131,10 +154,10 @@ impl Bases {
                 basis.exchange(place, term, &column);
                 self.of.remove(&person);
                 self.of.insert(term.person, owner);
-                return true;
+                return Some(owner);
             }
         }
-        false
+        None
     }
 
     /// Whether all combinations tell of enough with one more cell: there is a term for each of `k` bases.
@@ -164,20 +187,12 @@ fn together(column: &[(usize, u64)], weights: &[u64]) -> u64 {
 }
 
 impl Basis {
-    /// A term for one more cell, of somebody who is free.
-    fn choose(
-        &self,
-        classes: &Classes,
-        (parts, sum): (&[Part<'_>], &Sum),
-        is_free: &dyn Fn(u64) -> bool,
-    ) -> Option<Choice> {
+    /// What is open for one more cell.
+    fn open(&self, parts: &[Part<'_>], sum: &Sum) -> Open {
         let weights = self.weights(sum);
-        let mut open = parts.iter().map(|part| (part, rest(part, &weights))).filter(|(_, rest)| *rest != 0);
-        let (term, column, rest) = open.find_map(|(part, rest)| {
-            let term = classes.terms(part, sum).find(|term| is_free(term.person))?;
-            Some((*term, part.column.to_vec(), rest))
-        })?;
-        Some(Choice { term, column, weights, rest })
+        let rests = parts.iter().map(|part| rest(part, &weights)).enumerate();
+        let parts = rests.filter(|(_, rest)| *rest != 0).collect();
+        Open { weights, parts }
     }
 
     /// Whether a term with this column in the place of another one leaves it a basis.
