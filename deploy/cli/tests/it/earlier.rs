@@ -1,6 +1,7 @@
 //! Answers beside all that were given before, at a real site: nothing that can be worked out from several of them tells of few, whoever asked, for
 //! what, when, and over which data; and what tells nothing new is answered.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,11 @@ fn write(file: &Path, people: &[(u32, u32, &str, u32)]) {
 
 /// A site with two agreements on one table, of which the first keeps a history, and the second is about some of its people.
 async fn site(folder: &Path) -> (Federation, PathBuf) {
+    site_with(folder, str::to_owned).await
+}
+
+/// The same with agreements that are edited.
+async fn site_with(folder: &Path, edit: impl Fn(&str) -> String) -> (Federation, PathBuf) {
     let file = folder.join("visits.csv");
     write(&file, &people());
     let first = agreement("north", "visits", "person", COLUMNS).replace("[release]\n", HISTORY);
@@ -59,7 +65,7 @@ async fn site(folder: &Path) -> (Federation, PathBuf) {
         site: SiteName::new("north"),
         organisation: OrganisationName::new("north"),
         model: MODEL.to_owned(),
-        agreements: vec![first, second],
+        agreements: vec![edit(&first), edit(&second)],
         beside: vec![],
         sources: vec![Source {
             name: "visits".to_owned(),
@@ -190,5 +196,143 @@ async fn a_site_that_has_lost_what_it_released_does_not_start() {
     federation.start_site("north").await.unwrap();
     let mut client = asking(&federation, "research");
     assert_eq!(shows(&mut client, "count(*) FILTER (WHERE age < 51) AS n").await, [false]);
+    federation.stop().await;
+}
+
+/// What a figure adds up: how often each person's each value.
+type Row = BTreeMap<(u32, u32), i64>;
+
+/// Questions by chance, the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn question(&mut self) -> Question {
+        Question {
+            from: 30 + self.below(14) as u32,
+            to: 44 + self.below(14) as u32,
+            ward: [None, Some("A"), Some("B")][self.below(3) as usize],
+            is_sum: self.below(2) == 0,
+        }
+    }
+}
+
+/// A count or a sum of whoever is of these ages, in a ward or in any.
+#[derive(Debug, Clone)]
+struct Question {
+    from: u32,
+    to: u32,
+    ward: Option<&'static str>,
+    is_sum: bool,
+}
+
+impl Question {
+    fn sql(&self) -> String {
+        let Self { from, to, .. } = self;
+        let figure = if self.is_sum { "sum(cost)" } else { "count(*)" };
+        let ward = self.ward.map(|ward| format!(" AND ward = '{ward}'")).unwrap_or_default();
+        format!("{figure} FILTER (WHERE age BETWEEN {from} AND {to}{ward}) AS n")
+    }
+
+    fn row(&self, people: &[(u32, u32, &str, u32)]) -> Row {
+        let is_in = |(_, age, of, _): &&(u32, u32, &str, u32)| {
+            (self.from..=self.to).contains(age) && self.ward.is_none_or(|ward| *of == ward)
+        };
+        let term =
+            |(person, _, _, cost): &(u32, u32, &str, u32)| (*person, if self.is_sum { *cost } else { 1 });
+        people.iter().filter(is_in).map(|person| (term(person), 1)).collect()
+    }
+}
+
+/// How many of some rows are independent, when terms of these people are left out.
+fn rank(rows: &[Row], without: &[u32]) -> usize {
+    const PRIME: i64 = 2_147_483_629;
+    let inverse = |number: i64| {
+        let (mut power, mut base, mut left) = (1, number, PRIME - 2);
+        while left > 0 {
+            if left & 1 == 1 {
+                power = power * base % PRIME;
+            }
+            base = base * base % PRIME;
+            left >>= 1;
+        }
+        power
+    };
+    let mut reduced: Vec<((u32, u32), Row)> = Vec::new();
+    for row in rows {
+        let mut row: Row =
+            row.iter().filter(|((person, _), _)| !without.contains(person)).map(|(k, v)| (*k, *v)).collect();
+        for (lead, other) in &reduced {
+            let factor = row.get(lead).copied().unwrap_or(0);
+            if factor != 0 {
+                for (term, number) in other {
+                    let sum = row.entry(*term).or_default();
+                    *sum = (*sum - factor * number % PRIME + PRIME) % PRIME;
+                }
+                row.retain(|_, number| *number != 0);
+            }
+        }
+        if let Some((lead, number)) = row.first_key_value().map(|(k, v)| (*k, *v)) {
+            let scale = inverse(number);
+            row.values_mut().for_each(|number| *number = *number * scale % PRIME);
+            reduced.push((lead, row));
+        }
+    }
+    reduced.len()
+}
+
+/// Sixty questions by chance, some of them asked before, and people come, go, move and change between them: no combination of what is shown, with any
+/// weights, tells of one or two.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_asked_nothing_tells_of_one_or_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut federation, file) = site_with(folder.path(), |text| text.replace(" = 10", " = 3")).await;
+    let mut client = asking(&federation, "research");
+    let mut chance = Chance(1);
+    let mut now: Vec<_> = people().into_iter().step_by(3).collect();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
+    let mut asked: Vec<Question> = Vec::new();
+    let (mut figures, mut again) = (0, 0);
+    for round in 0..4_u32 {
+        write(&file, &now);
+        for turn in 0..15_usize {
+            let question = match asked.get(turn * 2) {
+                Some(known) if turn % 2 == 1 => known.clone(),
+                _ => chance.question(),
+            };
+            let (sql, row) = (question.sql(), question.row(&now));
+            asked.push(question);
+            let Some(figure) = figure(&mut client, &sql).await else { continue };
+            figures += 1;
+            let total: i64 = row.iter().map(|((_, value), times)| i64::from(*value) * times).sum();
+            if figure == total.to_string() {
+                rows.push(row);
+                shown.insert(sql, figure);
+            } else {
+                assert_eq!(shown.get(&sql), Some(&figure), "{sql} is neither what it is nor what it was");
+                again += 1;
+            }
+        }
+        let whole = rank(&rows, &[]);
+        let who: BTreeSet<u32> = rows.iter().flat_map(|row| row.keys().map(|term| term.0)).collect();
+        for one in &who {
+            for other in who.range(one..) {
+                let rest = rank(&rows, &[*one, *other]);
+                assert_eq!(rest, whole, "round {round} tells of {one} and {other}: {asked:?}");
+            }
+        }
+        now.remove(chance.below(now.len() as u64) as usize);
+        let moves = chance.below(now.len() as u64) as usize;
+        now[moves].2 = if now[moves].2 == "A" { "B" } else { "A" };
+        let changes = chance.below(now.len() as u64) as usize;
+        now[changes].3 += 1000;
+        now.push((1000 + round, 40, "B", 5000 + round));
+    }
+    assert!(figures > 20 && again > 2, "{figures} of 60 are shown, {again} as they were");
     federation.stop().await;
 }
