@@ -10,11 +10,11 @@ use super::classes::{Classes, Part};
 use super::{Sum, Term};
 use crate::span::{inverse, minus, number, plus, times};
 
-/// How many people are asked whether they could be in another basis.
-const ASKED: usize = 200;
+/// How many people are asked whether another basis could do without them, and how many classes whether they have somebody for it.
+const ASKED: usize = 50;
 
 /// How many are given up for one cell.
-const GIVEN_UP: usize = 20;
+const GIVEN_UP: usize = 12;
 
 /// The bases: one, or so many that they are a proof.
 #[derive(Debug, Clone)]
@@ -84,6 +84,7 @@ impl Bases {
     /// else.
     pub(super) fn choices(&mut self, classes: &Classes, parts: &[Part<'_>], sum: &Sum) -> Vec<Choice> {
         let mut open: Vec<Option<Open>> = vec![None; self.all.len()];
+        let mut wholes = None;
         // What was chosen for a basis is not for what has become of it since, so it is chosen anew.
         for _ in 0..GIVEN_UP {
             let mut chosen: Vec<Choice> = Vec::new();
@@ -97,7 +98,8 @@ impl Bases {
                 return chosen;
             }
             let Some(Some(wanted)) = open.get(chosen.len()) else { break };
-            let Some(gave) = self.give_up(wanted, &chosen, classes, (parts, sum)) else { break };
+            let wholes = wholes.get_or_insert_with(|| classes.wholes());
+            let Some(gave) = self.give_up(wanted, &chosen, (classes, wholes), (parts, sum)) else { break };
             if let Some(open) = open.get_mut(gave) {
                 *open = None;
             }
@@ -119,7 +121,7 @@ impl Bases {
         &mut self,
         open: &Open,
         chosen: &[Choice],
-        classes: &Classes,
+        (classes, wholes): (&Classes, &[Part<'_>]),
         (parts, sum): (&[Part<'_>], &Sum),
     ) -> Option<usize> {
         let at = chosen.len();
@@ -130,7 +132,6 @@ impl Bases {
             return None; // that tells of few, whoever is in which basis
         }
         let of_new: BTreeSet<u64> = sum.keys().map(|term| term.person).collect();
-        let wholes = classes.wholes();
         let is_chosen = |person: &u64| chosen.iter().any(|choice| choice.term.person == *person);
         for person in wanted.into_iter().filter(|person| !is_chosen(person)) {
             let Some(owner) = self.of.get(&person).copied().filter(|owner| *owner != at) else { continue };
@@ -145,7 +146,7 @@ impl Bases {
                     && chosen.iter().all(|choice| choice.term.person != term.person)
             };
             let nothing = Sum::new();
-            let mut others = wholes.iter().filter(|part| basis.can_stand_at(place, part.column));
+            let mut others = wholes.iter().take(ASKED).filter(|part| basis.can_stand_at(place, part.column));
             let other = others.find_map(|part| {
                 let term = classes.terms(part, &nothing).take(ASKED).find(is_other)?;
                 Some((*term, part.column.to_vec()))
